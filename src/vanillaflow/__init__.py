@@ -1,0 +1,80 @@
+"""vanillaflow compiles dynamical systems into vanilla feedforward networks.
+
+    import vanillaflow as vf
+
+    target = vf.zoo.pendulum().target()
+    flow = vf.compile(target, tol=1e-2)
+    flow.to_network("leaky_relu").to_onnx("pendulum.onnx")
+
+Public names load their modules on first use, so ``import vanillaflow`` is cheap and pulls in neither
+numba nor torch, onnx or sympy.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# Where each public name lives. No submodule may share the name of a public function: importing the
+# submodule would rebind the name to the module (hence `compiler.py` and `certificates/`).
+_HOME = {
+    "RidgeField": "fields.ridge",
+    "PiecewiseField": "fields.ridge",
+    "Profile": "fields.profiles",
+    "from_equations": "fields.equations",
+    "load_system": "fields.equations",
+    "from_torch": "fields.torch_module",
+    "System": "fields.system",
+    "zoo": "fields.zoo",
+    "Box": "box",
+    "FlowMap": "target",
+    "PlanarFlow": "planar",
+    "compile": "compiler",
+    "certify": "certificates",
+    "Certificate": "certificates",
+    "FeedforwardNetwork": "network",
+    "load": "export.safetensors",
+    "VanillaflowError": "errors",
+    "FieldError": "errors",
+    "FlowLeavesDomain": "errors",
+    "ToleranceNotReached": "errors",
+    "FileFormatError": "errors",
+}
+
+__all__ = sorted([*_HOME, "__version__"])
+
+if TYPE_CHECKING:
+    from .box import Box as Box
+    from .certificates import Certificate as Certificate
+    from .certificates import certify as certify
+    from .compiler import compile as compile
+    from .errors import FieldError as FieldError
+    from .errors import FileFormatError as FileFormatError
+    from .errors import FlowLeavesDomain as FlowLeavesDomain
+    from .errors import ToleranceNotReached as ToleranceNotReached
+    from .errors import VanillaflowError as VanillaflowError
+    from .export.safetensors import load as load
+    from .fields import zoo as zoo
+    from .fields.equations import from_equations as from_equations
+    from .fields.equations import load_system as load_system
+    from .fields.profiles import Profile as Profile
+    from .fields.ridge import PiecewiseField as PiecewiseField
+    from .fields.ridge import RidgeField as RidgeField
+    from .fields.system import System as System
+    from .fields.torch_module import from_torch as from_torch
+    from .network import FeedforwardNetwork as FeedforwardNetwork
+    from .planar import PlanarFlow as PlanarFlow
+    from .target import FlowMap as FlowMap
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'vanillaflow' has no attribute {name!r}")
+    module = import_module(f"{__name__}.{_HOME[name]}")
+    value = module if name == "zoo" else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

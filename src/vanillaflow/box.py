@@ -1,0 +1,101 @@
+"""Box: an axis-parallel box of starting points, and the ways to sample it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy.stats import qmc
+
+from .validation import require_finite
+
+MAX_CORNERS = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Box:
+    """The set { x in R^d : low <= x <= high }, with low < high in every coordinate.
+
+    Raises ValueError if the bounds differ in shape, are not finite, or leave the box empty.
+    """
+
+    low: Float[np.ndarray, " d"]
+    high: Float[np.ndarray, " d"]
+
+    def __init__(self, low, high):
+        low, high = require_finite("Box low", low), require_finite("Box high", high)
+        if low.ndim != 1 or low.shape != high.shape or low.size == 0:
+            raise ValueError(
+                f"Box needs two vectors of one length, got shapes {low.shape} for low and {high.shape} for high"
+            )
+        bad = np.flatnonzero(low >= high)
+        if bad.size:
+            i = int(bad[0])
+            raise ValueError(
+                f"Box is empty or inverted in coordinate {i}: low {low[i]:g} must be below high {high[i]:g}"
+            )
+        object.__setattr__(self, "low", low)
+        object.__setattr__(self, "high", high)
+
+    @property
+    def dim(self) -> int:
+        return self.low.size
+
+    @property
+    def center(self) -> Float[np.ndarray, " d"]:
+        return (self.low + self.high) / 2
+
+    @property
+    def width(self) -> Float[np.ndarray, " d"]:
+        return self.high - self.low
+
+    def contains(self, x: Float[np.ndarray, "n d"]) -> np.ndarray:
+        """Which rows of `x` lie in the box, as an (n,) boolean array."""
+        return np.all((x >= self.low) & (x <= self.high), axis=1)
+
+    def clip(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+        """The nearest points of the box."""
+        return np.clip(x, self.low, self.high)
+
+    def from_unit(self, u: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+        """Map the unit cube onto the box."""
+        return self.low + u * self.width
+
+    def sample(self, n: int, seed: int = 0) -> Float[np.ndarray, "n d"]:
+        """n points of low discrepancy (scrambled Sobol)."""
+        sobol = qmc.Sobol(self.dim, scramble=True, rng=np.random.default_rng(seed))
+        return self.from_unit(sobol.random_base2(max(int(n - 1).bit_length(), 0))[:n])
+
+    def uniform(self, n: int, seed: int = 0) -> Float[np.ndarray, "n d"]:
+        """n independent points, uniform over the box."""
+        return self.from_unit(np.random.default_rng(seed).random((n, self.dim)))
+
+    def corners(self, seed: int = 0) -> Float[np.ndarray, "n d"]:
+        """All 2^d corners, or MAX_CORNERS random ones where there are more."""
+        if 2**self.dim <= MAX_CORNERS:
+            bits = (np.arange(2**self.dim)[:, None] >> np.arange(self.dim)) & 1
+        else:
+            bits = np.random.default_rng(seed).integers(0, 2, (MAX_CORNERS, self.dim))
+        return self.from_unit(bits.astype(np.float64))
+
+    def boundary(self, n: int, seed: int = 0) -> Float[np.ndarray, "n d"]:
+        """About n points spread over the faces: low-discrepancy points, each pushed to one face in turn."""
+        x = self.sample(n, seed)
+        rows, faces = np.arange(n), np.arange(n) % (2 * self.dim)
+        axis = faces // 2
+        x[rows, axis] = np.where(faces % 2 == 0, self.low[axis], self.high[axis])
+        return x
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Box)
+            and np.array_equal(self.low, other.low)
+            and np.array_equal(self.high, other.high)
+        )
+
+    def __hash__(self) -> int:
+        return hash((tuple(self.low), tuple(self.high)))
+
+    def __repr__(self) -> str:
+        return f"Box({self.low.tolist()}, {self.high.tolist()})"

@@ -1,0 +1,54 @@
+"""What can go wrong, each with what the user needs to act on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from .planar import PlanarFlow
+
+
+class VanillaflowError(Exception):
+    """Base of every error that the user can act on. The message is one clear sentence or two."""
+
+
+class FieldError(VanillaflowError, ValueError):
+    """A vector field that cannot be read: unknown name, wrong shape, unsupported module, ..."""
+
+
+class FileFormatError(VanillaflowError, ValueError):
+    """A file that is not what it should be: corrupted, truncated, of another kind or version."""
+
+
+class FlowLeavesDomain(VanillaflowError, ValueError):
+    """The exact flow does not exist over the whole box: a trajectory blows up or the field is undefined.
+
+    Attributes: `point` (d,), the starting point; `time`, when its trajectory was lost.
+    """
+
+    def __init__(self, point: np.ndarray, time: float, duration: float, reason: str):
+        self.point = point
+        self.time = time
+        where = ", ".join(f"{v:.6g}" for v in point)
+        super().__init__(
+            f"the flow {reason} at time {time:.6g} of {duration:g} when started from ({where}); "
+            "use a smaller box or a shorter duration"
+        )
+
+
+class ToleranceNotReached(VanillaflowError, RuntimeError):
+    """The compiler stopped before its tolerance.
+
+    Attributes: `flow`, the best PlanarFlow found or None; `error`, its sampled supremum error (inf if
+    there is no flow); `needed`, the number of planar maps that would be needed, where that is known.
+    """
+
+    def __init__(
+        self, message: str, flow: PlanarFlow | None = None, error: float = np.inf, needed: float | None = None
+    ):
+        super().__init__(message)
+        self.flow = flow
+        self.error = error
+        self.needed = needed

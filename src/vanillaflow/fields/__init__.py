@@ -1,0 +1,1 @@
+"""Everything becomes a RidgeField, the compiler's input language."""

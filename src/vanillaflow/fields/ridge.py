@@ -1,0 +1,169 @@
+"""RidgeField: the compiler's input language, and PiecewiseField, the same with pieces in time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float
+from scipy.linalg import expm
+
+from ..errors import FieldError
+from ..validation import require_finite, require_positive
+from .profiles import Profile, get_profile
+
+# Below this |mu tau| the difference quotient (h - nu)/mu loses digits and its Taylor series takes over.
+_SERIES_BELOW = 1e-7
+
+
+class RidgeField:
+    """The vector field v(x) = A x + c + sum_k a_k g_k(w_k . x + b_k) on R^d.
+
+    Parameters
+    ----------
+    a, w : (N, d)  directions and normals of the N ridge pieces.
+    b : (N,)  offsets.
+    profiles : a name or Profile for all pieces, or N of them.
+    A, c : (d, d) and (d,), the affine piece; zero if omitted.
+
+    Raises FieldError if shapes disagree or a profile is unknown, ValueError if a number is not finite.
+    Immutable: arrays are copied and locked.
+    """
+
+    def __init__(self, a, w, b, profiles, A=None, c=None):
+        a, w, b = (require_finite(f"RidgeField {n}", v) for n, v in (("a", a), ("w", w), ("b", b)))
+        if a.ndim != 2 or a.shape[1] == 0 or w.shape != a.shape or b.shape != a.shape[:1]:
+            raise FieldError(
+                "RidgeField needs a and w of shape (N, d) and b of shape (N,), "
+                f"got a {a.shape}, w {w.shape}, b {b.shape}"
+            )
+        N, d = a.shape
+        A = np.zeros((d, d)) if A is None else require_finite("RidgeField A", A)
+        c = np.zeros(d) if c is None else require_finite("RidgeField c", c)
+        if A.shape != (d, d) or c.shape != (d,):
+            raise FieldError(f"RidgeField in dimension {d} needs A ({d}, {d}) and c ({d},), got {A.shape} and {c.shape}")
+        names = [profiles] * N if isinstance(profiles, str | Profile) else list(profiles)
+        if len(names) != N:
+            raise FieldError(f"RidgeField has {N} ridge pieces but {len(names)} profiles")
+        self.a, self.w, self.b, self.A, self.c = (_locked(v) for v in (a, w, b, A, c))
+        self.profiles: tuple[Profile, ...] = tuple(get_profile(p) for p in names)
+
+    @classmethod
+    def tanh(cls, A, W, b) -> RidgeField:
+        """The paper's class x' = A tanh(W x + b), with A (d, N), W (N, d), b (N,)."""
+        return cls(np.asarray(A, dtype=np.float64).T, W, b, "tanh")
+
+    @property
+    def dim(self) -> int:
+        return self.a.shape[1]
+
+    @property
+    def ridges(self) -> int:
+        """N, the number of ridge pieces."""
+        return self.a.shape[0]
+
+    @cached_property
+    def mu(self) -> Float[np.ndarray, " N"]:
+        """w_k . a_k, the rate at which a piece stretches its own argument."""
+        return np.einsum("kd,kd->k", self.w, self.a)
+
+    @cached_property
+    def _groups(self) -> list[tuple[Profile, np.ndarray]]:
+        """The distinct profiles, each with the indices of its pieces."""
+        by_name: dict[int, tuple[Profile, list[int]]] = {}
+        for k, profile in enumerate(self.profiles):
+            by_name.setdefault(id(profile), (profile, []))[1].append(k)
+        return [(profile, np.array(indices)) for profile, indices in by_name.values()]
+
+    def __call__(self, t: float, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+        """v at the rows of x. The field does not depend on t."""
+        v = x @ self.A.T + self.c
+        z = x @ self.w.T + self.b
+        with np.errstate(all="ignore"):
+            for profile, k in self._groups:
+                v += profile.value(z[:, k]) @ self.a[k]
+        return v
+
+    def affine_flow(self, tau: float) -> tuple[Float[np.ndarray, "d d"], Float[np.ndarray, " d"]]:
+        """(M, m) with M x + m the flow of x' = A x + c for time tau, by one augmented matrix exponential."""
+        d = self.dim
+        augmented = np.zeros((d + 1, d + 1))
+        augmented[:d, :d], augmented[:d, d] = tau * self.A, tau * self.c
+        E = expm(augmented)
+        return E[:d, :d], E[:d, d]
+
+    def ridge_displacement(self, k: int, tau: float, nu: np.ndarray) -> np.ndarray:
+        """D(nu) such that the flow of x' = a_k g_k(w_k.x + b_k) for time tau is x + a_k D(w_k.x + b_k).
+
+        Along the flow only nu = w.x + b matters: nu' = mu g(nu) with mu = w.a, a scalar ODE with flow
+        h(nu, mu tau). As x' = a g(nu) = (a/mu) nu', it moves by a (h - nu)/mu, or by a tau g(nu) if mu = 0.
+        """
+        profile, mu = self.profiles[k], float(self.mu[k])
+        s = mu * tau
+        with np.errstate(all="ignore"):
+            if abs(s) < _SERIES_BELOW:
+                g = profile.value(nu)
+                return tau * g * (1 + 0.5 * s * profile.derivative(nu))
+            return (profile.flow(nu, s) - nu) / mu
+
+    def ridge_flow(self, k: int, tau: float, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+        """The exact flow of the one piece x' = a_k g_k(w_k.x + b_k) for time tau (which may be negative)."""
+        D = self.ridge_displacement(k, tau, x @ self.w[k] + self.b[k])
+        return x + D[:, None] * self.a[k]
+
+    def segments(self, duration: float) -> list[tuple[RidgeField, float]]:
+        """The autonomous pieces in order of time, each with how long it lasts: here just this field."""
+        return [(self, duration)]
+
+    def __repr__(self) -> str:
+        names = ", ".join(sorted({p.name for p in self.profiles})) or "affine"
+        return f"RidgeField(dim={self.dim}, ridges={self.ridges}, profiles={names})"
+
+
+class PiecewiseField:
+    """A field that is piecewise constant in time: `fields[i]` acts on [times[i-1], times[i]).
+
+    Parameters
+    ----------
+    fields : RidgeFields of one dimension.
+    times : the len(fields) - 1 switching times, positive and increasing; the first field starts at 0 and
+        the last one lasts for ever.
+
+    Every one of A, c, a_k, w_k, b_k may differ between pieces, which is the class of the paper's theorem.
+    Raises FieldError if the dimensions or the times do not fit.
+    """
+
+    def __init__(self, fields: Sequence[RidgeField], times: Sequence[float]):
+        self.fields = tuple(fields)
+        self.times = _locked(require_finite("PiecewiseField times", list(times)))
+        if not self.fields or self.times.shape != (len(self.fields) - 1,):
+            raise FieldError(f"{len(self.fields)} fields need {max(len(self.fields) - 1, 0)} switching times, got {self.times.size}")
+        if len({f.dim for f in self.fields}) > 1:
+            raise FieldError(f"the fields must have one dimension, got {[f.dim for f in self.fields]}")
+        if np.any(np.diff(np.concatenate([[0.0], self.times])) <= 0):
+            raise FieldError(f"the switching times must be positive and increasing, got {self.times.tolist()}")
+
+    @property
+    def dim(self) -> int:
+        return self.fields[0].dim
+
+    def __call__(self, t: float, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+        """v(t, x) at the rows of x."""
+        return self.fields[int(np.searchsorted(self.times, t, side="right"))](t, x)
+
+    def segments(self, duration: float) -> list[tuple[RidgeField, float]]:
+        """The fields that act during [0, duration], each with how long it does."""
+        require_positive("duration", duration)
+        ends = np.concatenate([np.minimum(self.times, duration), [duration]])
+        lengths = np.diff(np.concatenate([[0.0], ends]))
+        return [(f, float(tau)) for f, tau in zip(self.fields, lengths) if tau > 0]
+
+    def __repr__(self) -> str:
+        return f"PiecewiseField(dim={self.dim}, times={self.times.tolist()}, fields={list(self.fields)})"
+
+
+def _locked(array: np.ndarray) -> np.ndarray:
+    array = np.array(array, dtype=np.float64)
+    array.setflags(write=False)
+    return array

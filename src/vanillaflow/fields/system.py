@@ -1,0 +1,25 @@
+"""System: a named field with the box and the duration for which it is asked about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..box import Box
+from ..target import FlowMap
+from .ridge import PiecewiseField, RidgeField
+
+
+@dataclass(frozen=True)
+class System:
+    """What a TOML file or a zoo entry describes. `variables` names the d coordinates."""
+
+    name: str
+    field: RidgeField | PiecewiseField
+    domain: Box
+    duration: float
+    variables: tuple[str, ...] = ()
+    equations: tuple[str, ...] = ()
+
+    def target(self) -> FlowMap:
+        """The FlowMap to compile."""
+        return FlowMap(self.field, self.duration, self.domain, name=self.name)

@@ -1,0 +1,205 @@
+"""PlanarFlow: a composition of planar maps and affine maps, the compiler's core object.
+
+A planar map is P(x) = x + a relu(w.x - t) with kappa = 1 + w.a > 0 (Rezende and Mohamed 2015, with a ReLU
+profile): a piecewise-linear homeomorphism of R^d that stretches the side w.x > t by kappa along a.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from . import planar_kernels as kernels
+from .box import Box
+from .provenance import Provenance
+from .validation import require_finite
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from .network import FeedforwardNetwork
+
+
+@dataclass(frozen=True, eq=False)
+class PlanarFlow:
+    """x -> the composition, in order, of L planar maps with affine maps between them.
+
+    Attributes
+    ----------
+    a, w : (L, d) and t : (L,)  planar map l is x + a_l relu(w_l.x - t_l).
+    stops : (J,) non-decreasing in 0..L; affine map j, x -> M_j x + m_j, acts after the first stops[j] planar
+        maps.
+    M : (J, d, d), invertible, and m : (J, d).
+    domain : the Box on which the flow was made to be accurate; lowering and certificates refer to it.
+    provenance : what it was compiled from, if it was.
+
+    Raises ValueError if shapes disagree, a number is not finite, some kappa is not positive, or some M_j is
+    singular: each of these would make the map not invertible.
+    """
+
+    a: Float[np.ndarray, "L d"]
+    w: Float[np.ndarray, "L d"]
+    t: Float[np.ndarray, " L"]
+    stops: Int[np.ndarray, " J"]
+    M: Float[np.ndarray, "J d d"]
+    m: Float[np.ndarray, "J d"]
+    domain: Box | None = None
+    provenance: Provenance | None = None
+
+    def __init__(self, a, w, t, stops=None, M=None, m=None, domain=None, provenance=None):
+        a, w, t = (require_finite(f"PlanarFlow {n}", v) for n, v in (("a", a), ("w", w), ("t", t)))
+        if a.ndim != 2 or a.shape[1] == 0 or w.shape != a.shape or t.shape != a.shape[:1]:
+            raise ValueError(
+                f"PlanarFlow needs a and w of shape (L, d) and t (L,), got a {a.shape}, w {w.shape}, t {t.shape}"
+            )
+        L, d = a.shape
+        stops = np.asarray([] if stops is None else stops, dtype=np.int64)
+        M = np.zeros((0, d, d)) if M is None else require_finite("PlanarFlow M", M)
+        m = np.zeros((0, d)) if m is None else require_finite("PlanarFlow m", m)
+        if stops.ndim != 1 or M.shape != (stops.size, d, d) or m.shape != (stops.size, d):
+            raise ValueError(
+                f"PlanarFlow needs M (J, {d}, {d}) and m (J, {d}) for its J = {stops.size} stops, "
+                f"got M {M.shape}, m {m.shape}"
+            )
+        if np.any(np.diff(stops) < 0) or np.any((stops < 0) | (stops > L)):
+            raise ValueError(f"PlanarFlow stops must be non-decreasing within 0..{L}")
+        if domain is not None and domain.dim != d:
+            raise ValueError(f"PlanarFlow has dimension {d} but its domain has dimension {domain.dim}")
+        for name, value in dict(a=a, w=w, t=t, stops=stops, M=M, m=m).items():
+            value = np.ascontiguousarray(value).copy()
+            value.setflags(write=False)
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "domain", domain)
+        object.__setattr__(self, "provenance", provenance)
+        if L and np.min(self.kappa) <= 0:
+            bad = int(np.argmin(self.kappa))
+            raise ValueError(f"planar map {bad} has kappa = 1 + w.a = {self.kappa[bad]:g}; it must be positive")
+        if np.any(np.isneginf(self._affine_log_dets)):
+            raise ValueError(f"affine map {int(np.argmin(self._affine_log_dets))} of the PlanarFlow is singular")
+
+    @classmethod
+    def identity(cls, dim: int, domain: Box | None = None) -> PlanarFlow:
+        """The flow without any map."""
+        return cls(np.zeros((0, dim)), np.zeros((0, dim)), np.zeros(0), domain=domain)
+
+    @property
+    def dim(self) -> int:
+        return self.a.shape[1]
+
+    @property
+    def kinks(self) -> int:
+        """L, the number of planar maps."""
+        return self.a.shape[0]
+
+    @cached_property
+    def kappa(self) -> Float[np.ndarray, " L"]:
+        """1 + w.a of every planar map: its determinant on the active side."""
+        return 1.0 + np.einsum("ld,ld->l", self.w, self.a)
+
+    @cached_property
+    def _affine_log_dets(self) -> np.ndarray:
+        return np.linalg.slogdet(self.M)[1] if len(self.M) else np.zeros(0)
+
+    def __call__(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+        """The images of the rows of x."""
+        return kernels.forward(self._points(x), self.a, self.w, self.t, self.stops, self.M, self.m)
+
+    def inverse(self, y: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+        """The preimages of the rows of y, in closed form: P^-1(y) = y - (a/kappa) relu(w.y - t)."""
+        a = self.a / self.kappa[:, None]
+        M_inverse = np.linalg.inv(self.M) if len(self.M) else self.M
+        return kernels.inverse(self._points(y), a, self.w, self.t, self.stops, M_inverse, self.m)
+
+    def log_abs_det(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
+        """log |det D flow| at the rows of x: log kappa summed over active planar maps, plus the affine maps'.
+
+        On a kink's hyperplane, where the derivative jumps, the inactive side is taken.
+        """
+        log_kappa = np.log(self.kappa)
+        _, log_det = kernels.forward_with_log_det(
+            self._points(x), self.a, self.w, self.t, log_kappa, self.stops, self.M, self.m
+        )
+        return log_det + self._affine_log_dets.sum()
+
+    def jacobian(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d d"]:
+        """D flow at the rows of x: entry [q, i, j] is d flow_i / d x_j at x_q (inactive side on kinks)."""
+        return kernels.jacobian(self._points(x), self.a, self.w, self.t, self.stops, self.M, self.m)
+
+    def then(self, *others: PlanarFlow) -> PlanarFlow:
+        """The composition that applies this flow first, then the others in order. Domain: this flow's."""
+        return concatenate([self, *others])
+
+    def __matmul__(self, first: PlanarFlow) -> PlanarFlow:
+        """`g @ f` is the composition g after f, as for matrices."""
+        return first.then(self)
+
+    def __getitem__(self, part: slice) -> PlanarFlow:
+        """`flow[i:j]`, the planar maps i..j-1 with the affine maps among and after them.
+
+        So `flow == flow[j:] @ flow[:j]`: an affine map belongs to the slice in which its preceding planar map
+        is; those before the first planar map belong to a slice from 0.
+        """
+        if not isinstance(part, slice):
+            raise TypeError("a PlanarFlow is indexed by slices, such as flow[:10]")
+        begin, end, step = part.indices(self.kinks)
+        if step != 1:
+            raise ValueError("a PlanarFlow can only be sliced with step 1")
+        end = max(begin, end)
+        keep = (self.stops > begin) & (self.stops <= end)
+        if begin == 0:
+            keep |= self.stops == 0
+        return PlanarFlow(
+            self.a[begin:end],
+            self.w[begin:end],
+            self.t[begin:end],
+            self.stops[keep] - begin,
+            self.M[keep],
+            self.m[keep],
+            domain=self.domain if begin == 0 else None,
+        )
+
+    def with_provenance(self, provenance: Provenance | None) -> PlanarFlow:
+        """The same flow with another provenance."""
+        return replace(self, provenance=provenance)
+
+    def to_network(self, dialect: str = "leaky_relu") -> FeedforwardNetwork:
+        """Lower to a FeedforwardNetwork of width d; equal to this flow on its domain. See `lowering.lower`."""
+        from .lowering import lower
+
+        return lower(self, dialect)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write as safetensors; `vanillaflow.load` reads it back."""
+        from .export.safetensors import save_planar_flow
+
+        save_planar_flow(self, path)
+
+    def _points(self, x: np.ndarray) -> np.ndarray:
+        x = np.asarray(x)
+        if x.ndim != 2 or x.shape[1] != self.dim:
+            raise ValueError(f"expected points of shape (n, {self.dim}), got {x.shape}")
+        return np.ascontiguousarray(x, dtype=np.float64)
+
+    def __repr__(self) -> str:
+        return f"PlanarFlow(dim={self.dim}, kinks={self.kinks}, affine maps={self.stops.size})"
+
+
+def concatenate(flows: Sequence[PlanarFlow]) -> PlanarFlow:
+    """The composition of the flows, first to last. Raises ValueError if their dimensions differ."""
+    if len({f.dim for f in flows}) != 1:
+        raise ValueError(f"composed flows need one dimension, got {[f.dim for f in flows]}")
+    offsets = np.cumsum([0, *[f.kinks for f in flows[:-1]]])
+    return PlanarFlow(
+        np.concatenate([f.a for f in flows]),
+        np.concatenate([f.w for f in flows]),
+        np.concatenate([f.t for f in flows]),
+        np.concatenate([f.stops + offset for f, offset in zip(flows, offsets)]),
+        np.concatenate([f.M for f in flows]),
+        np.concatenate([f.m for f in flows]),
+        domain=flows[0].domain,
+    )

@@ -1,0 +1,42 @@
+"""Provenance: what a flow or network was compiled from, how, and how accurate it was measured to be."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from . import __version__
+from .errors import FileFormatError
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Travels with a PlanarFlow through lowering into every exported file.
+
+    `error` is the supremum error over the box (max norm) and `error_method` how it is known ("sampled": a
+    lower bound found by search). `path` lists the stages of the compilation as (stage, kinks, error).
+    """
+
+    system: str
+    duration: float
+    method: str
+    tolerance: float | None = None
+    error: float | None = None
+    error_method: str | None = None
+    seconds: float | None = None
+    path: tuple[tuple[str, int, float], ...] = field(default=())
+    version: str = __version__
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Provenance:
+        """Raises FileFormatError unless `text` is what `to_json` writes."""
+        try:
+            values: dict[str, Any] = json.loads(text)
+            values["path"] = tuple((str(s), int(k), float(e)) for s, k, e in values.get("path", ()))
+            return cls(**values)
+        except (TypeError, ValueError, AttributeError) as error:
+            raise FileFormatError(f"the provenance in this file cannot be read: {error}") from None

@@ -1,0 +1,28 @@
+"""Checks of user-given numbers, with the same words everywhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def require_finite(name: str, value: Any) -> np.ndarray:
+    """`value` as a float64 array; raises ValueError naming `name` if it has NaN, infinity or no numbers."""
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be an array of real numbers: {error}") from None
+    if not np.all(np.isfinite(array)):
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0]) if array.ndim else ()
+        raise ValueError(f"{name} must be finite, found {array[where]} at index {where}")
+    return array
+
+
+def require_positive(name: str, value: float) -> float:
+    """`value` as a float; raises ValueError naming `name` unless it is a finite number above zero."""
+    if isinstance(value, bool) or not np.isscalar(value) or not np.isreal(value):
+        raise ValueError(f"{name} must be a positive number, got {value!r}")
+    if not (np.isfinite(value) and value > 0):
+        raise ValueError(f"{name} must be positive and finite, got {value!r}")
+    return float(value)
