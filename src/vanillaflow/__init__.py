@@ -39,6 +39,7 @@ _HOME = {
     "FlowLeavesDomain": "errors",
     "ToleranceNotReached": "errors",
     "FileFormatError": "errors",
+    "OutputError": "errors",
 }
 
 __all__ = sorted([*_HOME, "__version__"])
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from .errors import FieldError as FieldError
     from .errors import FileFormatError as FileFormatError
     from .errors import FlowLeavesDomain as FlowLeavesDomain
+    from .errors import OutputError as OutputError
     from .errors import ToleranceNotReached as ToleranceNotReached
     from .errors import VanillaflowError as VanillaflowError
     from .export.safetensors import load as load

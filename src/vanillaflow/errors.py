@@ -22,6 +22,13 @@ class FileFormatError(VanillaflowError, ValueError):
     """A file that is not what it should be: corrupted, truncated, of another kind or version."""
 
 
+class OutputError(VanillaflowError, OSError):
+    """A file that cannot be written: missing directory, no permission, full disk, ...
+
+    Nothing half-written is left behind, and a file that was there before is unchanged.
+    """
+
+
 class FlowLeavesDomain(VanillaflowError, ValueError):
     """The exact flow does not exist over the whole box: a trajectory blows up or the field is undefined.
 

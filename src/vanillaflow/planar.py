@@ -76,8 +76,10 @@ class PlanarFlow:
             object.__setattr__(self, name, value)
         object.__setattr__(self, "domain", domain)
         object.__setattr__(self, "provenance", provenance)
-        if L and np.min(self.kappa) <= 0:
-            bad = int(np.argmin(self.kappa))
+        # An overflow to infinity or NaN is refused along with the negative ones.
+        wrong = ~(np.isfinite(self.kappa) & (self.kappa > 0))
+        if np.any(wrong):
+            bad = int(np.argmax(wrong))
             raise ValueError(f"planar map {bad} has kappa = 1 + w.a = {self.kappa[bad]:g}; it must be positive")
         if np.any(np.isneginf(self._affine_log_dets)):
             raise ValueError(f"affine map {int(np.argmin(self._affine_log_dets))} of the PlanarFlow is singular")
@@ -99,7 +101,8 @@ class PlanarFlow:
     @cached_property
     def kappa(self) -> Float[np.ndarray, " L"]:
         """1 + w.a of every planar map: its determinant on the active side."""
-        return 1.0 + np.einsum("ld,ld->l", self.w, self.a)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return 1.0 + np.einsum("ld,ld->l", self.w, self.a)
 
     @cached_property
     def _affine_log_dets(self) -> np.ndarray:

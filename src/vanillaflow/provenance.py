@@ -9,6 +9,14 @@ from typing import Any
 from . import __version__
 from .errors import FileFormatError
 
+_TYPES: dict[str, Any] = dict.fromkeys(("system", "method", "version"), str) | {
+    "duration": int | float,
+    "tolerance": int | float | None,
+    "error": int | float | None,
+    "error_method": str | None,
+    "seconds": int | float | None,
+}
+
 
 @dataclass(frozen=True)
 class Provenance:
@@ -37,6 +45,9 @@ class Provenance:
         try:
             values: dict[str, Any] = json.loads(text)
             values["path"] = tuple((str(s), int(k), float(e)) for s, k, e in values.get("path", ()))
+            for name, kind in _TYPES.items():
+                if name in values and not isinstance(values[name], kind):
+                    raise TypeError(f"{name} is {values[name]!r}")
             return cls(**values)
-        except (TypeError, ValueError, AttributeError) as error:
+        except (TypeError, ValueError, AttributeError, RecursionError) as error:
             raise FileFormatError(f"the provenance in this file cannot be read: {error}") from None

@@ -1,0 +1,86 @@
+"""Files: written whole or not at all, and read with one clear sentence when they cannot be."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import OutputError, VanillaflowError
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+
+def require_writable(path: str | PathLike[str]) -> Path:
+    """Where a file called `path` would be written, with symbolic links resolved.
+
+    Raises OutputError if it cannot be: no such directory, no permission, or something that is no regular
+    file in its place. Cheap, so that a long computation can ask before it starts.
+    """
+    try:
+        target = Path(os.path.realpath(path))
+        mode = target.stat().st_mode if target.exists() else None
+        if mode is not None and stat.S_ISDIR(mode):
+            raise OutputError(f"cannot write {os.fspath(path)!r}: it is a directory")
+        if mode is not None and not stat.S_ISREG(mode):
+            raise OutputError(f"cannot write {os.fspath(path)!r}: it is not a regular file")
+        if not target.parent.is_dir():
+            raise OutputError(
+                f"cannot write {os.fspath(path)!r}: there is no directory {os.fspath(target.parent)!r}"
+            )
+        if not os.access(target.parent, os.W_OK | os.X_OK) or (
+            mode is not None and not os.access(target, os.W_OK)
+        ):
+            raise OutputError(f"cannot write {os.fspath(path)!r}: permission denied")
+    except OutputError:
+        raise
+    except (OSError, ValueError) as error:
+        raise OutputError(f"cannot write {os.fspath(path)!r}: {_reason(error)}") from None
+    return target
+
+
+def write_atomically(path: str | PathLike[str], content: bytes) -> None:
+    """Write `content` to `path` so that a reader finds the old file or the new one, never a part.
+
+    The permissions of a replaced file are kept; a new file gets those that the umask allows. Raises
+    OutputError if it cannot be written, and leaves nothing behind then.
+    """
+    target = require_writable(path)
+    temporary = target.with_name(f".vanillaflow-{secrets.token_hex(6)}.tmp")
+    try:
+        mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
+        try:
+            with open(temporary, "xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            if mode is not None:
+                os.chmod(temporary, mode)
+            os.replace(temporary, target)
+        except BaseException:
+            # Also on KeyboardInterrupt: the half-written file must go.
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise OutputError(f"cannot write {os.fspath(path)!r}: {_reason(error)}") from error
+
+
+def read_bytes(path: str | PathLike[str]) -> bytes:
+    """The content of the file. Raises VanillaflowError in one sentence if it is missing or unreadable."""
+    name = os.fspath(path)
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        raise VanillaflowError(f"there is no file {name!r}") from None
+    except IsADirectoryError:
+        raise VanillaflowError(f"{name!r} is a directory, not a file") from None
+    except (OSError, ValueError) as error:
+        raise VanillaflowError(f"cannot read {name!r}: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

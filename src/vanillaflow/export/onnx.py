@@ -1,0 +1,232 @@
+"""ONNX files: a chain of Gemm and LeakyRelu nodes that every runtime can evaluate.
+
+`read_onnx_metadata` and `network_from_onnx` read such a file back.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from onnx import TensorProto, helper, numpy_helper
+
+from .. import __version__
+from ..box import Box
+from ..errors import FileFormatError
+from ..network import FeedforwardNetwork
+from ..provenance import Provenance
+from .files import read_bytes, write_atomically
+from .rounding import rounded_layers
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+# The first opset in which LeakyRelu and PRelu have a definition in terms of simpler operators, so that a
+# runtime without a float64 kernel for them (ONNX Runtime has none) still evaluates them in float64.
+OPSET = 16
+# What ONNX 1.11 wrote with that opset; newer values shut out older runtimes and bring nothing here.
+IR_VERSION = 8
+# Protocol buffers cannot exceed 2 GiB; leave room for what is not a tensor.
+_MAX_BYTES = 2**31 - 2**24
+_PREFIX = "vanillaflow."
+_ELEMENT = {"float32": TensorProto.FLOAT, "float64": TensorProto.DOUBLE}
+
+
+def write_onnx(network: FeedforwardNetwork, path: str | PathLike[str], dtype: str = "float32") -> None:
+    """Write the network as an ONNX model with input "x" and output "y" of shape (batch, d), any batch.
+
+    Layers are `Gemm(transB=1)` and `LeakyRelu(alpha)`. An ONNX attribute is a float32, so in a float64
+    model with a slope that float32 cannot hold, every activation is instead a `PRelu` whose slope is a
+    float64 tensor of one element: the same function, exactly. metadata_props say what the network was
+    compiled from and how accurate it is (see `read_onnx_metadata`).
+
+    Raises ValueError if a weight overflows `dtype` ("float32" or "float64"), naming the layer, and
+    OutputError if `path` cannot be written.
+    """
+    model = onnx_model(network, dtype)
+    write_atomically(path, model.SerializeToString(deterministic=True))
+
+
+def onnx_model(network: FeedforwardNetwork, dtype: str = "float32") -> onnx.ModelProto:
+    """The model that `write_onnx` writes, checked."""
+    weights, biases, slopes = rounded_layers(network, dtype)
+    if weights.nbytes + biases.nbytes > _MAX_BYTES:
+        raise ValueError(
+            f"the network has {(weights.nbytes + biases.nbytes) / 2**30:.1f} GiB of weights; "
+            "an ONNX file cannot exceed 2 GiB"
+        )
+    by_attribute = np.array_equal(slopes.astype(np.float32), slopes)
+    nodes, tensors, name = [], [], "x"
+    for i, (W, b) in enumerate(zip(weights, biases)):
+        tensors += [numpy_helper.from_array(W, f"W{i}"), numpy_helper.from_array(b, f"b{i}")]
+        out = f"z{i}" if i < network.depth else "y"
+        nodes.append(helper.make_node("Gemm", [name, f"W{i}", f"b{i}"], [out], name=f"gemm{i}", transB=1))
+        if i == network.depth:
+            break
+        name = f"y{i}"
+        if by_attribute:
+            nodes.append(
+                helper.make_node("LeakyRelu", [out], [name], name=f"activation{i}", alpha=float(slopes[i]))
+            )
+        else:
+            tensors.append(numpy_helper.from_array(slopes[i : i + 1], f"slope{i}"))
+            nodes.append(helper.make_node("PRelu", [out, f"slope{i}"], [name], name=f"activation{i}"))
+    ends = [
+        helper.make_tensor_value_info(end, _ELEMENT[dtype], ["batch", network.width]) for end in ("x", "y")
+    ]
+    graph = helper.make_graph(nodes, "vanillaflow", ends[:1], ends[1:], tensors)
+    model = helper.make_model(
+        graph,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="vanillaflow",
+        producer_version=__version__,
+    )
+    helper.set_model_props(model, _metadata(network, dtype))
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _metadata(network: FeedforwardNetwork, dtype: str) -> dict[str, str]:
+    entries: dict[str, Any] = {
+        "version": __version__,
+        "dtype": dtype,
+        "width": network.width,
+        "depth": network.depth,
+    }
+    if network.domain is not None:
+        entries["domain"] = json.dumps(
+            {"low": network.domain.low.tolist(), "high": network.domain.high.tolist()}
+        )
+    if network.provenance is not None:
+        entries |= {
+            key: getattr(network.provenance, key)
+            for key in ("system", "duration", "tolerance", "error", "error_method")
+        }
+        entries["provenance"] = network.provenance.to_json()
+    return {_PREFIX + key: str(value) for key, value in entries.items() if value is not None}
+
+
+def read_onnx_metadata(path: str | PathLike[str]) -> dict[str, Any]:
+    """What `write_onnx` noted in the file, without loading it as a network.
+
+    Keys: version, dtype ("float32" or "float64"), width, depth; domain (a Box), if there is one; and if the
+    network knows what it was compiled from: provenance (a Provenance), system, duration and, where known,
+    tolerance, error, error_method. Raises FileFormatError if the file is no such model.
+    """
+    with _naming(path):
+        return _parsed_metadata(_model(read_bytes(path)))
+
+
+def network_from_onnx(path: str | PathLike[str]) -> FeedforwardNetwork:
+    """Rebuild the network from a file that `write_onnx` wrote: the numbers that stand in it, in float64.
+
+    Raises FileFormatError, naming the file and the reason, if it holds anything but such a chain.
+    """
+    with _naming(path):
+        model = _model(read_bytes(path))
+        metadata = _parsed_metadata(model)
+        weights, biases, slopes = _layers(model.graph)
+        return FeedforwardNetwork(
+            weights, biases, slopes, domain=metadata.get("domain"), provenance=metadata.get("provenance")
+        )
+
+
+@contextmanager
+def _naming(path: str | PathLike[str]) -> Iterator[None]:
+    """Turn every complaint about the content into a FileFormatError that names the file."""
+    try:
+        yield
+    except ValueError as error:
+        raise FileFormatError(f"cannot read {os.fspath(path)!r}: {error}") from None
+
+
+def _model(content: bytes) -> onnx.ModelProto:
+    try:
+        model = onnx.ModelProto.FromString(content)
+        # Before the checker, which would open files that a tensor refers to.
+        if any(t.data_location == TensorProto.EXTERNAL for t in model.graph.initializer):
+            raise FileFormatError("it keeps tensors in other files")
+        onnx.checker.check_model(model)
+    except (DecodeError, onnx.checker.ValidationError) as error:
+        reason = next(iter(str(error).splitlines()), "")
+        raise FileFormatError(f"it is not a complete ONNX model ({reason})") from None
+    return model
+
+
+def _parsed_metadata(model: onnx.ModelProto) -> dict[str, Any]:
+    texts = {
+        entry.key.removeprefix(_PREFIX): entry.value
+        for entry in model.metadata_props
+        if entry.key.startswith(_PREFIX)
+    }
+    if not {"version", "dtype", "width", "depth"} <= texts.keys():
+        raise FileFormatError("it was not written by vanillaflow: its metadata has no such entries")
+    values: dict[str, Any] = dict(texts)
+    try:
+        values |= {key: int(texts[key]) for key in ("width", "depth")}
+        values |= {key: float(texts[key]) for key in ("duration", "tolerance", "error") if key in texts}
+        if "domain" in texts:
+            values["domain"] = Box(**json.loads(texts["domain"]))
+        if "provenance" in texts:
+            values["provenance"] = Provenance.from_json(texts["provenance"])
+    except (TypeError, ValueError, RecursionError) as error:
+        raise FileFormatError(f"its metadata cannot be read: {error}") from None
+    return values
+
+
+def _layers(graph: onnx.GraphProto) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The weights, biases and slopes of the chain x -> Gemm -> activation -> ... -> Gemm -> y."""
+    tensors = {tensor.name: _array(tensor) for tensor in graph.initializer}
+    if [v.name for v in graph.input] != ["x"] or [v.name for v in graph.output] != ["y"]:
+        raise FileFormatError("it does not have the one input 'x' and the one output 'y'")
+    weights, biases, slopes = [], [], []
+    name = "x"
+    for position, node in enumerate(graph.node):
+        attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        # Gemm and activation alternate, each reading only what the one before it made.
+        if (
+            position % 2 == 0
+            and node.op_type == "Gemm"
+            and len(node.input) == 3
+            and attributes == {"transB": 1}
+        ):
+            weights.append(_tensor(tensors, node.input[1]))
+            biases.append(_tensor(tensors, node.input[2]))
+        elif position % 2 == 1 and node.op_type == "LeakyRelu" and attributes.keys() == {"alpha"}:
+            slopes.append(np.float64(attributes["alpha"]))
+        elif position % 2 == 1 and node.op_type == "PRelu" and len(node.input) == 2:
+            slope = _tensor(tensors, node.input[1])
+            if slope.shape != (1,):
+                raise FileFormatError(f"node {position} has one slope per neuron")
+            slopes.append(slope[0])
+        else:
+            raise FileFormatError(
+                f"node {position}, {node.op_type}, does not continue a chain of Gemm and LeakyRelu"
+            )
+        if node.domain or node.input[0] != name:
+            raise FileFormatError(f"node {position} does not read the output of the node before it")
+        name = node.output[0]
+    if name != "y" or len(weights) != len(slopes) + 1:
+        raise FileFormatError("its chain of layers does not end with a Gemm that makes 'y'")
+    if len({W.shape for W in weights}) > 1 or len({b.shape for b in biases}) > 1:
+        raise FileFormatError("its layers differ in width")
+    return np.stack(weights), np.stack(biases), np.array(slopes)
+
+
+def _array(tensor: TensorProto) -> np.ndarray:
+    if tensor.data_type not in _ELEMENT.values():
+        raise FileFormatError(f"its tensor {tensor.name!r} is neither float32 nor float64")
+    return numpy_helper.to_array(tensor).astype(np.float64)
+
+
+def _tensor(tensors: dict[str, np.ndarray], name: str) -> np.ndarray:
+    if name not in tensors:
+        raise FileFormatError(f"it has no tensor {name!r}")
+    return tensors[name]

@@ -1,0 +1,143 @@
+"""The exact format: flows and networks as safetensors files of float64, which `load` reads back to the bit.
+
+Layout. One metadata entry, "vanillaflow", holds JSON with `format` (the version of this layout), `kind`,
+`provenance`, and `sha256` of the rest, so that a changed byte is noticed anywhere in the file. The tensors
+bear the names of the attributes, and `domain.low`, `domain.high` where there is a domain. The same object
+always gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from ..box import Box
+from ..errors import FileFormatError
+from ..network import FeedforwardNetwork
+from ..planar import PlanarFlow
+from ..provenance import Provenance
+from .files import read_bytes, write_atomically
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+FORMAT = 1
+_KEY = "vanillaflow"
+_DOMAIN = ("domain.low", "domain.high")
+# Each kind of object: its class and its tensors, by the names of attributes and arguments.
+_KINDS: dict[str, tuple[type[PlanarFlow] | type[FeedforwardNetwork], tuple[str, ...]]] = {
+    "planar_flow": (PlanarFlow, ("a", "w", "t", "stops", "M", "m")),
+    "feedforward_network": (FeedforwardNetwork, ("weights", "biases", "slopes")),
+}
+_DTYPES = {"F64": "<f8", "I64": "<i8"}
+
+
+def save_planar_flow(flow: PlanarFlow, path: str | PathLike[str]) -> None:
+    """Write the flow with its domain and provenance. Raises OutputError if `path` cannot be written."""
+    write_atomically(path, _serialized("planar_flow", flow))
+
+
+def save_network(network: FeedforwardNetwork, path: str | PathLike[str]) -> None:
+    """Write the network with its domain and provenance. Raises OutputError if `path` cannot be written."""
+    write_atomically(path, _serialized("feedforward_network", network))
+
+
+def load(path: str | PathLike[str]) -> PlanarFlow | FeedforwardNetwork:
+    """Read what `PlanarFlow.save` or `FeedforwardNetwork.save` wrote, exactly.
+
+    Raises FileFormatError, naming the file and the reason, for anything else: corrupted, truncated, of
+    another kind or version, or with numbers that make no valid flow or network. Raises VanillaflowError if
+    there is no such file. Nothing in the file is ever executed.
+    """
+    content = read_bytes(path)
+    try:
+        return _deserialized(content)
+    except ValueError as error:
+        raise FileFormatError(f"cannot load {os.fspath(path)!r}: {error}") from None
+
+
+def _serialized(kind: str, thing: PlanarFlow | FeedforwardNetwork) -> bytes:
+    tensors = {name: getattr(thing, name) for name in _KINDS[kind][1]}
+    if thing.domain is not None:
+        tensors |= {"domain.low": thing.domain.low, "domain.high": thing.domain.high}
+    provenance = None if thing.provenance is None else thing.provenance.to_json()
+    header = {"format": FORMAT, "kind": kind, "provenance": provenance}
+    header["sha256"] = _digest(header, tensors)
+    # One entry only, as the library writes several in random order.
+    return safetensors.numpy.save(tensors, metadata={_KEY: json.dumps(header, sort_keys=True)})
+
+
+def _deserialized(content: bytes) -> PlanarFlow | FeedforwardNetwork:
+    try:
+        entries = dict(safetensors.deserialize(content))
+    except safetensors.SafetensorError as error:
+        raise FileFormatError(f"it is not a complete safetensors file ({error})") from None
+    header = _header(content)
+    if header.get("format") != FORMAT:
+        raise FileFormatError(
+            f"it has version {header.get('format')!r} of the format; this vanillaflow reads version {FORMAT}"
+        )
+    kind = header.get("kind")
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise FileFormatError(f"it holds a {kind!r}, not one of {', '.join(_KINDS)}")
+    cls, names = _KINDS[kind]
+    has_domain = bool(entries.keys() & set(_DOMAIN))
+    expected = {*names, *_DOMAIN} if has_domain else set(names)
+    for verb, wrong in (
+        ("lacks", expected - entries.keys()),
+        ("has an unexpected", entries.keys() - expected),
+    ):
+        if wrong:
+            raise FileFormatError(f"it {verb} tensor {min(wrong)!r}")
+    tensors = {name: _array(name, entry) for name, entry in entries.items()}
+    recorded = header.pop("sha256", None)
+    if recorded != _digest(header, tensors):
+        raise FileFormatError("its content does not match its checksum: it was changed after it was written")
+    text = header.get("provenance")
+    return cls(
+        **{name: tensors[name] for name in names},
+        domain=Box(*(tensors[name] for name in _DOMAIN)) if has_domain else None,
+        provenance=None if text is None else Provenance.from_json(text),
+    )
+
+
+def _header(content: bytes) -> dict[str, Any]:
+    """The JSON of our metadata entry. `content` is already known to be a well-formed safetensors file."""
+    (length,) = struct.unpack("<Q", content[:8])
+    metadata = json.loads(content[8 : 8 + length]).get("__metadata__") or {}
+    if _KEY not in metadata:
+        raise FileFormatError("it was not written by vanillaflow: its metadata has no such entry")
+    try:
+        header = json.loads(metadata[_KEY])
+    except (ValueError, RecursionError) as error:
+        raise FileFormatError(f"its metadata cannot be read ({error})") from None
+    if not isinstance(header, dict):
+        raise FileFormatError("its metadata is not a table")
+    return header
+
+
+def _array(name: str, entry: dict[str, Any]) -> np.ndarray:
+    """The tensor, of the one dtype that its name allows."""
+    wanted = "I64" if name == "stops" else "F64"
+    if entry["dtype"] != wanted:
+        raise FileFormatError(f"its tensor {name!r} has dtype {entry['dtype']} instead of {wanted}")
+    array = np.frombuffer(entry["data"], dtype=_DTYPES[wanted]).reshape(entry["shape"])
+    return array.astype(array.dtype.newbyteorder("="))
+
+
+def _digest(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> str:
+    """SHA-256 over the header and every tensor's name, shape and little-endian bytes."""
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    for name, array in sorted(tensors.items()):
+        digest.update(f"{name}{list(array.shape)}".encode())
+        digest.update(
+            np.ascontiguousarray(array, dtype=_DTYPES["I64" if name == "stops" else "F64"]).tobytes()
+        )
+    return digest.hexdigest()

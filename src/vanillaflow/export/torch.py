@@ -1,0 +1,38 @@
+"""Networks as ordinary PyTorch modules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..network import FeedforwardNetwork
+from ..optional import import_optional
+from .rounding import rounded_layers
+
+if TYPE_CHECKING:
+    import torch
+
+
+def to_torch(network: FeedforwardNetwork, dtype: str = "float32") -> torch.nn.Sequential:
+    """An `nn.Sequential` of `nn.Linear` and `nn.LeakyReLU` only, on the CPU and in evaluation mode.
+
+    Its parameters require gradients, as those of any new module do: call `.requires_grad_(False)` to freeze
+    them. `dtype` is "float32" or "float64"; in float64 it agrees with the network to rounding.
+
+    Raises ValueError if a weight overflows `dtype`, naming the layer, and VanillaflowError if torch is not
+    installed.
+    """
+    torch = import_optional("torch", extra="torch", purpose="to_torch")
+    weights, biases, slopes = rounded_layers(network, dtype)
+    modules = []
+    for i, (W, b) in enumerate(zip(weights, biases)):
+        # skip_init: no random initialization, hence no change to the user's random state.
+        linear = torch.nn.utils.skip_init(
+            torch.nn.Linear, network.width, network.width, device="cpu", dtype=getattr(torch, dtype)
+        )
+        with torch.no_grad():
+            linear.weight.copy_(torch.from_numpy(W))
+            linear.bias.copy_(torch.from_numpy(b))
+        modules.append(linear)
+        if i < network.depth:
+            modules.append(torch.nn.LeakyReLU(float(slopes[i])))
+    return torch.nn.Sequential(*modules).eval()
