@@ -1,0 +1,102 @@
+"""from_torch: read a neural ODE's PyTorch module as a RidgeField, exactly or not at all.
+
+This module can be imported without torch; `torch_graph`, which reads the module's graph, cannot.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import FieldError
+from ..optional import import_optional
+from .ridge import RidgeField
+
+if TYPE_CHECKING:
+    import torch
+
+# torch's softplus(z) is z from z = 20 on, where the true value is larger by log(1 + e^-20).
+_SOFTPLUS_STEP = float(np.log1p(np.exp(-20.0)))
+_TIMES = (0.0, 0.5, -1.0, 7.25)
+_POINTS_PER_SCALE = 32
+_SCALES = (0.1, 1.0, 5.0)
+
+
+def from_torch(module: torch.nn.Module, dim: int | None = None) -> RidgeField:
+    """The field v(x) = A x + c + sum_k a_k g_k(w_k . x + b_k) that a PyTorch module computes.
+
+    `module` is called as `module(y)` or, as torchdiffeq does, `module(t, y)` with a time that it ignores.
+    Read are `Linear -> activation -> Linear`, inside any containers, and what else is linear in such terms:
+    sums, products with constants, `-y + net(y)`, a single `Linear`. Activations: Tanh, Sigmoid, ReLU,
+    LeakyReLU, ELU(alpha=1), SiLU, GELU(approximate="none"), Softplus(beta=1, threshold>=20), and as
+    functions also sin, cos, exp, abs, arctan and integer powers. Weights are converted to float64 exactly.
+    The result is compared with the module, evaluated in float64, at random points and several times.
+
+    `dim` is the dimension of y; needed only for a module without any `Linear`. The module is not changed.
+
+    Raises FieldError, saying what was found, for everything else: deeper networks, a field that depends on
+    time, dropout in training mode, weights that are not finite, a forward that branches on its data. Raises
+    VanillaflowError if torch is not installed.
+    """
+    torch = import_optional("torch", extra="torch", purpose="from_torch")
+    if not isinstance(module, torch.nn.Module):
+        raise FieldError(f"from_torch reads a torch.nn.Module, got {type(module).__name__}")
+    from . import torch_graph
+
+    if dim is not None and not (isinstance(dim, int) and dim >= 1):
+        raise FieldError(f"dim must be a positive integer, got {dim!r}")
+    # torch.compile wraps the module it was given.
+    copy = torch_graph.float64_copy(getattr(module, "_orig_mod", module))
+    form = torch_graph.read_field(copy, dim)
+    try:
+        field = RidgeField(form.a.T, form.w, form.b, list(form.profiles), form.A, form.c)
+    except ValueError as error:
+        raise FieldError(f"the module computes no finite field: {error}") from None
+    _require_equal(field, copy)
+    return field
+
+
+def _require_equal(field: RidgeField, module: torch.nn.Module) -> None:
+    """Raise FieldError unless `module` (in float64) and `field` agree to rounding at random points."""
+    from .torch_graph import evaluate
+
+    rng = np.random.default_rng(0)
+    x = np.concatenate([s * rng.standard_normal((_POINTS_PER_SCALE, field.dim)) for s in _SCALES])
+    with np.errstate(all="ignore"):
+        ours = field(0.0, x)
+        allowed = _rounding_bound(field, x)
+    # Where exp or a power overflows there is nothing to compare.
+    rows = np.isfinite(ours).all(axis=1) & np.isfinite(allowed)
+    for t in _TIMES:
+        theirs = evaluate(module, t, x)
+        if theirs.shape != ours.shape:
+            raise FieldError(
+                f"the module maps shape {x.shape} to {theirs.shape}; a vector field keeps the shape"
+            )
+        difference = np.abs(theirs - ours).max(axis=1)
+        if not np.all(difference[rows] <= allowed[rows]):
+            raise FieldError(
+                f"the module does something that its graph does not show: at time {t:g} it differs from the "
+                f"field that was read from it by {np.max(difference[rows]):.3g}"
+            )
+
+
+def _rounding_bound(field: RidgeField, x: np.ndarray) -> np.ndarray:
+    """(n,) bounds on the difference of two float64 evaluations of the field, in any order of summation.
+
+    A sum of m terms errs by at most m eps times the sum of the terms' magnitudes; an error in the argument
+    of g_k is amplified by |g_k'|, and g_k itself errs by a few eps of its value or, where it is a product
+    that cancels (gelu), of its argument. The factor 8 covers "a few".
+    """
+    z = x @ field.w.T + field.b
+    z_size = np.abs(x) @ np.abs(field.w).T + np.abs(field.b)
+    size = np.abs(x) @ np.abs(field.A).T + np.abs(field.c)
+    step = np.zeros(field.dim)
+    for k, profile in enumerate(field.profiles):
+        g, slope = np.abs(profile.value(z[:, k])), np.abs(profile.derivative(z[:, k]))
+        size += np.abs(field.a[k]) * (g + np.maximum(slope, 1.0) * z_size[:, k])[:, None]
+        if profile.name == "softplus":
+            step += np.abs(field.a[k]) * _SOFTPLUS_STEP
+    terms = 8 * (field.dim + field.ridges + 1)
+    return (terms * np.finfo(np.float64).eps * size + step).max(axis=1)
