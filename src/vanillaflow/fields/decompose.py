@@ -30,7 +30,7 @@ from .quadratic import Vector, add
 from .ridge import RidgeField
 
 _MAX_POWER = 64
-_MAX_TERMS = 10_000  # of one equation, after products are multiplied out
+_MAX_TERMS = 2_000  # that multiplying out products may make of one equation
 
 
 def decompose(
@@ -72,10 +72,10 @@ class _Decomposition:
 
     def add_equation(self, i: int, expression: sp.Expr) -> None:
         """Take in x_i' = expression, term by term."""
-        leftover, todo, taken = [], [expression], 0
+        leftover, todo, made = [], [expression], 0
         while todo:
-            term, taken = todo.pop(), taken + 1
-            if taken + len(todo) > _MAX_TERMS:
+            term = todo.pop()
+            if made > _MAX_TERMS:
                 raise FieldError(
                     f"equation {self.symbols[i]}: more than {_MAX_TERMS} terms once multiplied out"
                 )
@@ -86,6 +86,7 @@ class _Decomposition:
             elif not self._take(i, exact(factor), core):
                 parts = _distributed(core)
                 todo += [factor * part for part in reversed(parts)]
+                made += len(parts)
                 leftover += [] if parts else [term]
         # Multiplying out may have made terms that cancel.
         if leftover and sp.Add(*leftover) != 0:

@@ -23,6 +23,7 @@ from .functions import BY_NAME
 MAX_LENGTH = 10_000
 MAX_DEPTH = 40
 MAX_EXPONENT = 64
+MAX_FACTORS = 64
 CONSTANTS = {"pi": math.pi, "e": math.e}
 
 # What people write by habit from other languages, and how it is written here.
@@ -73,9 +74,8 @@ def parse_expression(text: str, names: Mapping[str, sp.Expr], label: str) -> sp.
     try:
         return reader.read()
     except RecursionError:
-        raise FieldError(
-            f"{label}: the expression is nested too deeply; split it into smaller terms"
-        ) from None
+        message = "nested too deeply or too long a sum; shorten it"
+        raise FieldError(f"{label}: the expression is {message}") from None
 
 
 def number(value: float) -> sp.Number:
@@ -100,7 +100,8 @@ class _Reader:
         except SyntaxError as error:
             self._fail_syntax(error)
         except (ValueError, MemoryError, OverflowError) as error:
-            raise FieldError(f"{self.label}: the text cannot be read as an expression ({error})") from None
+            reason = str(error) or "nested too deeply"
+            raise FieldError(f"{self.label}: this cannot be read as an expression ({reason})") from None
         expression = self.build(tree.body, 0)
         infinite = any(not math.isfinite(_magnitude(n)) for n in expression.atoms(sp.Float, sp.Rational))
         if infinite or expression.has(sp.I, sp.zoo, sp.nan, sp.oo, -sp.oo):
@@ -174,7 +175,10 @@ class _Reader:
             factors.append(factor)
             node = node.left
         factors.append(self.build(node, depth + 1))
-        return self._finite(last, sp.Mul(*reversed(factors)))
+        result = self._finite(last, sp.Mul(*reversed(factors)))
+        if len(sp.Mul.make_args(result)) > MAX_FACTORS:
+            self.fail(last, f"this product has more than {MAX_FACTORS} factors")
+        return result
 
     def _power(self, node: ast.BinOp, depth: int) -> sp.Expr:
         exponent = self.build(node.right, depth + 1)
@@ -250,10 +254,12 @@ class _Reader:
 
     def _suggest(self, name: str, known: list[str]) -> str:
         close = [_HABITS[name]] if name in _HABITS else difflib.get_close_matches(name, known, n=1)
-        return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(known)[:40])}"
+        return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known[:40])}"
 
     def _fail_syntax(self, error: SyntaxError) -> NoReturn:
         column = (error.offset or 1) - 1
+        if "digits" in error.msg:
+            self.fail(column, "this number has too many digits")
         if (
             "invalid decimal literal" in error.msg
             or "invalid syntax. Perhaps you forgot a comma" in error.msg
@@ -261,7 +267,8 @@ class _Reader:
             self.fail(column, "an operator is missing here; write products with *, as in 2*x")
         if "=" in self.text:
             self.fail(self.text.index("="), "only the right-hand side is written, without '='")
-        self.fail(column, f"this is not an expression ({error.msg})")
+        hint = "; products are written with *, as in 2*x" if error.msg == "invalid syntax" else ""
+        self.fail(column, f"this is not an expression ({error.msg}){hint}")
 
     def _fail_unsupported(self, node: ast.expr) -> NoReturn:
         kind = type(node.op if isinstance(node, ast.BinOp | ast.UnaryOp) else node).__name__

@@ -43,30 +43,38 @@ class Profile:
         if s == 0.0:
             return nu.copy()
         with np.errstate(all="ignore"):
-            h = self.closed_flow(nu, s) if self.closed_flow else numerical_flow(self.value, nu, s)
+            if self.closed_flow:
+                h = self.closed_flow(nu, s)
+            else:
+                h = nu + numerical_displacement(self.value, nu, 1.0, s)
         return np.where(np.isfinite(h), h, np.nan)
 
 
-def numerical_flow(g: Scalar, nu: np.ndarray, s: float) -> np.ndarray:
-    """The scalar flow by DOP853 to 1e-12, for profiles without a closed form.
+def numerical_displacement(g: Scalar, nu: np.ndarray, mu: float, tau: float) -> np.ndarray:
+    """D(tau) for D' = g(nu + mu D), D(0) = 0, by DOP853 to 1e-12: nu + mu D is the flow of mu g.
 
-    Where the solver cannot continue, the batch is halved until the points that blow up stand alone; they
-    come back as NaN.
+    Solving for D instead of the flow keeps all digits when mu is small. Where the solver cannot continue,
+    the batch is halved until the points that blow up stand alone; they come back as NaN.
     """
     start = nu.ravel()
     # scipy controls the root mean square over the batch; dividing by sqrt(n) bounds every point.
     tolerance = max(1e-12 / np.sqrt(max(start.size, 1)), 3e-14)
-    finite = np.all(np.isfinite(g(start)))
-    if finite:
+    if np.all(np.isfinite(g(start))):
         solution = solve_ivp(
-            lambda _, y: g(y), (0.0, s), start, method="DOP853", rtol=tolerance, atol=tolerance, t_eval=[s]
+            lambda _, D: g(start + mu * D),
+            (0.0, tau),
+            np.zeros_like(start),
+            method="DOP853",
+            rtol=tolerance,
+            atol=tolerance,
+            t_eval=[tau],
         )
         if solution.success and np.all(np.isfinite(solution.y)):
             return solution.y[:, -1].reshape(nu.shape)
     if start.size <= 1:
         return np.full(nu.shape, np.nan)
     halves = np.array_split(start, 2)
-    return np.concatenate([numerical_flow(g, half, s) for half in halves]).reshape(nu.shape)
+    return np.concatenate([numerical_displacement(g, half, mu, tau) for half in halves]).reshape(nu.shape)
 
 
 def _tanh_flow(nu: np.ndarray, s: float) -> np.ndarray:
@@ -105,7 +113,10 @@ def _exp_flow(nu: np.ndarray, s: float) -> np.ndarray:
 
 def _elu_flow(nu: np.ndarray, s: float) -> np.ndarray:
     # For nu < 0, d/dt log(e^{-nu} - 1) = -nu'/(1 - e^{nu}) = 1; zero is a fixed point, so signs stay.
-    return np.where(nu > 0, np.exp(s) * nu, -np.log1p(np.exp(s) * np.expm1(-np.minimum(nu, 0))))
+    # Far out, the same without overflow: h = nu - s - log(1 + e^{nu} (e^{-s} - 1)).
+    near = -np.log1p(np.exp(s) * np.expm1(-np.clip(nu, -1, 0)))
+    far = nu - s - np.log1p(np.exp(np.minimum(nu, -1)) * np.expm1(-s))
+    return np.where(nu > 0, np.exp(s) * nu, np.where(nu > -1, near, far))
 
 
 def _elu(z: np.ndarray) -> np.ndarray:
@@ -160,12 +171,12 @@ _REGISTRY = {
         leaky_relu(0.0),
         leaky_relu(0.01),
         leaky_relu(-1.0),
-        Profile("elu", _elu, lambda z: np.where(z > 0, 1.0, np.exp(np.minimum(z, 0))), _elu_flow, breaks=(0.0,)),
+        Profile(
+            "elu", _elu, lambda z: np.where(z > 0, 1.0, np.exp(np.minimum(z, 0))), _elu_flow, breaks=(0.0,)
+        ),
         Profile("softplus", lambda z: np.logaddexp(0, z), expit),
         Profile("silu", lambda z: z * expit(z), lambda z: expit(z) * (1 + z * expit(-z))),
-        Profile(
-            "gelu", lambda z: z * _normal_cdf(z), lambda z: _normal_cdf(z) + z * _normal_density(z)
-        ),
+        Profile("gelu", lambda z: z * _normal_cdf(z), lambda z: _normal_cdf(z) + z * _normal_density(z)),
         Profile("arctan", np.arctan, lambda z: 1 / (1 + z * z)),
     ]
 }
