@@ -1,0 +1,113 @@
+"""Lowering to width d with one leaky-ReLU slope per layer.
+
+One planar map P(x) = x + a relu(w.x - t), |w| = 1, w.a != 0, becomes one layer. Let U have the first row w
+and d - 1 further rows V, an orthonormal basis of the complement of a. As V a = 0, P changes only the first
+coordinate of u = U x:
+    U P(x) = u + e_1 (w.a) relu(u_1 - t),    so u_1 - t is stretched by kappa = 1 + w.a where it is positive.
+With leaky(z) = z for z > 0 and alpha z otherwise, that stretch is, with a slope in (0, 1),
+    -leaky(-(u_1 - t)), alpha = kappa,            if kappa < 1;
+    kappa leaky(u_1 - t), alpha = 1 / kappa,      if kappa > 1.
+The other neurons hold V x + s, with s so large that they are positive over the whole domain's image: there
+the leaky ReLU is the identity. Then x = U^-1 (...) and the linear maps merge with the next layer's.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float
+
+from ..network import FeedforwardNetwork
+from ..planar import PlanarFlow
+from .shears import LayerMaps, layer_maps
+from .zonotope import lowest_values
+
+
+def lower_to_leaky_relu(flow: PlanarFlow) -> FeedforwardNetwork:
+    """The network of width d, one slope per layer, equal to `flow` on `flow.domain` up to rounding.
+
+    Depth is the number of planar maps, shears counting twice (see `shears`). Raises ValueError if the flow
+    has no domain: the shifts that carry d - 1 coordinates past each activation depend on it.
+    """
+    if flow.domain is None:
+        raise ValueError("lowering needs the domain on which the network must equal the flow; this flow has none")
+    maps = layer_maps(flow)
+    V = complements(maps.a)
+    U = np.concatenate([maps.w[:, None, :], V], axis=1)
+    shifts = -_lowest_pass_through(flow, maps, V)
+    kappa = 1.0 + np.einsum("ld,ld->l", maps.w, maps.a)
+    expands = kappa > 1
+    slopes = np.where(expands, 1 / kappa, kappa)
+    # Into the layer: D (U x + b); out of it: U^-1 (E y + e).
+    D = np.ones((len(kappa), flow.dim))
+    D[:, 0] = np.where(expands, 1.0, -1.0)
+    E = D.copy()
+    E[:, 0] *= np.where(expands, kappa, 1.0)
+    U_inverse = np.linalg.inv(U) if len(U) else U
+    b = np.concatenate([-maps.t[:, None], shifts], axis=1)
+    weights, biases = [], []
+    outward, offset = np.eye(flow.dim), np.zeros(flow.dim)
+    for layer, (M, m) in enumerate(_affine_maps_before(flow, maps)):
+        # The state before this layer, as an affine function of the previous activations.
+        outward, offset = M @ outward, M @ offset + m
+        if layer == len(kappa):
+            break
+        weights.append(D[layer, :, None] * (U[layer] @ outward))
+        biases.append(D[layer] * (U[layer] @ offset + b[layer]))
+        outward, offset = U_inverse[layer] * E[layer], -U_inverse[layer] @ b[layer]
+    return FeedforwardNetwork(
+        np.array([*weights, outward]),
+        np.array([*biases, offset]),
+        slopes,
+        domain=flow.domain,
+        provenance=flow.provenance,
+    )
+
+
+def complements(a: Float[np.ndarray, "L d"]) -> Float[np.ndarray, "L p d"]:
+    """For each a an orthonormal basis of its orthogonal complement, turned to be close to the one before.
+
+    Close bases make the product of one layer's U with the inverse of the one before close to the identity.
+    Any two bases differ by a rotation; the best one is the polar factor (orthogonal Procrustes).
+    """
+    L, d = a.shape
+    bases = np.empty((L, d - 1, d))
+    previous = np.eye(d)[1:]
+    last = None
+    for i in range(L):
+        if last is None or not np.allclose(np.outer(a[i], last), np.outer(last, a[i]), rtol=0, atol=1e-14):
+            basis = np.linalg.svd(a[i : i + 1])[2][1:]
+            left, _, right = np.linalg.svd(previous @ basis.T)
+            previous, last = left @ right @ basis, a[i] / np.linalg.norm(a[i])
+        bases[i] = previous
+    return bases
+
+
+def _lowest_pass_through(
+    flow: PlanarFlow, maps: LayerMaps, V: Float[np.ndarray, "L p d"]
+) -> Float[np.ndarray, "L p"]:
+    """Sound lower bounds of V x over the image of the domain before each layer."""
+    p = flow.dim - 1
+    probes = np.zeros((flow.kinks, p, flow.dim))
+    tilted_probes, tilts = np.zeros_like(probes), np.zeros_like(flow.a)
+    tilting = np.flatnonzero(maps.undoes) - 1
+    probes[maps.source[~maps.undoes]] = V[~maps.undoes]
+    tilted_probes[maps.source[maps.undoes]] = V[maps.undoes]
+    # In the flow's own scale of w: a relu(w.x - t) with |w| = 1 has direction a / |w| there.
+    sources = maps.source[tilting]
+    tilts[sources] = maps.a[tilting] / np.linalg.norm(flow.w[sources], axis=1, keepdims=True)
+    low, low_tilted = lowest_values(flow, flow.domain, probes, tilts, tilted_probes)
+    return np.where(maps.undoes[:, None], low_tilted[maps.source], low[maps.source])
+
+
+def _affine_maps_before(flow: PlanarFlow, maps: LayerMaps) -> list[tuple[np.ndarray, np.ndarray]]:
+    """For each layer, and after the last, the product of the affine maps since the layer before."""
+    ends = np.concatenate([maps.source, [flow.kinks]])
+    begins = np.concatenate([[-1], maps.source])
+    products = []
+    for begin, end in zip(begins, ends):
+        M, m = np.eye(flow.dim), np.zeros(flow.dim)
+        # An affine map with stop s acts before planar map s and after planar map s - 1.
+        for j in np.flatnonzero((flow.stops > begin) & (flow.stops <= end)):
+            M, m = flow.M[j] @ M, flow.M[j] @ m + flow.m[j]
+        products.append((M, m))
+    return products
