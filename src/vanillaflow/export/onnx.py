@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +19,7 @@ from ..box import Box
 from ..errors import FileFormatError
 from ..network import FeedforwardNetwork
 from ..provenance import Provenance
+from .checksum import checksum
 from .files import read_bytes, write_atomically
 from .rounding import rounded_layers
 
@@ -88,7 +87,9 @@ def onnx_model(network: FeedforwardNetwork, dtype: str = "float32") -> onnx.Mode
         producer_name="vanillaflow",
         producer_version=__version__,
     )
-    helper.set_model_props(model, _metadata(network, dtype))
+    metadata = _metadata(network, dtype)
+    metadata["sha256"] = checksum(metadata, {"weights": weights, "biases": biases, "slopes": slopes})
+    helper.set_model_props(model, {_PREFIX + key: text for key, text in metadata.items()})
     onnx.checker.check_model(model, full_check=True)
     return model
 
@@ -110,41 +111,46 @@ def _metadata(network: FeedforwardNetwork, dtype: str) -> dict[str, str]:
             for key in ("system", "duration", "tolerance", "error", "error_method")
         }
         entries["provenance"] = network.provenance.to_json()
-    return {_PREFIX + key: str(value) for key, value in entries.items() if value is not None}
+    return {key: str(value) for key, value in entries.items() if value is not None}
 
 
 def read_onnx_metadata(path: str | PathLike[str]) -> dict[str, Any]:
-    """What `write_onnx` noted in the file, without loading it as a network.
+    """What `write_onnx` noted in the file.
 
     Keys: version, dtype ("float32" or "float64"), width, depth; domain (a Box), if there is one; and if the
     network knows what it was compiled from: provenance (a Provenance), system, duration and, where known,
-    tolerance, error, error_method. Raises FileFormatError if the file is no such model.
+    tolerance, error, error_method. Raises as `network_from_onnx` does.
     """
-    with _naming(path):
-        return _parsed_metadata(_model(read_bytes(path)))
+    return _read(path)[1]
 
 
 def network_from_onnx(path: str | PathLike[str]) -> FeedforwardNetwork:
     """Rebuild the network from a file that `write_onnx` wrote: the numbers that stand in it, in float64.
 
-    Raises FileFormatError, naming the file and the reason, if it holds anything but such a chain.
+    Raises FileFormatError, naming the file and the reason, if it holds anything but such a chain or was
+    changed since, and VanillaflowError if there is no such file.
     """
-    with _naming(path):
-        model = _model(read_bytes(path))
-        metadata = _parsed_metadata(model)
-        weights, biases, slopes = _layers(model.graph)
-        return FeedforwardNetwork(
-            weights, biases, slopes, domain=metadata.get("domain"), provenance=metadata.get("provenance")
-        )
+    return _read(path)[0]
 
 
-@contextmanager
-def _naming(path: str | PathLike[str]) -> Iterator[None]:
-    """Turn every complaint about the content into a FileFormatError that names the file."""
+def _read(path: str | PathLike[str]) -> tuple[FeedforwardNetwork, dict[str, Any]]:
+    content = read_bytes(path)
     try:
-        yield
+        model = _model(content)
+        texts = _metadata_texts(model)
+        values = _metadata_values(texts)
+        network = FeedforwardNetwork(
+            *_layers(model.graph), domain=values.get("domain"), provenance=values.get("provenance")
+        )
+        recorded = texts.pop("sha256")
+        arrays = {name: getattr(network, name) for name in ("weights", "biases", "slopes")}
+        if recorded != checksum(texts, arrays):
+            raise FileFormatError(
+                "its content does not match its checksum: it was changed after it was written"
+            )
     except ValueError as error:
         raise FileFormatError(f"cannot read {os.fspath(path)!r}: {error}") from None
+    return network, values
 
 
 def _model(content: bytes) -> onnx.ModelProto:
@@ -154,21 +160,25 @@ def _model(content: bytes) -> onnx.ModelProto:
         if any(t.data_location == TensorProto.EXTERNAL for t in model.graph.initializer):
             raise FileFormatError("it keeps tensors in other files")
         onnx.checker.check_model(model)
-    except (DecodeError, onnx.checker.ValidationError) as error:
+    except (DecodeError, UnicodeDecodeError, onnx.checker.ValidationError) as error:
         reason = next(iter(str(error).splitlines()), "")
         raise FileFormatError(f"it is not a complete ONNX model ({reason})") from None
     return model
 
 
-def _parsed_metadata(model: onnx.ModelProto) -> dict[str, Any]:
-    texts = {
-        entry.key.removeprefix(_PREFIX): entry.value
-        for entry in model.metadata_props
-        if entry.key.startswith(_PREFIX)
-    }
-    if not {"version", "dtype", "width", "depth"} <= texts.keys():
+def _metadata_texts(model: onnx.ModelProto) -> dict[str, str]:
+    entries = [(entry.key, entry.value) for entry in model.metadata_props]
+    # Protocol buffers hand out bytes where a text is not UTF-8.
+    if not all(isinstance(text, str) for entry in entries for text in entry):
+        raise FileFormatError("its metadata is not text")
+    texts = {key.removeprefix(_PREFIX): text for key, text in entries if key.startswith(_PREFIX)}
+    if not {"version", "dtype", "width", "depth", "sha256"} <= texts.keys():
         raise FileFormatError("it was not written by vanillaflow: its metadata has no such entries")
-    values: dict[str, Any] = dict(texts)
+    return texts
+
+
+def _metadata_values(texts: dict[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {key: text for key, text in texts.items() if key != "sha256"}
     try:
         values |= {key: int(texts[key]) for key in ("width", "depth")}
         values |= {key: float(texts[key]) for key in ("duration", "tolerance", "error") if key in texts}
@@ -223,7 +233,8 @@ def _layers(graph: onnx.GraphProto) -> tuple[np.ndarray, np.ndarray, np.ndarray]
 def _array(tensor: TensorProto) -> np.ndarray:
     if tensor.data_type not in _ELEMENT.values():
         raise FileFormatError(f"its tensor {tensor.name!r} is neither float32 nor float64")
-    return numpy_helper.to_array(tensor).astype(np.float64)
+    with np.errstate(invalid="ignore"):  # A signalling NaN; every NaN is refused later.
+        return numpy_helper.to_array(tensor).astype(np.float64)
 
 
 def _tensor(tensors: dict[str, np.ndarray], name: str) -> np.ndarray:

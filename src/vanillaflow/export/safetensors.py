@@ -8,7 +8,6 @@ always gives the same bytes.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import struct
@@ -23,6 +22,7 @@ from ..errors import FileFormatError
 from ..network import FeedforwardNetwork
 from ..planar import PlanarFlow
 from ..provenance import Provenance
+from .checksum import checksum
 from .files import read_bytes, write_atomically
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _serialized(kind: str, thing: PlanarFlow | FeedforwardNetwork) -> bytes:
         tensors |= {"domain.low": thing.domain.low, "domain.high": thing.domain.high}
     provenance = None if thing.provenance is None else thing.provenance.to_json()
     header = {"format": FORMAT, "kind": kind, "provenance": provenance}
-    header["sha256"] = _digest(header, tensors)
+    header["sha256"] = checksum(header, tensors)
     # One entry only, as the library writes several in random order.
     return safetensors.numpy.save(tensors, metadata={_KEY: json.dumps(header, sort_keys=True)})
 
@@ -98,7 +98,7 @@ def _deserialized(content: bytes) -> PlanarFlow | FeedforwardNetwork:
             raise FileFormatError(f"it {verb} tensor {min(wrong)!r}")
     tensors = {name: _array(name, entry) for name, entry in entries.items()}
     recorded = header.pop("sha256", None)
-    if recorded != _digest(header, tensors):
+    if recorded != checksum(header, tensors):
         raise FileFormatError("its content does not match its checksum: it was changed after it was written")
     text = header.get("provenance")
     return cls(
@@ -130,14 +130,3 @@ def _array(name: str, entry: dict[str, Any]) -> np.ndarray:
         raise FileFormatError(f"its tensor {name!r} has dtype {entry['dtype']} instead of {wanted}")
     array = np.frombuffer(entry["data"], dtype=_DTYPES[wanted]).reshape(entry["shape"])
     return array.astype(array.dtype.newbyteorder("="))
-
-
-def _digest(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> str:
-    """SHA-256 over the header and every tensor's name, shape and little-endian bytes."""
-    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
-    for name, array in sorted(tensors.items()):
-        digest.update(f"{name}{list(array.shape)}".encode())
-        digest.update(
-            np.ascontiguousarray(array, dtype=_DTYPES["I64" if name == "stops" else "F64"]).tobytes()
-        )
-    return digest.hexdigest()

@@ -161,7 +161,7 @@ def _dimension(root: fx.GraphModule, nodes: list[fx.Node], found: str) -> int:
         if node.op == "call_module" and isinstance(linear := root.get_submodule(str(node.target)), nn.Linear):
             return linear.in_features
     raise FieldError(
-        f"{READS}; found {found or 'no operation'}, without a Linear that would tell the dimension of y (pass dim)"
+        f"{READS}; found {found or 'no operation'}, without a Linear that tells the dimension of y: pass dim"
     )
 
 
