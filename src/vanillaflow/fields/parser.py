@@ -12,6 +12,7 @@ import difflib
 import math
 import warnings
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import NoReturn
 
 import numpy as np
@@ -189,8 +190,8 @@ class _Reader:
         base = self.build(node.left, depth + 1)
         if _is_zero(base) and exponent < 0:
             self.fail(node, "this divides by zero")
-        if exponent.is_Float and float(exponent).is_integer():
-            exponent = sp.Integer(int(exponent))
+        if exponent.is_Float and Fraction(float(exponent)).denominator <= MAX_EXPONENT:
+            exponent = sp.Rational(*float(exponent).as_integer_ratio())  # 0.5 and 2.0 as 1/2 and 2
         if base.is_Number and not exponent.is_Integer:
             return self._evaluated(node, lambda: float(base) ** float(exponent))
         return self._finite(node, base**exponent)

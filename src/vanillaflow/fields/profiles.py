@@ -196,14 +196,15 @@ def get_profile(name: str | Profile) -> Profile:
     """
     if isinstance(name, Profile):
         return name
-    key = _ALIASES.get(name, name) if isinstance(name, str) else name
-    if key in _REGISTRY:
-        return _REGISTRY[key]
-    if isinstance(key, str) and key.startswith("power") and key[5:].isdecimal() and len(key) < 8:
-        return power(int(key[5:]))
-    if isinstance(key, str) and key.startswith("leaky_relu(") and key.endswith(")"):
-        try:
-            return leaky_relu(float(key[11:-1]))
-        except ValueError:
-            pass
+    if isinstance(name, str):
+        key = _ALIASES.get(name, name)
+        if key in _REGISTRY:
+            return _REGISTRY[key]
+        if key.startswith("power") and key[5:].isdecimal() and len(key) < 8:
+            return power(int(key[5:]))
+        if key.startswith("leaky_relu(") and key.endswith(")"):
+            try:
+                return leaky_relu(float(key[11:-1]))
+            except ValueError:
+                pass
     raise FieldError(f"unknown profile {name!r}; known are {', '.join(profile_names())}")

@@ -25,7 +25,7 @@ def names() -> list[str]:
 
 def load(name: str) -> System:
     """The system called `name`; raises FieldError, suggesting the nearest name, if there is none."""
-    if name not in _SYSTEMS:
+    if not isinstance(name, str) or name not in _SYSTEMS:
         close = difflib.get_close_matches(str(name), _SYSTEMS, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(_SYSTEMS)}"
         raise FieldError(f"there is no zoo system {name!r}; {hint}")
@@ -65,9 +65,10 @@ def brusselator() -> System:
 def spiral_node() -> System:
     """A trained neural ODE, x' = W2 tanh(W1 x + b1) + b2 with 50 hidden units in the plane.
 
-    It learned the cubic spiral y' = (y^3) A, A = [[-0.1, 2], [-2, -0.1]] (the demonstration system of
-    Chen et al., Neural Ordinary Differential Equations, NeurIPS 2018) from short pieces of trajectory.
-    It is fast, about 2 rad at the rim over its duration. The float32 weights are used as they are.
+    It was trained on short pieces of the cubic spiral y' = (y^3) A, A = [[-0.1, 2], [-2, -0.1]], the
+    demonstration system of Chen et al., Neural Ordinary Differential Equations, NeurIPS 2018. Inside the
+    unit circle it follows that field; at the rim it is slower, yet it moves points by up to 2.0 and turns
+    them by 0.6 to 0.8 rad over its duration. The float32 weights are used as they are.
     """
     with (files(__name__) / "spiral_node.npz").open("rb") as file, np.load(file, allow_pickle=False) as data:
         W1, b1, W2, b2 = (
