@@ -176,7 +176,7 @@ def test_slope_that_float32_cannot_hold(tmp_path):
         network.to_onnx(tmp_path / "file")
 
 
-@pytest.mark.parametrize("dtype", ["float16", "double", None, np.float32])
+@pytest.mark.parametrize("dtype", ["float16", "double", ""])
 def test_unknown_dtype(dtype, tmp_path):
     with pytest.raises(ValueError, match="dtype must be 'float32' or 'float64'"):
         random_network(0).to_onnx(tmp_path / "file", dtype)

@@ -101,6 +101,8 @@ def _deserialized(content: bytes) -> PlanarFlow | FeedforwardNetwork:
     if recorded != checksum(header, tensors):
         raise FileFormatError("its content does not match its checksum: it was changed after it was written")
     text = header.get("provenance")
+    if not isinstance(text, str | None):
+        raise FileFormatError("its provenance is not a text")
     return cls(
         **{name: tensors[name] for name in names},
         domain=Box(*(tensors[name] for name in _DOMAIN)) if has_domain else None,

@@ -68,6 +68,10 @@ def _require_equal(field: RidgeField, module: torch.nn.Module) -> None:
         allowed = _rounding_bound(field, x)
     # Where exp or a power overflows there is nothing to compare.
     rows = np.isfinite(ours).all(axis=1) & np.isfinite(allowed)
+    if not rows.any():
+        raise FieldError(
+            "the module's values overflow wherever they were compared with the field read from it"
+        )
     for t in _TIMES:
         theirs = evaluate(module, t, x)
         if theirs.shape != ours.shape:
