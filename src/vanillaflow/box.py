@@ -27,7 +27,8 @@ class Box:
         low, high = require_finite("Box low", low), require_finite("Box high", high)
         if low.ndim != 1 or low.shape != high.shape or low.size == 0:
             raise ValueError(
-                f"Box needs two vectors of one length, got shapes {low.shape} for low and {high.shape} for high"
+                f"Box needs two vectors of one length, got shapes {low.shape} for low and {high.shape} "
+                "for high"
             )
         bad = np.flatnonzero(low >= high)
         if bad.size:
@@ -35,8 +36,12 @@ class Box:
             raise ValueError(
                 f"Box is empty or inverted in coordinate {i}: low {low[i]:g} must be below high {high[i]:g}"
             )
-        object.__setattr__(self, "low", low)
-        object.__setattr__(self, "high", high)
+        for name, value in (("low", low), ("high", high)):
+            value = np.array(
+                value, order="C"
+            )  # A copy: the caller's array may change, or be a view with strides.
+            value.setflags(write=False)
+            object.__setattr__(self, name, value)
 
     @property
     def dim(self) -> int:

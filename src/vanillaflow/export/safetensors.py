@@ -70,6 +70,8 @@ def _serialized(kind: str, thing: PlanarFlow | FeedforwardNetwork) -> bytes:
     provenance = None if thing.provenance is None else thing.provenance.to_json()
     header = {"format": FORMAT, "kind": kind, "provenance": provenance}
     header["sha256"] = checksum(header, tensors)
+    # The library writes the memory as it lies, whatever its strides.
+    tensors = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
     # One entry only, as the library writes several in random order.
     return safetensors.numpy.save(tensors, metadata={_KEY: json.dumps(header, sort_keys=True)})
 
