@@ -1,0 +1,79 @@
+"""The command line tool `vanillaflow`: compile, zoo, inspect.
+
+Results go to standard output, progress and errors to standard error. Every error that a user can act on is
+one line and a non-zero exit code: 2 for a wrong request, 1 for a tolerance that was not reached, 130 after
+Ctrl-C. Heavy modules are imported inside the commands, so that help and typing errors are answered at once.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from .. import __version__
+from ..errors import ToleranceNotReached, VanillaflowError
+from .compiling import CompileCommand, compile_system
+from .inspecting import inspect_file
+from .text import one_line
+from .zoo import zoo_app
+
+app = typer.Typer(
+    name="vanillaflow",
+    help="Compile dynamical systems into vanilla feedforward networks: Linear and leaky ReLU, width d.",
+    epilog="Start with:  vanillaflow zoo list;  vanillaflow compile pendulum --tol 5e-2 -o pendulum.onnx",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("compile", cls=CompileCommand)(compile_system)
+app.command("inspect")(inspect_file)
+app.add_typer(zoo_app, name="zoo")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"vanillaflow {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _without_command(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line (by default that of this process) and return the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # Names of systems and files may hold what the terminal's encoding does not.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = app(arguments, prog_name="vanillaflow", standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
+        code = 130
+    except VanillaflowError as error:
+        return _fail(str(error), 1 if isinstance(error, ToleranceNotReached) else 2)
+    except Exception as error:
+        # Typer's errors about arguments; their base class is not public, but they know how to be told.
+        if not hasattr(error, "format_message"):
+            raise
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "vanillaflow"
+        return _fail(f"{error.format_message().rstrip('.')} (see {command} --help)", 2)
+    # Typer may itself turn Ctrl-C into this code.
+    return _fail("interrupted; nothing more was written", 130) if code == 130 else int(code or 0)
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"vanillaflow: {one_line(message)}", file=sys.stderr)
+    return code

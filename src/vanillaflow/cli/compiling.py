@@ -1,0 +1,240 @@
+"""`vanillaflow compile`: a system and a tolerance become network files."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from ..errors import FieldError, OutputError, ToleranceNotReached, VanillaflowError
+from .text import one_line, rows, size_text
+
+if TYPE_CHECKING:
+    from ..certificates import Certificate
+    from ..fields.system import System
+    from ..network import FeedforwardNetwork
+    from ..planar import PlanarFlow
+    from ..target import FlowMap
+
+_SUFFIXES = (".onnx", ".safetensors")
+# The exported network is measured at other points than the compiler's. Where the error then comes out above
+# the tolerance, by a hair, the second of these fractions of the tolerance leaves room.
+_AIM = (1.0, 0.95)
+
+
+class Precision(StrEnum):
+    float32 = "float32"
+    float64 = "float64"
+
+
+class CompileCommand(TyperCommand):
+    """Fills the methods into the help text, which takes an import that the other commands do without."""
+
+    def format_help(self, *arguments: Any) -> None:
+        from ..compiler import METHODS
+        from ..compiler import compile as compile_flow
+
+        default = inspect.signature(compile_flow).parameters["method"].default
+        for parameter in self.params:
+            if parameter.name == "method":
+                parameter.help = f"One of {', '.join(METHODS)} (default: {default})."  # type: ignore[attr-defined]
+        super().format_help(*arguments)
+
+
+def _positive(value: float) -> float:
+    from ..validation import require_positive
+
+    try:
+        return require_positive("it", value)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def compile_system(
+    system: Annotated[
+        str,
+        typer.Argument(
+            metavar="SYSTEM", help="A name from `vanillaflow zoo list`, or a TOML file of equations."
+        ),
+    ],
+    tol: Annotated[
+        float,
+        typer.Option(
+            help="The largest allowed error over the box, in units of the state.", callback=_positive
+        ),
+    ],
+    output: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write this file; give it again for more. FILE.onnx is the network, for any runtime; "
+            "FILE.safetensors the flow, exact and invertible, for vanillaflow.load.",
+        ),
+    ] = None,
+    method: Annotated[str | None, typer.Option(metavar="NAME", help="How to construct the flow.")] = None,
+    dtype: Annotated[Precision, typer.Option(help="Precision of the ONNX network.")] = Precision.float32,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="N", help="Seed of every sample; the same seed gives the same network."),
+    ] = None,
+    max_kinks: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Give up beyond this many planar maps.")
+    ] = None,
+) -> None:
+    """Compile a system into a network whose error over the system's box is at most TOL.
+
+    Without -o it only says what the network would be. The error is measured by sampling and a local search.
+
+    Examples:
+
+    vanillaflow compile pendulum --tol 5e-2
+
+    vanillaflow compile mine.toml --tol 1e-1 -o mine.onnx -o mine.safetensors
+    """
+    start = perf_counter()
+    outputs = output or []
+    for path in outputs:
+        _require_output(path)
+    target = _read_system(system).target()
+    options = {"method": _known_method(method), "seed": seed, "max_kinks": max_kinks}
+    with _progress(f"compiling {target.name} to {tol:g}") as report:
+        result = _compile(target, tol, dtype, report, {k: v for k, v in options.items() if v is not None})
+        for path in outputs:
+            _write(result, path)
+    print(f"{one_line(target.name)}: a vanilla network of width {result.network.width}\n")
+    print(rows(_summary(result, target, outputs, perf_counter() - start)))
+
+
+@dataclass(frozen=True)
+class _Result:
+    """A compiled flow, its network, and the error of the network in the precision of the export."""
+
+    flow: PlanarFlow
+    network: FeedforwardNetwork
+    certificate: Certificate
+    dtype: Precision
+
+
+def _require_output(path: Path) -> None:
+    from ..export.files import require_writable
+
+    if path.suffix.lower() not in _SUFFIXES:
+        raise OutputError(f"cannot write {str(path)!r}: the name must end in {' or '.join(_SUFFIXES)}")
+    require_writable(path)
+
+
+def _read_system(name: str) -> System:
+    from ..fields import zoo
+
+    if name in zoo.names():
+        return zoo.load(name)
+    if name.lower().endswith(".toml") or Path(name).is_file():
+        from ..fields.equations import load_system
+
+        return load_system(name)
+    if ":" in name:
+        raise FieldError(
+            f"{name!r}: systems in Python modules are not read yet; write the equations as a TOML file"
+        )
+    return zoo.load(name)
+
+
+def _known_method(method: str | None) -> str | None:
+    from ..compiler import METHODS
+
+    if method is not None and method not in METHODS:
+        raise VanillaflowError(f"unknown method {method!r}; known are {', '.join(METHODS)}")
+    return method
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[str], None]]:
+    """A spinner with the elapsed stages above it; on anything but a terminal, the stages only."""
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False)
+
+    def report(line: str) -> None:
+        console.print(f"  {one_line(line)}", markup=False, soft_wrap=True, style="dim")
+
+    with console.status(one_line(what).replace("[", r"\[")):
+        yield report
+
+
+def _compile(
+    target: FlowMap, tol: float, dtype: Precision, report: Callable[[str], None], options: dict[str, Any]
+) -> _Result:
+    """Compile and measure what will be exported. Raises ToleranceNotReached if that is above `tol`."""
+    from ..compiler import compile as compile_flow
+
+    for aim in _AIM:
+        flow = compile_flow(target, aim * tol, report=report, **options)
+        result = _measured(flow, target, tol, dtype, options.get("seed", 0))
+        report(f"measured the {dtype} network: {result.certificate}")
+        if result.certificate.bound <= tol:
+            return result
+    raise ToleranceNotReached(
+        f"the {dtype} network has error {result.certificate.bound:.4g}, above the tolerance {tol:g}"
+        + ("; try --dtype float64" if dtype is Precision.float32 else ""),
+        flow,
+        result.certificate.bound,
+    )
+
+
+def _measured(flow: PlanarFlow, target: FlowMap, tol: float, dtype: Precision, seed: int) -> _Result:
+    from ..certificates.sampled import certify_sampled
+    from ..export.evaluation import in_precision
+
+    if flow.provenance is not None:
+        flow = flow.with_provenance(replace(flow.provenance, tolerance=tol))
+    network = flow.to_network()
+    try:
+        certificate = certify_sampled(in_precision(network, dtype), target, seed=seed + 2)
+    except ValueError as overflow:  # A number that the precision cannot hold.
+        raise VanillaflowError(str(overflow)) from None
+    if network.provenance is not None:
+        # The file says of itself the larger of what was found in float64 and in its own precision.
+        error = max(network.provenance.error or 0.0, certificate.bound)
+        network = replace(network, provenance=replace(network.provenance, error=error))
+    return _Result(flow, network, certificate, dtype)
+
+
+def _write(result: _Result, path: Path) -> None:
+    if path.suffix.lower() == ".onnx":
+        result.network.to_onnx(path, result.dtype)
+    else:
+        result.flow.save(path)
+
+
+def _summary(result: _Result, target: FlowMap, outputs: list[Path], seconds: float) -> list[tuple[str, str]]:
+    from .describe import flow_rows, network_rows, origin_rows
+
+    provenance, certificate = result.flow.provenance, result.certificate
+    assert provenance is not None and provenance.error is not None
+    path = "; ".join(stage for stage, _, _ in provenance.path)
+    return [
+        *origin_rows(provenance, target.domain),
+        *network_rows(result.network),
+        *flow_rows(result.flow),
+        ("method", provenance.method + (f": {path}" if path else "")),
+        ("tolerance", f"{provenance.tolerance:g}"),
+        ("error", f"{provenance.error:.4g} for the flow, in float64"),
+        ("", f"{certificate.bound:.4g} for the network, in {result.dtype}"),
+        (
+            "",
+            f"sampled: largest of {certificate.points} points and a local search; "
+            "a lower bound of the supremum",
+        ),
+        ("time", f"{seconds:.1f} s"),
+        *[("written", f"{path} ({size_text(path.stat().st_size)})") for path in outputs],
+    ]

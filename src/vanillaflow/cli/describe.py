@@ -1,0 +1,63 @@
+"""What flows, networks and their provenance look like to a reader: rows for `text.rows`."""
+
+from __future__ import annotations
+
+from ..box import Box
+from ..network import FeedforwardNetwork
+from ..planar import PlanarFlow
+from ..provenance import Provenance
+from .text import box_text, range_text
+
+Rows = list[tuple[str, str]]
+
+# What each method of `certify` knows about the supremum.
+_HOW_FOUND = {"sampled": "found by sampling and a local search, so a lower bound of the supremum"}
+
+
+def network_rows(network: FeedforwardNetwork) -> Rows:
+    return [
+        (
+            "network",
+            f"width {network.width}, depth {network.depth} (leaky-ReLU layers), "
+            f"{network.parameters} parameters",
+        ),
+        ("slopes", range_text(network.slopes)),
+        ("condition", f"{network.condition_numbers().max():.4g}, the largest of a weight matrix"),
+    ]
+
+
+def flow_rows(flow: PlanarFlow) -> Rows:
+    stops = flow.stops.size
+    return [
+        (
+            "flow",
+            f"{flow.kinks} kinks (planar maps), {stops} affine map{'s' * (stops != 1)}, dimension {flow.dim}",
+        )
+    ]
+
+
+def origin_rows(provenance: Provenance | None, domain: Box | None) -> Rows:
+    """System, box, duration."""
+    where = "none recorded: nothing is promised anywhere" if domain is None else box_text(domain)
+    if provenance is None:
+        return [("box", where), ("origin", "not recorded")]
+    return [("system", provenance.system), ("box", where), ("duration", f"{provenance.duration:g}")]
+
+
+def accuracy_rows(provenance: Provenance | None) -> Rows:
+    """Tolerance, error and how it is known, method, time."""
+    if provenance is None:
+        return []
+    rows: Rows = []
+    if provenance.error is not None:
+        how = _HOW_FOUND.get(provenance.error_method or "", provenance.error_method or "no method recorded")
+        rows.append(("error", f"{provenance.error:.4g} (max norm, over the box): {how}"))
+    if provenance.tolerance is not None:
+        rows.append(("tolerance", f"{provenance.tolerance:g}"))
+    stages = "; ".join(
+        f"{stage} ({kinks} kinks, error {error:.3g})" for stage, kinks, error in provenance.path
+    )
+    rows.append(("method", provenance.method + (f": {stages}" if stages else "")))
+    if provenance.seconds is not None:
+        rows.append(("compiled in", f"{provenance.seconds:.1f} s by vanillaflow {provenance.version}"))
+    return rows
