@@ -1,0 +1,289 @@
+"""The command line: what it does, and the one line that it says when it cannot."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+import vanillaflow as vf
+from vanillaflow import cli, compiler
+from vanillaflow.cli import compiling
+from vanillaflow.export.onnx import network_from_onnx
+
+# Compiles in a second: one nonlinear piece, mild.
+TOML = """
+name = "mild"
+[equations]
+x = "y"
+y = "-sin(x)"
+[domain]
+x = [-1, 1]
+y = [-0.5, 1]
+[flow]
+duration = 0.5
+"""
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty working directory, with a system in it."""
+    monkeypatch.chdir(tmp_path)
+    Path("mild.toml").write_text(TOML)
+    return tmp_path
+
+
+@pytest.fixture
+def run(here, capsys):
+    """Run a command line that must succeed; gives standard output."""
+
+    def succeed(*arguments: str) -> str:
+        code = cli.main(arguments)
+        out, err = capsys.readouterr()
+        assert code == 0, err
+        return out
+
+    return succeed
+
+
+@pytest.fixture
+def fail(here, capsys):
+    """Run a command line that must fail with `code` and one line; gives that line."""
+
+    def refuse(*arguments: str, code: int = 2) -> str:
+        before = set(os.listdir())
+        assert cli.main(arguments) == code
+        out, err = capsys.readouterr()
+        # Stages that were completed before, if any, are indented.
+        lines = [line for line in err.splitlines() if not line.startswith("  ")]
+        assert out == "" and len(lines) == 1 and "Traceback" not in err
+        assert set(os.listdir()) == before
+        program, _, message = lines[0].partition(": ")
+        assert program == "vanillaflow"
+        return message
+
+    return refuse
+
+
+def test_version(run):
+    assert run("--version") == f"vanillaflow {vf.__version__}\n"
+
+
+def test_help_names_the_commands_and_methods(run):
+    assert all(name in run("--help") for name in ("compile", "inspect", "zoo"))
+    assert run() == run("--help")
+    assert all(method in run("compile", "--help") for method in compiler.METHODS)
+
+
+def test_compiled_files_hold_what_the_summary_says(run):
+    out = run("compile", "mild.toml", "--tol", "1e-2", "-o", "a.onnx", "-o", "b.safetensors")
+    flow = vf.load("b.safetensors")
+    network = flow.to_network()
+    assert f"width 2, depth {network.depth}" in out and f"{flow.kinks} kinks" in out
+    assert "[-1, 1] x [-0.5, 1]" in out and "mild" in out and "lower bound of the supremum" in out
+    assert flow.domain == vf.Box([-1, -0.5], [1, 1]) and flow.provenance.tolerance == 1e-2
+    target = vf.load_system("mild.toml").target()
+    assert vf.certify(flow, target, seed=7).bound <= 1e-2
+    x = target.domain.sample(500, seed=3)
+    session = onnxruntime.InferenceSession("a.onnx")
+    y = session.run(None, {"x": x.astype(np.float32)})[0]
+    assert y.dtype == np.float32 and np.max(np.abs(y - target(x))) <= 1e-2
+
+
+def test_float64(run):
+    out = run("compile", "mild.toml", "--tol", "1e-2", "-o", "a.onnx", "--dtype", "float64")
+    assert "for the network, in float64" in out
+    assert "float64" in run("inspect", "a.onnx")
+    assert onnxruntime.InferenceSession("a.onnx").get_inputs()[0].type == "tensor(double)"
+
+
+def test_without_output_nothing_is_written(run, here):
+    assert "written" not in run("compile", "mild.toml", "--tol", "1e-2")
+    assert os.listdir() == ["mild.toml"]
+
+
+def test_same_seed_same_file(run):
+    for name in ("a.onnx", "b.onnx"):
+        run("compile", "mild.toml", "--tol", "1e-2", "--seed", "3", "-o", name)
+    a, b = (network_from_onnx(name) for name in ("a.onnx", "b.onnx"))
+    assert np.array_equal(a.weights, b.weights) and np.array_equal(a.slopes, b.slopes)
+
+
+def test_zoo_name_and_method(run):
+    assert "split" in run("compile", "pendulum", "--tol", "0.3", "--method", "split")
+
+
+def test_progress_goes_to_standard_error(here, capsys):
+    assert cli.main(["compile", "mild.toml", "--tol", "1e-2"]) == 0
+    out, err = capsys.readouterr()
+    assert "constructed" in err and "\x1b" not in err and "\r" not in err
+    assert out.startswith("mild: a vanilla network of width 2\n")
+
+
+def test_zoo_list_has_every_system(run):
+    out = run("zoo", "list")
+    assert all(name in out for name in vf.zoo.names())
+
+
+@pytest.mark.parametrize("name", vf.zoo.names())
+def test_zoo_show(run, name):
+    out = run("zoo", "show", name)
+    system = vf.zoo.load(name)
+    assert all(equation in " ".join(out.split()) for equation in system.equations)
+    assert f"duration    {system.duration:g}" in out and "box" in out
+    assert "Source" in out or "Chen et al." in out or "Hopfield" in out
+
+
+def test_zoo_show_toml_is_a_system(run, here):
+    Path("copy.toml").write_text(run("zoo", "show", "duffing", "--toml"))
+    assert vf.load_system("copy.toml").equations == vf.zoo.duffing().equations
+
+
+def test_inspect_every_kind_of_file(run):
+    flow = vf.compile(vf.load_system("mild.toml").target(), tol=1e-2)
+    network = flow.to_network()
+    flow.save("flow.safetensors")
+    network.save("network.safetensors")
+    network.to_onnx("network.onnx")
+    for name, kind in (
+        ("flow.safetensors", "a planar flow"),
+        ("network.safetensors", "a vanilla network, float64"),
+        ("network.onnx", "a vanilla network in ONNX, float32"),
+    ):
+        out = run("inspect", name)
+        assert out.startswith(f"{name}: {kind}")
+        for part in (
+            "mild",
+            f"depth {network.depth}",
+            f"{flow.provenance.error:.4g}",
+            "lower bound",
+            "[-1, 1] x [-0.5, 1]",
+            f"{network.condition_numbers().max():.4g}",
+            f"{network.slopes.min():.4g} .. {network.slopes.max():.4g}",
+        ):
+            assert part in " ".join(out.split())
+
+
+def test_inspect_of_a_file_that_does_not_know_its_origin(run):
+    vf.PlanarFlow([[0.5, 0.1]], [[1.0, 0.0]], [0.0]).save("bare.safetensors")
+    out = run("inspect", "bare.safetensors")
+    assert "1 kinks" in out and "not recorded" in out and "none recorded" in out
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (["compile", "pendulm", "--tol", "0.1"], "did you mean 'pendulum'"),
+        (["compile", "missing.toml", "--tol", "0.1"], "missing.toml: there is no such file"),
+        (["compile", "package.module:thing", "--tol", "0.1"], "not read yet"),
+        (["compile", "broken.toml", "--tol", "0.1"], "broken.toml: not valid TOML"),
+        (["compile", "hostile.toml", "--tol", "0.1"], "hostile.toml: equation x"),
+        (["compile", "explodes.toml", "--tol", "0.1"], "blows up"),
+        (["compile", "mild.toml"], "Missing option '--tol'"),
+        (["compile", "mild.toml", "--tol", "0"], "must be positive"),
+        (["compile", "mild.toml", "--tol", "-1"], "must be positive"),
+        (["compile", "mild.toml", "--tol", "nan"], "must be positive and finite"),
+        (["compile", "mild.toml", "--tol", "inf"], "must be positive and finite"),
+        (["compile", "mild.toml", "--tol", "small"], "'--tol'"),
+        (["compile", "mild.toml", "--tol", "0.1", "--method", "magic"], "known are split"),
+        (["compile", "mild.toml", "--tol", "0.1", "--dtype", "float16"], "float32"),
+        (["compile", "mild.toml", "--tol", "0.1", "--seed", "-1"], "'--seed'"),
+        (["compile", "mild.toml", "--tol", "0.1", "--max-kinks", "0"], "'--max-kinks'"),
+        (["compile", "mild.toml", "--tol", "0.1", "-o", "net.pt"], "must end in .onnx or .safetensors"),
+        (["compile", "mild.toml", "--tol", "0.1", "-o", "no/where.onnx"], "there is no directory"),
+        (["compile", "mild.toml", "--tol", "0.1", "-o", "folder.onnx"], "it is a directory"),
+        (["zoo", "show", "lorentz"], "did you mean 'lorenz'"),
+        (["zoo", "show", "fput", "--toml"], "no TOML file"),
+        (["zoo"], "Missing command"),
+        (["inspect", "missing.onnx"], "there is no file 'missing.onnx'"),
+        (["inspect", "mild.toml"], "must end in .safetensors or .onnx"),
+        (["inspect", "garbage.onnx"], "garbage.onnx"),
+        (["inspect", "garbage.safetensors"], "garbage.safetensors"),
+        (["inspect", "folder.onnx"], "is a directory"),
+        (["compil"], "compil"),
+        (["compile", "mild.toml", "--tolerance", "1"], "--tolerance"),
+    ],
+)
+def test_errors_are_one_line(fail, arguments, said):
+    Path("broken.toml").write_text("name = ")
+    Path("hostile.toml").write_text(TOML.replace('"y"', '"__import__(1)"', 1))
+    Path("explodes.toml").write_text(TOML.replace('"-sin(x)"', '"y**2 + 100"'))
+    Path("garbage.onnx").write_bytes(b"\x08\x08 no model\n")
+    Path("garbage.safetensors").write_bytes(b"no tensors")
+    Path("folder.onnx").mkdir()
+    assert said in fail(*arguments)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_directory_without_permission(fail):
+    Path("locked").mkdir(mode=0o500)
+    assert "permission denied" in fail("compile", "mild.toml", "--tol", "0.1", "-o", "locked/net.onnx")
+
+
+def test_outputs_are_checked_before_the_compilation(fail, monkeypatch):
+    monkeypatch.setattr(compiler, "compile", lambda *_, **__: pytest.fail("compiled first"))
+    fail("compile", "mild.toml", "--tol", "0.1", "-o", "good.onnx", "-o", "no/where.onnx")
+
+
+def test_tolerance_out_of_reach(fail):
+    said = fail("compile", "mild.toml", "--tol", "1e-3", "--method", "paper", "--max-kinks", "10", code=1)
+    assert "would need" in said
+
+
+def test_export_error_above_the_tolerance_is_refused(fail, monkeypatch):
+    measured = compiling._measured
+
+    def worse(*arguments):
+        result = measured(*arguments)
+        object.__setattr__(result.certificate, "bound", 0.123)
+        return result
+
+    monkeypatch.setattr(compiling, "_measured", worse)
+    said = fail("compile", "mild.toml", "--tol", "1e-2", "-o", "a.onnx", code=1)
+    assert "float32 network has error 0.123, above the tolerance 0.01" in said
+
+
+def test_control_characters_are_not_sent_to_the_terminal(fail):
+    assert "\\x1b[31m" in fail("inspect", "\x1b[31mred\nfile.onnx")
+
+
+def test_interrupt_in_a_command(fail, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(compiler, "compile", interrupted)
+    assert "interrupted" in fail("compile", "mild.toml", "--tol", "0.1", "-o", "a.onnx", code=130)
+
+
+_COMPILES_FOR_EVER = """
+import sys, time
+from vanillaflow import cli, compiler
+compiler.compile = lambda *_, **__: (print("ready", flush=True), time.sleep(600))
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+def test_ctrl_c(here):
+    """For real, in a process of its own that is compiling."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _COMPILES_FOR_EVER, "compile", "mild.toml", "--tol", "0.1", "-o", "a.onnx"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert out == "" and err == "vanillaflow: interrupted; nothing more was written\n"
+    assert os.listdir() == ["mild.toml"]
+
+
+def test_python_m(here):
+    done = subprocess.run([sys.executable, "-m", "vanillaflow", "zoo", "shw"], capture_output=True, text=True)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith("vanillaflow: No such command 'shw'") and done.stderr.count("\n") == 1
