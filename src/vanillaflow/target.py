@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -20,6 +20,7 @@ _BLOW_UP = 1e6
 _MAX_STEPS = 20_000
 
 
+@runtime_checkable
 class Field(Protocol):
     """What a FlowMap needs of a field: its dimension, and its values at time t on the rows of x."""
 
