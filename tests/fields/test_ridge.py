@@ -43,7 +43,7 @@ def test_value_is_the_sum_of_affine_part_and_ridges(seed, dim, ridges):
     x = np.random.default_rng(seed).normal(size=(5, dim))
     expected = np.array([field.A @ p + field.c for p in x])
     for a, w, b, profile in zip(field.a, field.w, field.b, field.profiles):
-        expected += np.array([a * profile.value(np.array(w @ p + b)) for p in x])
+        expected += np.array([a * profile.value(np.array([w @ p + b])) for p in x])
     # Sums of at most 12 terms in another order.
     np.testing.assert_allclose(field(0.0, x), expected, rtol=1e-12, atol=1e-12)
     assert field.dim == dim and field.ridges == ridges
@@ -59,7 +59,7 @@ def test_ridge_flow_solves_its_equation(profile, seed, tau, mu):
         a += w * (mu - w @ a) / (w @ w)
     field = RidgeField([a], [w], [rng.uniform(-1, 1)], profile)
     g = field.profiles[0].value
-    exact = solve(lambda y: a * g(w @ y + field.b[0]), x, tau)
+    exact = solve(lambda y: a * g(field.w @ y + field.b), x, tau)
     found = field.ridge_flow(0, tau, x[None])[0]
     if np.all(np.isfinite(exact)) and np.max(np.abs(exact)) < 50:
         # The solvers' 1e-12; the quotient (h - nu)/mu, used for |mu tau| > 1e-5, adds 1e-16/1e-5.
@@ -74,7 +74,7 @@ def test_ridge_flow_of_kinked_profiles(profile, seed, tau):
     rng = np.random.default_rng(seed)
     a, w, x = rng.uniform(-1, 1, size=(3, 2))
     field = RidgeField([a], [w], [0.3], profile)
-    exact = solve(lambda y: a * field.profiles[0].value(w @ y + 0.3), x, tau)
+    exact = solve(lambda y: a * field.profiles[0].value(field.w @ y + 0.3), x, tau)
     np.testing.assert_allclose(field.ridge_flow(0, tau, x[None])[0], exact, rtol=1e-9, atol=1e-9)
 
 
@@ -102,7 +102,7 @@ def test_tanh_is_the_class_of_the_paper():
     rng = np.random.default_rng(0)
     A, W, b, x = rng.normal(size=(2, 5)), rng.normal(size=(5, 2)), rng.normal(size=5), rng.normal(size=(7, 2))
     expected = np.tanh(x @ W.T + b) @ A.T
-    np.testing.assert_allclose(RidgeField.tanh(A, W, b)(0, x), expected, rtol=1e-13, atol=1e-14)
+    np.testing.assert_allclose(RidgeField.tanh(A, W, b)(0.0, x), expected, rtol=1e-13, atol=1e-14)
 
 
 def test_fields_are_copied_and_locked():

@@ -206,6 +206,7 @@ def test_sizes_can_be_chosen():
         (lambda: zoo.load(["lorenz"]), "there is no zoo system"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_bad_requests_are_refused(make, message):
     with pytest.raises(FieldError) as error:
         make()

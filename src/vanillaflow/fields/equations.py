@@ -35,7 +35,9 @@ _TABLES = {
 
 
 def from_equations(
-    equations: Mapping[str, str], parameters: Mapping[str, float] | None = None, domain: Box | None = None
+    equations: Mapping[str, str],
+    parameters: Mapping[str, int | float] | None = None,
+    domain: Box | None = None,
 ) -> RidgeField:
     """The field x' = text, as a RidgeField equal to it.
 
@@ -52,22 +54,7 @@ def from_equations(
     Supported terms: affine ones, functions of one affine form, polynomials up to degree 4.
     Raises FieldError, saying which equation and where, for anything else. The text is never executed.
     """
-    if not isinstance(equations, Mapping) or not equations:
-        raise FieldError('equations must be a non-empty mapping such as {"x": "y", "y": "-x"}')
-    if len(equations) > MAX_VARIABLES:
-        raise FieldError(f"{len(equations)} equations were given; at most {MAX_VARIABLES} are supported")
-    symbols = {_name("variable", name): sp.Symbol(str(name), real=True) for name in equations}
-    values = _parameter_values(parameters or {}, symbols)
-    names = symbols | values
-    expressions = [parse_expression(text, names, f"equation {name}") for name, text in equations.items()]
-    try:
-        return decompose(expressions, list(symbols.values()), domain)
-    except RecursionError:
-        raise FieldError("the equations are nested too deeply; split them into smaller terms") from None
-    except OverflowError:
-        raise FieldError(
-            "the equations have coefficients too large for floating point; rescale them"
-        ) from None
+    return _field(equations, {} if parameters is None else parameters, domain)
 
 
 def load_system(path: str | Path) -> System:
@@ -128,12 +115,32 @@ def _system(document: dict[str, Any]) -> System:
     domain = _domain(tables["domain"], list(equations))
     return System(
         name=name,
-        field=from_equations(equations, tables["parameters"], domain),
+        field=_field(equations, tables["parameters"], domain),
         domain=domain,
         duration=duration,
         variables=tuple(equations),
         equations=tuple(f"{variable}' = {' '.join(text.split())}" for variable, text in equations.items()),
     )
+
+
+def _field(equations: Any, parameters: Any, domain: Box | None) -> RidgeField:
+    """`from_equations` of arguments of any type."""
+    if not isinstance(equations, Mapping) or not equations:
+        raise FieldError('equations must be a non-empty mapping such as {"x": "y", "y": "-x"}')
+    if len(equations) > MAX_VARIABLES:
+        raise FieldError(f"{len(equations)} equations were given; at most {MAX_VARIABLES} are supported")
+    symbols = {_name("variable", name): sp.Symbol(str(name), real=True) for name in equations}
+    values = _parameter_values(parameters, symbols)
+    names = symbols | values
+    expressions = [parse_expression(text, names, f"equation {name}") for name, text in equations.items()]
+    try:
+        return decompose(expressions, list(symbols.values()), domain)
+    except RecursionError:
+        raise FieldError("the equations are nested too deeply; split them into smaller terms") from None
+    except OverflowError:
+        raise FieldError(
+            "the equations have coefficients too large for floating point; rescale them"
+        ) from None
 
 
 def _domain(table: dict[str, Any], variables: list[str]) -> Box:
@@ -150,7 +157,7 @@ def _domain(table: dict[str, Any], variables: list[str]) -> Box:
     return Box(*np.array(bounds).T)
 
 
-def _parameter_values(parameters: Mapping[str, float], variables: Mapping[str, Any]) -> dict[str, sp.Number]:
+def _parameter_values(parameters: Any, variables: Mapping[str, Any]) -> dict[str, sp.Number]:
     if not isinstance(parameters, Mapping):
         raise FieldError(f"parameters must be a mapping of names to numbers, got {type(parameters).__name__}")
     for name in parameters:

@@ -60,7 +60,7 @@ _WHITESPACE = {ord(c): " " for c in "\t\n\r\f\v"}  # an equation may run over se
 _EXCERPT = 50  # characters shown on each side of the place of an error
 
 
-def parse_expression(text: str, names: Mapping[str, sp.Expr], label: str) -> sp.Expr:
+def parse_expression(text: object, names: Mapping[str, sp.Expr], label: str) -> sp.Expr:
     """The SymPy expression that `text` writes.
 
     `names` gives the variables (as symbols) and the parameters (as numbers); pi, e and the functions of
@@ -79,7 +79,7 @@ def parse_expression(text: str, names: Mapping[str, sp.Expr], label: str) -> sp.
         raise FieldError(f"{label}: the expression is {message}") from None
 
 
-def number(value: float) -> sp.Number:
+def number(value: int | float) -> sp.Number:
     """A finite Python number as SymPy's; a float with an integer value becomes an Integer, exactly."""
     return sp.Integer(int(value)) if float(value).is_integer() else sp.Float(value)
 
