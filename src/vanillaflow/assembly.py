@@ -43,16 +43,18 @@ class RidgeMap:
 
 def assemble(maps: Iterable[AffineMap | RidgeMap], dim: int, domain: Box | None = None) -> PlanarFlow:
     """The composition of the maps, first to last."""
-    identity = np.eye(dim)
+    identity: np.ndarray = np.eye(dim)
     M, M_inverse, m = identity, identity, np.zeros(dim)
+    condition = 1.0  # An upper bound of M's condition number.
     parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     kinks, emitted = 0, []
     for item in maps:
         if isinstance(item, AffineMap):
             M, m = item.M @ M, item.M @ m + item.m
-            if np.linalg.cond(M) > CONDITION_LIMIT:
+            condition = float(np.linalg.cond(M))
+            if condition > CONDITION_LIMIT:
                 emitted.append((kinks, M, m))
-                M, M_inverse, m = identity, identity, np.zeros(dim)
+                M, M_inverse, m, condition = identity, identity, np.zeros(dim), 1.0
             else:
                 M_inverse = np.linalg.inv(M)
             continue
@@ -63,6 +65,13 @@ def assemble(maps: Iterable[AffineMap | RidgeMap], dim: int, domain: Box | None 
         m = m + item.a * (item.slope * height + item.offset)
         shrink = item.slope / (1 + item.slope * (item.w @ item.a))
         M_inverse = M_inverse - np.outer(M_inverse @ item.a, shrink * item.w)
+        size = np.linalg.norm(item.a) * np.linalg.norm(item.w)
+        condition *= (1 + abs(item.slope) * size) * (1 + abs(shrink) * size)
+        if condition > CONDITION_LIMIT:
+            condition = float(np.linalg.cond(M))
+        if condition > CONDITION_LIMIT:
+            emitted.append((kinks, M, m))
+            M, M_inverse, m, condition = identity, identity, np.zeros(dim), 1.0
         if item.t.size:
             w, height = item.w @ M, item.w @ m
             a = M_inverse @ item.a
@@ -72,8 +81,11 @@ def assemble(maps: Iterable[AffineMap | RidgeMap], dim: int, domain: Box | None 
         emitted.append((kinks, M, m))
     if not parts:
         parts = [(np.zeros((0, dim)), np.zeros((0, dim)), np.zeros(0))]
+    a, w, t = (np.concatenate(arrays) for arrays in zip(*parts))
     return PlanarFlow(
-        *(np.concatenate([part[i] for part in parts]) for i in range(3)),
+        a,
+        w,
+        t,
         stops=[stop for stop, _, _ in emitted],
         M=np.array([M for _, M, _ in emitted]).reshape(-1, dim, dim),
         m=np.array([m for _, _, m in emitted]).reshape(-1, dim),

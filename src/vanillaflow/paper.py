@@ -21,7 +21,7 @@ from jaxtyping import Float
 from .assembly import AffineMap, RidgeMap, assemble
 from .certificates.sampled import search_points
 from .errors import ToleranceNotReached
-from .fields.ridge import RidgeField
+from .fields.ridge import RidgeField, ridge_segments
 from .piecewise import PiecewiseLinear
 from .planar import PlanarFlow
 from .target import FlowMap
@@ -44,7 +44,9 @@ def paper_construction(
     """
     x = search_points(target.domain, _SAMPLES, seed)
     steps, kinks = _steps_and_kinks(target, tolerance, x, target(x))
-    size = sum(np.count_nonzero(f.a) * round(steps * s / target.duration) for f, s in _segments(target)) * kinks
+    size = (
+        sum(np.count_nonzero(f.a) * round(steps * s / target.duration) for f, s in _segments(target)) * kinks
+    )
     if size > max_kinks:
         raise ToleranceNotReached(
             f"the paper's construction would need {size:.3g} planar maps for {tolerance:g} "
@@ -56,12 +58,13 @@ def paper_construction(
 
 
 def _segments(target: FlowMap) -> list[tuple[RidgeField, float]]:
-    return target.field.segments(target.duration)
+    return ridge_segments(target.field, target.duration)
 
 
 def _steps_and_kinks(target: FlowMap, tolerance: float, x: np.ndarray, y: np.ndarray) -> tuple[int, int]:
     """The least n and K with C/n and B/K^2 within half of the tolerance each."""
-    steps = _FIRST_STEPS
+    least = _least_steps(target, x)
+    steps = max(_FIRST_STEPS, least)
     error = _error(target, steps, None, x, y)
     # Into the range where the error is small enough for its law to hold, or as far as is affordable.
     while error > tolerance / 2 and steps < _MOST_STEPS:
@@ -69,11 +72,28 @@ def _steps_and_kinks(target: FlowMap, tolerance: float, x: np.ndarray, y: np.nda
         error = _error(target, steps, None, x, y)
     if not np.isfinite(error):
         raise ToleranceNotReached("forward Euler steps of the field's pieces diverge on this box")
-    exact_steps = max(1, int(np.ceil(steps * 2 * error / tolerance)))
-    euler = _walk(target, _FIRST_STEPS, None, x)
-    interpolated = _walk(target, _FIRST_STEPS, _MEASURED_KINKS, x)
+    exact_steps = max(least, int(np.ceil(steps * 2 * error / tolerance)))
+    euler = _walk(target, max(_FIRST_STEPS, least), None, x)
+    interpolated = _walk(target, max(_FIRST_STEPS, least), _MEASURED_KINKS, x)
     B = np.max(np.abs(interpolated - euler)) * _MEASURED_KINKS**2
     return exact_steps, max(1, int(np.ceil(np.sqrt(2 * B / tolerance))))
+
+
+def _least_steps(target: FlowMap, x: np.ndarray) -> int:
+    """So many Euler steps that every sub-step is invertible, with something to spare.
+
+    A sub-step of length tau stretches its own coordinate by 1 + tau r, with r = A_jj or a_ij w_ij g'; it is
+    kept above 1/2.
+    """
+    fastest: float = 0.0
+    for field, _ in _segments(target):
+        steepest = [
+            float(np.max(np.abs(g.slopes)))
+            for g in _interpolants(field, _MEASURED_KINKS, *_ranges(target, field, x))
+        ]
+        rates = np.max(np.abs(field.a * field.w), axis=1, initial=0) * steepest
+        fastest = max(fastest, float(np.max(np.abs(np.diag(field.A)))), float(np.max(rates, initial=0)))
+    return max(1, int(np.ceil(2 * target.duration * fastest)))
 
 
 def _error(target: FlowMap, steps: int, kinks: int | None, x: np.ndarray, y: np.ndarray) -> float:
@@ -90,7 +110,7 @@ def _walk(target: FlowMap, steps: int, kinks: int | None, x: np.ndarray) -> np.n
                 x[:, j] += tau * (x @ field.A[j] + field.c[j])
             for i in range(field.ridges):
                 value = curves[i] if curves else field.profiles[i].value
-                for j in np.flatnonzero(field.a[i]):
+                for j in np.flatnonzero(field.a[i]).tolist():
                     x[:, j] += tau * field.a[i, j] * value(x @ field.w[i] + field.b[i])
     return x
 
@@ -137,7 +157,7 @@ def _maps(
                     identity + tau * np.outer(identity[j], field.A[j]), tau * field.c[j] * identity[j]
                 )
         for i in range(field.ridges):
-            for j in np.flatnonzero(field.a[i]):
+            for j in np.flatnonzero(field.a[i]).tolist():
                 a, g, b = tau * field.a[i, j] * identity[j], curves[i], field.b[i]
                 mu = float(a @ field.w[i])
                 stretch = 1 + mu * g.slopes

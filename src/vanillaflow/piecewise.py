@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float
@@ -65,11 +66,14 @@ class Curve:
         self.value = f(self.nu)
         step = (high - low) / (points - 1)
         curvature = np.zeros(points)
-        curvature[1:-1] = np.abs(np.diff(self.value, 2)) / step**2
+        bend = np.abs(np.diff(self.value, 2))
+        # What rounding can make of a straight line is no curvature to be resolved either.
+        bend[bend <= 8 * np.finfo(np.float64).eps * np.max(np.abs(self.value))] = 0.0
+        curvature[1:-1] = bend / step**2
         self.corners = np.array(sorted(c for c in corners if low < c < high))
         # A corner is no curvature to be resolved: take it from its neighbours instead.
         for c in self.corners:
-            i = int(round((c - low) / step))
+            i = round((c - low) / step)
             curvature[max(i - 1, 0) : i + 2] = 0.0
         curvature[0], curvature[-1] = curvature[1], curvature[-2]
         root = np.sqrt(curvature)
@@ -163,7 +167,7 @@ class Curve:
         fixed = np.isin(vertices, self.corners) | (np.arange(vertices.size) % (vertices.size - 1) == 0)
         anchors = np.flatnonzero(fixed)
         moved = vertices.copy()
-        for i, j in zip(anchors[:-1], anchors[1:]):
+        for i, j in pairwise(anchors):
             cumulative = np.concatenate([[0.0], np.cumsum(weight[i:j])])
             wanted = np.linspace(0.0, cumulative[-1], j - i + 1)
             moved[i : j + 1] = np.interp(wanted, cumulative, vertices[i : j + 1])

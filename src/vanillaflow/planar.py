@@ -55,10 +55,14 @@ class PlanarFlow:
         a, w, t = (require_finite(f"PlanarFlow {n}", v) for n, v in (("a", a), ("w", w), ("t", t)))
         if a.ndim != 2 or a.shape[1] == 0 or w.shape != a.shape or t.shape != a.shape[:1]:
             raise ValueError(
-                f"PlanarFlow needs a and w of shape (L, d) and t (L,), got a {a.shape}, w {w.shape}, t {t.shape}"
+                "PlanarFlow needs a and w of shape (L, d) and t (L,), "
+                f"got a {a.shape}, w {w.shape}, t {t.shape}"
             )
         L, d = a.shape
-        stops = np.asarray([] if stops is None else stops, dtype=np.int64)
+        stops = require_finite("PlanarFlow stops", [] if stops is None else stops)
+        if np.any(stops != np.floor(stops)):
+            raise ValueError("PlanarFlow stops must be whole numbers")
+        stops = stops.astype(np.int64)
         M = np.zeros((0, d, d)) if M is None else require_finite("PlanarFlow M", M)
         m = np.zeros((0, d)) if m is None else require_finite("PlanarFlow m", m)
         if stops.ndim != 1 or M.shape != (stops.size, d, d) or m.shape != (stops.size, d):
@@ -70,7 +74,7 @@ class PlanarFlow:
             raise ValueError(f"PlanarFlow stops must be non-decreasing within 0..{L}")
         if domain is not None and domain.dim != d:
             raise ValueError(f"PlanarFlow has dimension {d} but its domain has dimension {domain.dim}")
-        for name, value in dict(a=a, w=w, t=t, stops=stops, M=M, m=m).items():
+        for name, value in {"a": a, "w": w, "t": t, "stops": stops, "M": M, "m": m}.items():
             value = np.ascontiguousarray(value).copy()
             value.setflags(write=False)
             object.__setattr__(self, name, value)
@@ -80,9 +84,13 @@ class PlanarFlow:
         wrong = ~(np.isfinite(self.kappa) & (self.kappa > 0))
         if np.any(wrong):
             bad = int(np.argmax(wrong))
-            raise ValueError(f"planar map {bad} has kappa = 1 + w.a = {self.kappa[bad]:g}; it must be positive")
+            raise ValueError(
+                f"planar map {bad} has kappa = 1 + w.a = {self.kappa[bad]:g}; it must be positive"
+            )
         if np.any(np.isneginf(self._affine_log_dets)):
-            raise ValueError(f"affine map {int(np.argmin(self._affine_log_dets))} of the PlanarFlow is singular")
+            raise ValueError(
+                f"affine map {int(np.argmin(self._affine_log_dets))} of the PlanarFlow is singular"
+            )
 
     @classmethod
     def identity(cls, dim: int, domain: Box | None = None) -> PlanarFlow:
@@ -145,7 +153,7 @@ class PlanarFlow:
         """`flow[i:j]`, the planar maps i..j-1 with the affine maps among and after them.
 
         So `flow == flow[j:] @ flow[:j]`: an affine map belongs to the slice in which its preceding planar map
-        is; those before the first planar map belong to a slice from 0.
+        is; those before the first planar map belong with that one.
         """
         if not isinstance(part, slice):
             raise TypeError("a PlanarFlow is indexed by slices, such as flow[:10]")
@@ -154,7 +162,10 @@ class PlanarFlow:
             raise ValueError("a PlanarFlow can only be sliced with step 1")
         end = max(begin, end)
         keep = (self.stops > begin) & (self.stops <= end)
-        if begin == 0:
+        # flow[:0] is the identity, or the affine maps before the first planar map would act twice in
+        # flow[0:] @ flow[:0]. Without planar maps begin and end cannot tell flow[0:] from flow[:0].
+        whole = (part.start is None or part.start <= 0) and (part.stop is None or part.stop > 0)
+        if begin == 0 and (end > 0 or (whole and self.kinks == 0)):
             keep |= self.stops == 0
         return PlanarFlow(
             self.a[begin:end],
@@ -171,7 +182,7 @@ class PlanarFlow:
         return replace(self, provenance=provenance)
 
     def to_network(self, dialect: str = "leaky_relu") -> FeedforwardNetwork:
-        """Lower to a FeedforwardNetwork of width d; equal to this flow on its domain. See `lowering.lower`."""
+        """The FeedforwardNetwork of width d that equals this flow on its domain. See `lowering.lower`."""
         from .lowering import lower
 
         return lower(self, dialect)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float
@@ -16,19 +17,25 @@ from jaxtyping import Float
 from .assembly import AffineMap, RidgeMap, assemble
 from .certificates.sampled import search_points
 from .errors import ToleranceNotReached
-from .fields.ridge import PiecewiseField, RidgeField
+from .fields.ridge import RidgeField, ridge_segments
 from .piecewise import Curve
 from .planar import PlanarFlow
 from .splitting import AFFINE, SCHEMES, Scheme, sequence
 from .target import FlowMap
 
 _STEPS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
-# How far beyond the sampled range of w.x + b a sub-flow is approximated; further out it is continued linearly.
+# How far beyond the sampled range of w.x + b a sub-flow is approximated; from there it goes on linearly.
 _MARGIN = 0.02
 # How many of the most promising (scheme, steps) pairs are built and measured.
 _BUILT = 3
 _SAMPLES = 1024
 _COORDINATES = 2**14
+
+
+@lru_cache(maxsize=64)
+def _affine_flow(field: RidgeField, tau: float) -> tuple[np.ndarray, np.ndarray]:
+    """field.affine_flow(tau), remembered: one scheme asks for the same few times step after step."""
+    return field.affine_flow(tau)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +49,7 @@ class SubFlow:
     def __call__(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
         """The exact flow at the rows of x."""
         if self.piece == AFFINE:
-            M, m = self.field.affine_flow(self.tau)
+            M, m = _affine_flow(self.field, self.tau)
             return x @ M.T + m
         return self.field.ridge_flow(self.piece, self.tau, x)
 
@@ -63,13 +70,28 @@ class SplitPlan:
     splitting_error: float
 
     def kinks(self, density: float) -> np.ndarray:
-        """Kinks of each sub-flow. Minimizing sum m_j subject to sum c_j / m_j^2 fixed gives m_j ~ c_j^(1/3)."""
-        return np.floor(density * np.cbrt(self.weights) + 0.5).astype(np.int64)
+        """Kinks of each sub-flow, one on each corner of its curve and those that resolve its curvature.
+
+        Minimizing sum m_j subject to sum c_j / m_j^2 fixed gives m_j ~ c_j^(1/3).
+        """
+        return self.corners + np.floor(density * np.cbrt(self.weights) + 0.5).astype(np.int64)
+
+    @property
+    def corners(self) -> np.ndarray:
+        """How many corners the curve of each sub-flow has."""
+        return np.array([curve.corners.size if curve else 0 for curve in self.curves], dtype=np.int64)
 
     def predicted_kinks(self, tolerance: float) -> float:
         """sum m_j at which sum c_j / m_j^2 is what the splitting error leaves of the tolerance."""
         room = tolerance - self.splitting_error
-        return float(np.sum(np.cbrt(self.weights)) ** 1.5 / np.sqrt(room)) if room > 0 else np.inf
+        if room <= 0:
+            return np.inf
+        return float(np.sum(np.cbrt(self.weights)) ** 1.5 / np.sqrt(room) + self.corners.sum())
+
+    def density(self, kinks: float) -> float:
+        """A density with about that many kinks in all."""
+        spread = float(np.sum(np.cbrt(self.weights)))
+        return max(kinks - float(self.corners.sum()), 0.0) / spread if spread > 0 else 0.0
 
     def build(self, density: float, target: FlowMap) -> PlanarFlow:
         """The PlanarFlow with `kinks(density)` kinks on each sub-flow."""
@@ -78,11 +100,12 @@ class SplitPlan:
         return assemble(maps, target.dim, target.domain)
 
 
-def sub_flows(
-    field: RidgeField | PiecewiseField, duration: float, scheme: Scheme, steps: int
-) -> Iterator[SubFlow]:
-    """The sub-flows of a scheme with `steps` steps over the duration, shared out over the field's segments."""
-    for segment, length in field.segments(duration):
+def sub_flows(field: object, duration: float, scheme: Scheme, steps: int) -> Iterator[SubFlow]:
+    """The sub-flows of a scheme with `steps` steps over the duration, shared out over the field's segments.
+
+    Raises FieldError unless the field is a RidgeField or PiecewiseField.
+    """
+    for segment, length in ridge_segments(field, duration):
         pieces = list(range(segment.ridges))
         if np.any(segment.A) or np.any(segment.c):
             pieces.insert(0, AFFINE)
@@ -146,7 +169,7 @@ def planar_maps(flow: SubFlow, curve: Curve | None, kinks: int) -> AffineMap | R
     """
     field, k = flow.field, flow.piece
     if curve is None:
-        return AffineMap(*field.affine_flow(flow.tau))
+        return AffineMap(*_affine_flow(field, flow.tau))
     D = curve.approximate(kinks)
     mu, b = float(field.mu[k]), float(field.b[k])
     stretch = 1 + mu * D.slopes
@@ -164,7 +187,11 @@ def planar_maps(flow: SubFlow, curve: Curve | None, kinks: int) -> AffineMap | R
 
 
 def split_construction(
-    target: FlowMap, tolerance: float, max_kinks: int, seed: int = 0, schemes: tuple[str, ...] = tuple(SCHEMES)
+    target: FlowMap,
+    tolerance: float,
+    max_kinks: int,
+    seed: int = 0,
+    schemes: tuple[str, ...] = tuple(SCHEMES),
 ) -> tuple[PlanarFlow, str]:
     """The split construction with the fewest kinks whose error on a search set is within `tolerance`.
 
@@ -179,9 +206,13 @@ def split_construction(
         plans += _plans(target, SCHEMES[name], tolerance, min(fewest, max_kinks), x, y)
     plans.sort(key=lambda p: p.predicted_kinks(tolerance))
     if not plans:
+        flow, error = _one_step(target, max_kinks, x, y)
         raise ToleranceNotReached(
-            f"no splitting scheme of up to {_STEPS[-1]} steps comes within {tolerance:g} of the flow; "
-            "the field's ridge pieces are too strong for a box and a duration of this size"
+            f"no splitting scheme of up to {_STEPS[-1]} steps and {max_kinks} sub-flows comes within "
+            f"{tolerance:g} of the flow; the field's ridge pieces are too strong for a box and a duration of "
+            "this size",
+            flow,
+            error,
         )
     best: tuple[PlanarFlow, SplitPlan] | None = None
     for candidate in plans[:_BUILT]:
@@ -190,10 +221,11 @@ def split_construction(
             best = flow, candidate
     if best is None:
         needed = plans[0].predicted_kinks(tolerance)
-        flow = plans[0].build(_density_for(plans[0], max_kinks), target)
+        flow = plans[0].build(plans[0].density(max_kinks), target)
         raise ToleranceNotReached(
-            f"the split construction needs about {needed:.0f} kinks for {tolerance:g}, above the limit of {max_kinks}",
-            flow.with_provenance(None),
+            f"the split construction needs about {needed:.0f} kinks for {tolerance:g}, above the limit of "
+            f"{max_kinks}",
+            flow,
             float(np.max(np.abs(flow(x) - y))),
             needed,
         )
@@ -229,7 +261,8 @@ def _fewest_kinks(
 ) -> PlanarFlow | None:
     """Bisect on the density of kinks, with the error measured each time; None if `max_kinks` do not do."""
     if not np.any(candidate.weights):
-        return candidate.build(0.0, target)
+        exact = candidate.build(0.0, target)
+        return exact if exact.kinks <= max_kinks else None
 
     def attempt(density: float) -> PlanarFlow | None:
         try:
@@ -239,21 +272,35 @@ def _fewest_kinks(
         return flow if np.max(np.abs(flow(x) - y)) <= tolerance else None
 
     # Worst-case addition of errors overestimates, so the predicted density is an upper end most times.
-    high = candidate.predicted_kinks(tolerance) / np.sum(np.cbrt(candidate.weights))
+    # One that leaves hardly any room for the piecewise-linear error asks for more kinks than can be built.
+    high = candidate.density(min(candidate.predicted_kinks(tolerance), max_kinks))
     best = attempt(high)
     while best is None:
         high *= 1.5
-        if candidate.kinks(high).sum() > max_kinks:
+        if high == 0 or candidate.kinks(high).sum() > max_kinks:
             return None
         best = attempt(high)
     low = high / 4
     while high > 1.02 * low and candidate.kinks(high).sum() > candidate.kinks(low).sum():
         middle = np.sqrt(low * high)
         flow = attempt(middle)
-        low, high, best = (low, middle, flow) if flow is not None else (middle, high, best)
+        if flow is None:
+            low = middle
+        else:
+            high, best = middle, flow
     return best if best.kinks <= max_kinks else None
 
 
-def _density_for(candidate: SplitPlan, kinks: int) -> float:
-    """A density with about that many kinks in all."""
-    return kinks / max(float(np.sum(np.cbrt(candidate.weights))), 1e-300)
+def _one_step(
+    target: FlowMap, max_kinks: int, x: np.ndarray, y: np.ndarray
+) -> tuple[PlanarFlow | None, float]:
+    """A single Lie-Trotter step with at most `max_kinks` kinks and its error, to show with a refusal."""
+    lie = SCHEMES["lie"]
+    only = plan(target, lie, 1, list(sub_flows(target.field, target.duration, lie, 1)), x, y)
+    if not np.isfinite(only.splitting_error):
+        return None, np.inf
+    try:
+        flow = only.build(only.density(max_kinks), target)
+    except ToleranceNotReached:
+        return None, np.inf
+    return (flow, float(np.max(np.abs(flow(x) - y)))) if flow.kinks <= max_kinks else (None, np.inf)

@@ -66,7 +66,7 @@ SCHEMES = {
         Scheme("strang", 2, _compose_strang([1.0])),
         # Yoshida 1990, "Construction of higher order symplectic integrators": the triple jump.
         Scheme("yoshida", 4, _compose_strang([_YOSHIDA, 1 - 2 * _YOSHIDA, _YOSHIDA])),
-        # Suzuki 1990, "Fractal decomposition of exponential operators": five steps, none longer than the whole.
+        # Suzuki 1990, "Fractal decomposition of exponential operators": five steps, none above the whole.
         Scheme("suzuki", 4, _compose_strang([_SUZUKI, _SUZUKI, 1 - 4 * _SUZUKI, _SUZUKI, _SUZUKI])),
         _blanes_moan(4),
         _blanes_moan(6),
@@ -92,4 +92,3 @@ def sequence(scheme: Scheme, pieces: list[int], steps: int) -> list[tuple[int, f
         else:
             merged.append((piece, time))
     return [(piece, time) for piece, time in merged if time != 0.0]
-

@@ -17,7 +17,11 @@ _METHODS: dict[str, Callable[..., Certificate]] = {"sampled": certify_sampled}
 
 
 def certify(
-    flow: PlanarFlow | FeedforwardNetwork, target: FlowMap, method: str = "sampled", seed: int = 0, **options: Any
+    flow: PlanarFlow | FeedforwardNetwork,
+    target: FlowMap,
+    method: str = "sampled",
+    seed: int = 0,
+    **options: Any,
 ) -> Certificate:
     """The supremum over the box of the max norm of flow(x) - target(x), as far as `method` can tell.
 

@@ -33,7 +33,7 @@ def certify_sampled(
     """
     points = points or min(8192, _COORDINATES // target.dim)
     x = search_points(target.domain, points, seed)
-    residual = np.abs(flow(x) - target(x))
+    residual = _residual(flow, target, x)
     errors = residual.max(axis=1)
     per_output, compared = residual.max(axis=0), len(x)
     x, errors = _worst(x, errors, starts, target.domain)
@@ -43,7 +43,7 @@ def certify_sampled(
     for _ in range(rounds):
         step = rng.normal(size=(len(x), moves, target.dim)) * radius[:, None, None] * target.domain.width / 2
         tried = target.domain.clip((x[:, None, :] + step).reshape(-1, target.dim))
-        residual = np.abs(flow(tried) - target(tried))
+        residual = _residual(flow, target, tried)
         per_output, compared = np.maximum(per_output, residual.max(axis=0)), compared + len(tried)
         tried_errors = residual.max(axis=1).reshape(len(x), moves)
         rows, best = np.arange(len(x)), tried_errors.argmax(axis=1)
@@ -56,10 +56,22 @@ def certify_sampled(
     return Certificate("sampled", float(errors[worst]), per_output, x[worst], 0.0, compared)
 
 
+def _residual(
+    flow: Callable[[np.ndarray], np.ndarray], target: FlowMap, x: np.ndarray
+) -> Float[np.ndarray, "n d"]:
+    """|flow - target| at the rows of x; a value that is not a number is infinitely wrong."""
+    residual = np.abs(flow(x) - target(x))
+    return np.where(np.isnan(residual), np.inf, residual)
+
+
 def search_points(domain: Box, points: int, seed: int) -> Float[np.ndarray, "n d"]:
     """Interior points, half as many on the faces, and the corners."""
     return np.concatenate(
-        [domain.sample(points, seed), domain.boundary(max(points // 2, 1), seed + 1), domain.corners(seed)[:points]]
+        [
+            domain.sample(points, seed),
+            domain.boundary(max(points // 2, 1), seed + 1),
+            domain.corners(seed)[:points],
+        ]
     )
 
 

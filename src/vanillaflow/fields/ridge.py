@@ -179,6 +179,16 @@ class PiecewiseField:
         return f"PiecewiseField(dim={self.dim}, times={self.times.tolist()}, fields={list(self.fields)})"
 
 
+def ridge_segments(field: object, duration: float) -> list[tuple[RidgeField, float]]:
+    """`field.segments(duration)`; raises FieldError if the field is not made of ridges."""
+    if not isinstance(field, RidgeField | PiecewiseField):
+        raise FieldError(
+            "this construction needs a RidgeField or PiecewiseField, "
+            f"the target's field is a {type(field).__name__}"
+        )
+    return field.segments(duration)
+
+
 def _locked(array: np.ndarray) -> np.ndarray:
     array = np.array(array, dtype=np.float64)
     array.setflags(write=False)

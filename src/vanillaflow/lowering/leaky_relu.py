@@ -16,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
+from ..box import Box
 from ..network import FeedforwardNetwork
 from ..planar import PlanarFlow
 from .shears import LayerMaps, layer_maps
@@ -25,15 +26,18 @@ from .zonotope import lowest_values
 def lower_to_leaky_relu(flow: PlanarFlow) -> FeedforwardNetwork:
     """The network of width d, one slope per layer, equal to `flow` on `flow.domain` up to rounding.
 
-    Depth is the number of planar maps, shears counting twice (see `shears`). Raises ValueError if the flow
-    has no domain: the shifts that carry d - 1 coordinates past each activation depend on it.
+    Depth is the number of planar maps that have a kink, shears counting twice (see `shears`). Raises
+    ValueError if the flow has no domain: the shifts that carry d - 1 coordinates past each activation depend
+    on it.
     """
     if flow.domain is None:
-        raise ValueError("lowering needs the domain on which the network must equal the flow; this flow has none")
+        raise ValueError(
+            "lowering needs the domain on which the network must equal the flow; this flow has none"
+        )
     maps = layer_maps(flow)
     V = complements(maps.a)
     U = np.concatenate([maps.w[:, None, :], V], axis=1)
-    shifts = -_lowest_pass_through(flow, maps, V)
+    shifts = -_lowest_pass_through(flow, flow.domain, maps, V)
     kappa = 1.0 + np.einsum("ld,ld->l", maps.w, maps.a)
     expands = kappa > 1
     slopes = np.where(expands, 1 / kappa, kappa)
@@ -72,18 +76,19 @@ def complements(a: Float[np.ndarray, "L d"]) -> Float[np.ndarray, "L p d"]:
     L, d = a.shape
     bases = np.empty((L, d - 1, d))
     previous = np.eye(d)[1:]
-    last = None
+    last = np.zeros(d)
+    unit = a / np.linalg.norm(a, axis=1, keepdims=True)
     for i in range(L):
-        if last is None or not np.allclose(np.outer(a[i], last), np.outer(last, a[i]), rtol=0, atol=1e-14):
-            basis = np.linalg.svd(a[i : i + 1])[2][1:]
+        if min(np.abs(unit[i] - last).max(), np.abs(unit[i] + last).max()) > 1e-14:
+            basis = np.linalg.svd(unit[i : i + 1])[2][1:]
             left, _, right = np.linalg.svd(previous @ basis.T)
-            previous, last = left @ right @ basis, a[i] / np.linalg.norm(a[i])
+            previous, last = left @ right @ basis, unit[i]
         bases[i] = previous
     return bases
 
 
 def _lowest_pass_through(
-    flow: PlanarFlow, maps: LayerMaps, V: Float[np.ndarray, "L p d"]
+    flow: PlanarFlow, domain: Box, maps: LayerMaps, V: Float[np.ndarray, "L p d"]
 ) -> Float[np.ndarray, "L p"]:
     """Sound lower bounds of V x over the image of the domain before each layer."""
     p = flow.dim - 1
@@ -95,19 +100,26 @@ def _lowest_pass_through(
     # In the flow's own scale of w: a relu(w.x - t) with |w| = 1 has direction a / |w| there.
     sources = maps.source[tilting]
     tilts[sources] = maps.a[tilting] / np.linalg.norm(flow.w[sources], axis=1, keepdims=True)
-    low, low_tilted = lowest_values(flow, flow.domain, probes, tilts, tilted_probes)
+    low, low_tilted = lowest_values(flow, domain, probes, tilts, tilted_probes)
     return np.where(maps.undoes[:, None], low_tilted[maps.source], low[maps.source])
 
 
 def _affine_maps_before(flow: PlanarFlow, maps: LayerMaps) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For each layer, and after the last, the product of the affine maps since the layer before."""
+    """For each layer, and after the last, the product of the affine maps since the layer before.
+
+    A planar map without a layer of its own (w = 0, say) is among them: it translates by a relu(-t).
+    """
     ends = np.concatenate([maps.source, [flow.kinks]])
     begins = np.concatenate([[-1], maps.source])
+    translations = flow.a * np.maximum(-flow.t, 0)[:, None]
     products = []
     for begin, end in zip(begins, ends):
         M, m = np.eye(flow.dim), np.zeros(flow.dim)
-        # An affine map with stop s acts before planar map s and after planar map s - 1.
-        for j in np.flatnonzero((flow.stops > begin) & (flow.stops <= end)):
-            M, m = flow.M[j] @ M, flow.M[j] @ m + flow.m[j]
+        for stop in range(begin + 1, end + 1):
+            # An affine map with stop s acts before planar map s and after planar map s - 1.
+            for j in range(*np.searchsorted(flow.stops, [stop, stop + 1])):
+                M, m = flow.M[j] @ M, flow.M[j] @ m + flow.m[j]
+            if stop < end:
+                m = m + translations[stop]
         products.append((M, m))
     return products

@@ -23,6 +23,9 @@ LEAST_COSINE = 0.2
 """Planar maps with |w.a| below this times |w||a| are taken apart. The basis of a layer that is kept then has
 condition number at most about 2 / LEAST_COSINE."""
 
+# Squares of what is below underflow; no state is so large that such a map would move it.
+_LEAST_REACH = 1e-150
+
 
 @dataclass(frozen=True, eq=False)
 class LayerMaps:
@@ -39,9 +42,12 @@ class LayerMaps:
 
 
 def layer_maps(flow: PlanarFlow) -> LayerMaps:
-    """The planar maps of the flow, normalized, shears taken apart, maps that do nothing left out."""
+    """The planar maps of the flow, normalized, shears taken apart, maps without a kink left out.
+
+    Those are the ones with a = 0, which do nothing, and with w = 0, which translate by a relu(-t).
+    """
     size = np.linalg.norm(flow.w, axis=1)
-    active = np.flatnonzero((size > 0) & np.any(flow.a != 0, axis=1))
+    active = np.flatnonzero(size * np.linalg.norm(flow.a, axis=1) > _LEAST_REACH)
     size = size[active, None]
     # x + a relu(w.x - t) is unchanged under w -> w/s, t -> t/s, a -> s a.
     a, w, t = flow.a[active] * size, flow.w[active] / size, flow.t[active] / size[:, 0]

@@ -1,6 +1,7 @@
 """Sound ranges of linear functions of the state along a PlanarFlow, over every point of its domain.
 
-The domain is cut into cells; each is carried through the maps as a zonotope { c + sum_i e_i g_i, |e_i| <= 1 }.
+The domain is cut into cells; each is carried through the maps as a zonotope
+    { c + sum_i e_i g_i, |e_i| <= 1 }.
 Affine maps act exactly. For a planar map, z = w.x - t ranges over some [l, u]; where that contains 0,
     lam z <= relu(z) <= lam z - lam l,   lam = u / (u - l),
 so relu(z) = lam z - lam l / 2 + (lam |l| / 2) e with a new symbol e. Zonotopes with too many generators are
@@ -51,8 +52,10 @@ def cells(domain: Box, most: int) -> tuple[Float[np.ndarray, "n d"], Float[np.nd
     while counts.prod() * 2 <= most:
         counts[np.argmax(domain.width / counts)] *= 2
     half = domain.width / counts / 2
-    axes = [domain.low[i] + half[i] * (2 * np.arange(n) + 1) for i, n in enumerate(counts)]
-    centers = np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], axis=1)
+    # Cell number q has the mixed-radix digits (q // strides) % counts as its place along each coordinate.
+    strides = np.cumprod(np.concatenate([[1], counts[:-1]]))
+    place = np.arange(counts.prod())[:, None] // strides % counts
+    centers = domain.low + half * (2 * place + 1)
     return centers, np.broadcast_to(half, centers.shape).copy()
 
 
