@@ -36,16 +36,12 @@ _HABITS = {
     "th": "tanh",
     "fabs": "abs",
     "expit": "sigmoid",
-    "logistic": "sigmoid",
 }
 _TOO_DEEP = f"the expression is nested more than {MAX_DEPTH} deep; split it into smaller terms"
 # Python's names of syntax that is refused, where they would not be understood.
 _WORDS = {
     "JoinedStr": "an f-string",
-    "ListComp": "a comprehension",
-    "SetComp": "a comprehension",
-    "DictComp": "a comprehension",
-    "GeneratorExp": "a comprehension",
+    **dict.fromkeys(("ListComp", "SetComp", "DictComp", "GeneratorExp"), "a comprehension"),
     "IfExp": "if-else",
     "Compare": "a comparison",
     "BoolOp": "and/or",
