@@ -28,15 +28,7 @@ MAX_FACTORS = 64
 CONSTANTS = {"pi": math.pi, "e": math.e}
 
 # What people write by habit from other languages, and how it is written here.
-_HABITS = {
-    "ln": "log",
-    "tg": "tan",
-    "sh": "sinh",
-    "ch": "cosh",
-    "th": "tanh",
-    "fabs": "abs",
-    "expit": "sigmoid",
-}
+_HABITS = {"ln": "log", "tg": "tan", "sh": "sinh", "ch": "cosh", "th": "tanh", "expit": "sigmoid"}
 _TOO_DEEP = f"the expression is nested more than {MAX_DEPTH} deep; split it into smaller terms"
 # Python's names of syntax that is refused, where they would not be understood.
 _WORDS = {
