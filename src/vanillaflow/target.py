@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -78,12 +79,16 @@ class FlowMap:
         batches = [self._solve(x[i : i + _BATCH], 0.0, self.duration) for i in range(0, len(x), _BATCH)]
         return np.concatenate(batches) if batches else x.copy()
 
-    def trajectory(self, x: Float[np.ndarray, "n d"], times: np.ndarray) -> Float[np.ndarray, "m n d"]:
-        """The states at increasing `times` (m,) within [0, duration], started from the rows of x at time 0."""
+    def trajectory(
+        self, x: Float[np.ndarray, "n d"], times: np.ndarray | Sequence[float]
+    ) -> Float[np.ndarray, "m n d"]:
+        """The states at increasing `times` (m,) within [0, duration], from the rows of x at time 0."""
         states, now, y = [], 0.0, np.asarray(x, dtype=np.float64)
         for t in np.asarray(times, dtype=np.float64):
             if t > now:
-                y = np.concatenate([self._solve(y[i : i + _BATCH], now, float(t)) for i in range(0, len(y), _BATCH)])
+                y = np.concatenate(
+                    [self._solve(y[i : i + _BATCH], now, float(t)) for i in range(0, len(y), _BATCH)]
+                )
                 now = float(t)
             states.append(y)
         return np.stack(states)
@@ -98,7 +103,7 @@ class FlowMap:
         """[t0, t1] cut where a piecewise field switches, so that no solver step crosses a jump."""
         switches = [float(t) for t in getattr(self.field, "times", ()) if t0 < t < t1]
         ends = [t0, *switches, t1]
-        return list(zip(ends[:-1], ends[1:]))
+        return list(pairwise(ends))
 
     def _solve_smooth(self, x: np.ndarray, t0: float, t1: float) -> np.ndarray:
         n, d = x.shape
