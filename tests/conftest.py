@@ -1,0 +1,39 @@
+"""While tests run, the annotations of vanillaflow are checked: types, and shapes of arrays.
+
+jaxtyping's import hook decorates every function with the checks of `annotation_checks`. It must be in place
+before vanillaflow is imported, so the modules are found without importing any. Left out are modules with
+numba kernels, as numba compiles a function's own code, not a decorated one; and the command line, whose
+annotations are instructions to Typer.
+"""
+
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from pkgutil import iter_modules
+
+from jaxtyping import install_import_hook
+
+
+def _modules(package: str, folder: Path) -> Iterator[str]:
+    """The modules of `package`, whose code is in `folder`, that are to be checked.
+
+    To the hook, a package stands for everything in it: those that hold a kernel are not named themselves.
+    """
+    for module in iter_modules([str(folder)]):
+        name = f"{package}.{module.name}"
+        path = folder / module.name if module.ispkg else folder / f"{module.name}.py"
+        if name == "vanillaflow.cli":
+            continue
+        files = path.glob("**/*.py") if module.ispkg else [path]
+        if not any("njit" in file.read_text(encoding="utf-8") for file in files):
+            yield name
+        elif module.ispkg:
+            yield from _modules(name, path)
+
+
+if any(name.partition(".")[0] == "vanillaflow" for name in sys.modules):
+    raise RuntimeError("vanillaflow was imported before its annotations could be checked")
+_spec = find_spec("vanillaflow")
+assert _spec is not None and _spec.origin is not None
+install_import_hook(sorted(_modules("vanillaflow", Path(_spec.origin).parent)), "annotation_checks.check")
