@@ -51,8 +51,10 @@ class FeedforwardNetwork:
             bad = int(np.argmax((slopes <= 0) | (slopes > 1)))
             raise ValueError(f"the slope of layer {bad} is {slopes[bad]:g}; slopes must be in (0, 1]")
         if domain is not None and domain.dim != weights.shape[1]:
-            raise ValueError(f"the network has width {weights.shape[1]} but its domain has dimension {domain.dim}")
-        for name, value in dict(weights=weights, biases=biases, slopes=slopes).items():
+            raise ValueError(
+                f"the network has width {weights.shape[1]} but its domain has dimension {domain.dim}"
+            )
+        for name, value in (("weights", weights), ("biases", biases), ("slopes", slopes)):
             value = np.ascontiguousarray(value).copy()
             value.setflags(write=False)
             object.__setattr__(self, name, value)

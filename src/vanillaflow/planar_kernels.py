@@ -1,7 +1,7 @@
 """Numba kernels of PlanarFlow: points in blocks, dimension-major, so that inner loops vectorize.
 
-Conventions of all kernels: x (n, d) points; a, w (L, d) and t (L,) planar maps; affine map j, y -> M_j y + m_j,
-acts after the first stops[j] planar maps (several may share a stop and act in order).
+Conventions of all kernels: x (n, d) points; a, w (L, d) and t (L,) planar maps; affine map j,
+y -> M_j y + m_j, acts after the first stops[j] planar maps (several may share a stop and act in order).
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ def require_finite(name: str, value: Any) -> np.ndarray:
 
 def require_positive(name: str, value: float) -> float:
     """`value` as a float; raises ValueError naming `name` unless it is a finite number above zero."""
-    if isinstance(value, bool) or not np.isscalar(value) or not np.isreal(value):
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise ValueError(f"{name} must be a positive number, got {value!r}")
     if not (np.isfinite(value) and value > 0):
         raise ValueError(f"{name} must be positive and finite, got {value!r}")
