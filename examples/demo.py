@@ -4,7 +4,8 @@
 
 The error of each file is the largest difference, in any coordinate, between ONNX Runtime in float32 and the
 solver in float64: over a low-discrepancy sample of the box, its faces and corners, and then wherever a local
-search from the worst of those points leads. Exits with 1 if an error exceeds the tolerance.
+search from the worst of those points leads. Exits with 1 if an error exceeds the tolerance. On its first run
+a minute goes into the compilation of vanillaflow's own kernels, which are kept.
 """
 
 import sys
