@@ -33,6 +33,7 @@ def plot(found: list[Convergence], path: Path) -> None:
             _line(splitting, series, scheme, f"{scheme}, order {series.order:.2f}")
             _slope(splitting, series, SCHEMES[scheme].order)
         _name_slopes(splitting)
+        splitting.set_ylim(bottom=splitting.get_ylim()[0] / 100)  # Room for the legend.
         _line(linear, result.piecewise_linear, "strang", f"order {result.piecewise_linear.order:.2f}")
         _slope(linear, result.piecewise_linear, 2)
         _name_slopes(linear)
