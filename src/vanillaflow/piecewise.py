@@ -101,8 +101,9 @@ class Curve:
         value = self.f(nu)
         best = vertices, value, np.inf
         for _ in range(_LEVELLING_ROUNDS):
-            values = self._balanced_values(vertices, nu, value)
-            top, bottom = _deviations(vertices, values, nu, value)
+            exact = self.f(vertices)
+            values = self._balanced_values(vertices, exact, nu, value)
+            top, bottom = _deviations(vertices, values, exact, nu, value)
             errors = np.maximum(top, -bottom)
             worst = float(np.max(errors))
             if worst < best[2]:
@@ -147,15 +148,18 @@ class Curve:
             return even
         return np.union1d(even, np.interp(np.linspace(0, self.total, count), self.mass, self.nu))
 
-    def _balanced_values(self, vertices: np.ndarray, nu: np.ndarray, value: np.ndarray) -> np.ndarray:
+    @staticmethod
+    def _balanced_values(
+        vertices: np.ndarray, exact: np.ndarray, nu: np.ndarray, value: np.ndarray
+    ) -> np.ndarray:
         """Values at the vertices that nearly minimize the largest deviation.
 
         Start from the interpolant; each vertex moves so that the extreme deviations on its two pieces come
         to equal size. For convex f one sweep is the optimum; inflections need some more.
         """
-        values = self.f(vertices)
+        values = exact
         for _ in range(_BALANCING_SWEEPS):
-            top, bottom = _deviations(vertices, values, nu, value)
+            top, bottom = _deviations(vertices, values, exact, nu, value)
             top = np.maximum(np.concatenate([top[:1], top]), np.concatenate([top, top[-1:]]))
             bottom = np.minimum(np.concatenate([bottom[:1], bottom]), np.concatenate([bottom, bottom[-1:]]))
             values = values - (top + bottom) / 2
@@ -175,10 +179,16 @@ class Curve:
 
 
 def _deviations(
-    vertices: np.ndarray, values: np.ndarray, nu: np.ndarray, value: np.ndarray
+    vertices: np.ndarray, values: np.ndarray, exact: np.ndarray, nu: np.ndarray, value: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The largest and the smallest deviation, on each piece, of the interpolant from f (known at nu)."""
+    """The largest and the smallest deviation, on each piece, of the interpolant from f.
+
+    f is known at nu (`value`) and at the vertices (`exact`), where the deviation has its sharp extremes.
+    """
     deviation = np.interp(nu, vertices, values) - value
+    at_vertices = values - exact
     # A piece without a point borrows the next one; the points are much finer than the pieces.
     starts = np.minimum(np.searchsorted(nu, vertices[:-1]), nu.size - 1)
-    return np.maximum.reduceat(deviation, starts), np.minimum.reduceat(deviation, starts)
+    top = np.maximum(np.maximum.reduceat(deviation, starts), np.maximum(at_vertices[:-1], at_vertices[1:]))
+    bottom = np.minimum(np.minimum.reduceat(deviation, starts), np.minimum(at_vertices[:-1], at_vertices[1:]))
+    return top, bottom

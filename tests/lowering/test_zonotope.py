@@ -1,0 +1,86 @@
+"""Lower bounds of linear functions along a flow: sound always, tight enough on the zoo."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flow_cases import flows, walk
+from vanillaflow import Box, PlanarFlow
+from vanillaflow.certificates.sampled import search_points
+from vanillaflow.lowering.zonotope import cells, lowest_values
+from zoo_cases import NAMES, compiled
+
+
+def sampled_lowest(
+    flow: PlanarFlow, probes: np.ndarray, tilts: np.ndarray, tilted_probes: np.ndarray, x: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same minima over the points x, and the range of the probes' values."""
+    states = walk(flow, x).states[:-1]
+    values = np.einsum("lpd,lnd->lpn", probes, states)
+    z = np.maximum(np.einsum("ld,lnd->ln", flow.w, states) - flow.t[:, None], 0)
+    after = states + z[:, :, None] * tilts[:, None, :]
+    tilted = np.einsum("lpd,lnd->lpn", tilted_probes, after).min(axis=2)
+    return values.min(axis=2), tilted, values.max(axis=2) - values.min(axis=2)
+
+
+@settings(deadline=None, max_examples=40)
+@given(flows(), st.integers(0, 2**32 - 1))
+def test_bounds_are_sound(flow, seed):
+    rng = np.random.default_rng(seed)
+    probes, tilted_probes = rng.standard_normal((2, flow.kinks, 3, flow.dim))
+    tilts = rng.standard_normal((flow.kinks, flow.dim)) * rng.choice([0.0, 1.0], (flow.kinks, 1))
+    low, low_tilted = lowest_values(flow, flow.domain, probes, tilts, tilted_probes)
+    # Above 10^4 points, the corners among them, where a zonotope that is exact has its minimum.
+    x = search_points(flow.domain, 8192, seed % 1000)
+    seen, seen_tilted, _ = sampled_lowest(flow, probes, tilts, tilted_probes, x)
+    assert np.all(low <= seen)
+    tilted = np.any(tilts, axis=1)
+    assert np.all(low_tilted[tilted] <= seen_tilted[tilted])
+    assert np.all(np.isfinite(low)) and np.all(np.isfinite(low_tilted))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bounds_are_sound_and_not_absurd_on_the_zoo(name):
+    flow = compiled(name)
+    probes = np.broadcast_to(
+        np.concatenate([np.eye(flow.dim), -np.eye(flow.dim)]), (flow.kinks, 2 * flow.dim, flow.dim)
+    )
+    nothing = np.zeros((flow.kinks, flow.dim))
+    low, _ = lowest_values(flow, flow.domain, np.ascontiguousarray(probes), nothing, np.zeros_like(probes))
+    x = search_points(flow.domain, 4096 if flow.dim <= 5 else 512, seed=7)
+    seen, _, spread = sampled_lowest(flow, probes, nothing, probes, x)
+    assert np.all(low <= seen)
+    # Samples of a box in many dimensions miss its corners, where the extremes are. Five times the spread
+    # still costs a shift of the order of the state only.
+    assert np.max((seen - low) / spread) < 5
+
+
+def test_bounds_are_exact_where_no_relaxation_is_needed():
+    """An affine map, then a kink at the center of the box, where the cells meet."""
+    box = Box([-1, -2], [1, 2])
+    flow = PlanarFlow(
+        [[2.0, 1.0], [1.0, 0.0]], [[1.0, 0.0], [1.0, 0.0]], [1.0, 0.0],
+        stops=[0], M=[2 * np.eye(2)], m=[[1, 0]], domain=box,
+    )  # fmt: skip
+    probes = np.array([[[1.0, 0.0], [0.0, 1.0]]] * 2)
+    low, _ = lowest_values(flow, box, probes, np.zeros((2, 2)), np.zeros((2, 2, 2)))
+    # Before the first map: x in [-1, 3], y in [-4, 4]. It moves x > 1 by (2, 1) (x - 1): y stays above -4.
+    np.testing.assert_allclose(low, [[-1, -4], [-1, -4]], rtol=0, atol=1e-8)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(1, 70), st.integers(1, 300), st.integers(0, 99))
+def test_cells_cover_the_box_without_overlap(d, most, seed):
+    rng = np.random.default_rng(seed)
+    low = rng.uniform(-5, 5, d)
+    box = Box(low, low + rng.uniform(0.1, 3, d))
+    centers, halves = cells(box, most)
+    assert most / 2 < len(centers) <= most
+    assert np.prod(2 * halves / box.width, axis=1).sum() == pytest.approx(1)
+    assert len(np.unique(centers.round(9), axis=0)) == len(centers)
+    x = box.uniform(20, seed)
+    inside = np.abs(x[:, None, :] - centers) <= halves * (1 + 1e-9)
+    assert np.all(inside.all(axis=2).any(axis=1))
+    np.testing.assert_allclose((centers - halves).min(axis=0), box.low)
+    np.testing.assert_allclose((centers + halves).max(axis=0), box.high)
