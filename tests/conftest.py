@@ -4,8 +4,12 @@ jaxtyping's import hook decorates every function with the checks of `annotation_
 before vanillaflow is imported, so the modules are found without importing any. Left out are modules with
 numba kernels, as numba compiles a function's own code, not a decorated one; and the command line, whose
 annotations are instructions to Typer.
+
+With several test processes (pytest-xdist) each runs its kernels on one thread: threads of all of them on the
+same cores wait for one another, and a run takes several times as long.
 """
 
+import os
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -13,6 +17,10 @@ from pathlib import Path
 from pkgutil import iter_modules
 
 from jaxtyping import install_import_hook
+
+# Read when numba is imported, which is later.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 
 
 def _modules(package: str, folder: Path) -> Iterator[str]:
