@@ -13,9 +13,9 @@ BIN := $(VENV)/bin
 demo: $(VENV)/.demo
 	$(BIN)/python examples/demo.py out
 
-# One thread for the linear algebra: on matrices this small more only wait for one another.
+# Two processes; one thread for the linear algebra: on matrices this small more only wait for one another.
 test: lint
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check
