@@ -1,6 +1,6 @@
 # make demo   compile two systems to ONNX and measure the files against the ODE solver
 # make test   lint, then the whole test suite
-# make bench  the convergence measurements of benchmarks/
+# make bench  the measurements of benchmarks/, written to benchmarks/results/
 #
 # Everything happens in .venv, which is made on first use. PYTHON chooses the interpreter (3.11 or newer).
 
@@ -23,6 +23,7 @@ lint: $(VENV)/.test
 	$(BIN)/mypy
 
 bench: $(VENV)/.test
+	$(BIN)/python benchmarks/zoo.py
 	$(BIN)/python benchmarks/convergence.py
 
 clean:
