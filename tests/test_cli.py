@@ -259,8 +259,10 @@ def test_interrupt_in_a_command(fail, monkeypatch):
     assert "interrupted" in fail("compile", "mild.toml", "--tol", "0.1", "-o", "a.onnx", code=130)
 
 
+# A test run that was started in the background ignores SIGINT and its children inherit that: take it back.
 _COMPILES_A_MINUTE = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from vanillaflow import cli, compiler
 compiler.compile = lambda *_, **__: (print("ready", flush=True), time.sleep(60))
 sys.exit(cli.main(sys.argv[1:]))
