@@ -65,14 +65,12 @@ def _residual(
 
 
 def search_points(domain: Box, points: int, seed: int) -> Float[np.ndarray, "n d"]:
-    """Interior points, half as many on the faces, and the corners."""
-    return np.concatenate(
-        [
-            domain.sample(points, seed),
-            domain.boundary(max(points // 2, 1), seed + 1),
-            domain.corners(seed)[:points],
-        ]
-    )
+    """Interior points, half as many on the faces, and the corners, or `points` of them if there are more."""
+    corners = domain.corners(seed)
+    if len(corners) > points:
+        corners = np.random.default_rng(seed).permutation(corners)[:points]
+    faces = domain.boundary(max(points // 2, 1), seed + 1)
+    return np.concatenate([domain.sample(points, seed), faces, corners])
 
 
 def _worst(x: np.ndarray, errors: np.ndarray, count: int, domain: Box) -> tuple[np.ndarray, np.ndarray]:

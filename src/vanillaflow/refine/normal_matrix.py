@@ -1,0 +1,145 @@
+"""J^T W J, dense while it fits a memory budget, as a product beyond.
+
+The dense matrix is accumulated in float32: a damped step needs no more, and it takes half the time. Beyond
+the budget the damped system is solved by conjugate gradients, preconditioned by its diagonal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import Float
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+
+from .gradient_kernels import column_squares, product, transposed_product
+from .jacobian_kernels import value_and_jacobian
+from .parameters import Parameters
+
+# A dense matrix of 6000^2 numbers takes 288 MB, and as much again for its factor.
+MOST_DENSE_PARAMETERS = 6000
+# Rows of the Jacobian held at once: about this many numbers.
+_CHUNK_NUMBERS = 4_000_000
+_LEAST_DIAGONAL = 1e-10
+_MOST_CG_STEPS = 60
+_CG_REDUCTION = 1e-2
+
+Solve = Callable[[float, np.ndarray], "np.ndarray | None"]
+
+
+class NormalMatrix(Protocol):
+    """A positive semi-definite matrix H whose damped systems can be solved."""
+
+    def damped_by_diagonal(self, damping: float, b: np.ndarray) -> np.ndarray | None:
+        """(H + damping diag H)^-1 b, or None where that fails."""
+
+    def damped_by(self, metric: NormalMatrix, part: float) -> Solve:
+        """(damping, b) -> (H + damping (metric + part diag metric))^-1 b, or None where that fails."""
+
+
+def normal_matrix(
+    theta: Parameters, x: Float[np.ndarray, "n d"], weights: Float[np.ndarray, "n d"]
+) -> NormalMatrix:
+    """sum over points and outputs of weight * (Dr)^T Dr at the rows of x."""
+    if theta.count > MOST_DENSE_PARAMETERS:
+        return _Products(theta, x, weights)
+    return _Dense(dense_matrix(theta, x, weights))
+
+
+def dense_matrix(theta: Parameters, x: np.ndarray, weights: np.ndarray) -> Float[np.ndarray, "P P"]:
+    """The same as an array, whatever its size."""
+    d, P = theta.dim, theta.count
+    H = np.zeros((P, P))
+    chunk = max(1, min(len(x), _CHUNK_NUMBERS // (P * d)))
+    J, value = np.empty((chunk * d, P), dtype=np.float32), np.empty((chunk, d))
+    root = np.sqrt(weights).astype(np.float32)
+    for first in range(0, len(x), chunk):
+        part = slice(first, first + chunk)
+        n = len(x[part])
+        rows = J[: n * d]
+        value_and_jacobian(x[part], theta.a, theta.w, theta.t, theta.M, theta.m, value[:n], rows)
+        rows *= root[part].reshape(-1, 1)
+        H += rows.T @ rows
+    return H
+
+
+@dataclass(frozen=True, eq=False)
+class _Dense:
+    H: Float[np.ndarray, "P P"]
+
+    def damped_by_diagonal(self, damping: float, b: np.ndarray) -> np.ndarray | None:
+        return _cholesky_solution(self.H + np.diag(damping * self._diagonal()), b)
+
+    def damped_by(self, metric: NormalMatrix, part: float) -> Solve:
+        assert isinstance(metric, _Dense)
+        damper = metric.H + np.diag(part * metric._diagonal())
+        return lambda damping, b: _cholesky_solution(self.H + damping * damper, b)
+
+    def _diagonal(self) -> np.ndarray:
+        """The diagonal, with a floor for parameters that move nothing."""
+        diagonal = np.diag(self.H)
+        return diagonal + _LEAST_DIAGONAL * (diagonal.max(initial=0.0) + 1e-300)
+
+
+def _cholesky_solution(A: np.ndarray, b: np.ndarray) -> np.ndarray | None:
+    try:
+        return cho_solve(cho_factor(A, overwrite_a=True, check_finite=False), b, check_finite=False)
+    except LinAlgError:
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class _Products:
+    theta: Parameters
+    x: Float[np.ndarray, "n d"]
+    weights: Float[np.ndarray, "n d"]
+
+    def apply(self, v: np.ndarray) -> np.ndarray:
+        theta = self.theta
+        along = product(self.x, theta.a, theta.w, theta.t, theta.M, v)
+        return transposed_product(self.x, theta.a, theta.w, theta.t, theta.M, self.weights * along)
+
+    def diagonal(self) -> np.ndarray:
+        theta = self.theta
+        diagonal = column_squares(self.x, theta.a, theta.w, theta.t, theta.M, self.weights)
+        return diagonal + _LEAST_DIAGONAL * (diagonal.max(initial=0.0) + 1e-300)
+
+    def damped_by_diagonal(self, damping: float, b: np.ndarray) -> np.ndarray | None:
+        diagonal = self.diagonal()
+        return _conjugate_gradients(
+            lambda v: self.apply(v) + damping * diagonal * v, (1 + damping) * diagonal, b
+        )
+
+    def damped_by(self, metric: NormalMatrix, part: float) -> Solve:
+        # The diagonal alone: another product per step would double the cost.
+        assert isinstance(metric, _Products)
+        own, other = self.diagonal(), metric.diagonal()
+        return lambda damping, b: _conjugate_gradients(
+            lambda v: self.apply(v) + damping * other * v, own + damping * other, b
+        )
+
+
+def _conjugate_gradients(
+    apply: Callable[[np.ndarray], np.ndarray], diagonal: np.ndarray, b: np.ndarray
+) -> np.ndarray:
+    """An approximate solution of `apply(x) = b`, preconditioned by the diagonal."""
+    x, r = np.zeros_like(b), b.copy()
+    z = r / diagonal
+    direction, rz = z.copy(), float(r @ z)
+    first = rz
+    for _ in range(_MOST_CG_STEPS):
+        if rz <= _CG_REDUCTION**2 * first:
+            break
+        image = apply(direction)
+        curvature = float(direction @ image)
+        if not curvature > 0:
+            break
+        step = rz / curvature
+        x += step * direction
+        r -= step * image
+        z = r / diagonal
+        rz, previous = float(r @ z), rz
+        direction = z + (rz / previous) * direction
+    return x

@@ -1,0 +1,101 @@
+"""The parameters of a refinement: planar maps and one affine map after them, kept within bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from .. import planar_kernels
+from ..box import Box
+from ..planar import PlanarFlow
+
+KAPPA_RANGE = (0.1, 10.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Parameters:
+    """x -> M P_L(...P_1(x)...) + m with P_l(x) = x + a_l relu(w_l.x - t_l), |w_l| = 1."""
+
+    a: Float[np.ndarray, "L d"]
+    w: Float[np.ndarray, "L d"]
+    t: Float[np.ndarray, " L"]
+    M: Float[np.ndarray, "d d"]
+    m: Float[np.ndarray, " d"]
+
+    @property
+    def kinks(self) -> int:
+        return self.t.size
+
+    @property
+    def dim(self) -> int:
+        return self.m.size
+
+    @property
+    def count(self) -> int:
+        """How many numbers `pack` gives."""
+        return self.kinks * (2 * self.dim + 1) + self.dim * (self.dim + 1)
+
+    def __call__(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+        stops = np.array([self.kinks])
+        return planar_kernels.forward(x, self.a, self.w, self.t, stops, self.M[None], self.m[None])
+
+    def pack(self) -> Float[np.ndarray, " P"]:
+        """All numbers in the order of the Jacobian's columns."""
+        return np.concatenate([self.a.ravel(), self.w.ravel(), self.t, self.M.ravel(), self.m])
+
+    def moved(self, step: Float[np.ndarray, " P"]) -> Parameters:
+        """These parameters plus a step, projected back into the bounds."""
+        L, d = self.kinks, self.dim
+        parts = np.split(self.pack() + step, np.cumsum([L * d, L * d, L, d * d]))
+        a, w, t, M, m = parts
+        return projected(a.reshape(L, d), w.reshape(L, d), t, M.reshape(d, d), m)
+
+    def inserted(
+        self,
+        at: Int[np.ndarray, " k"],
+        a: Float[np.ndarray, "k d"],
+        w: Float[np.ndarray, "k d"],
+        t: Float[np.ndarray, " k"],
+    ) -> Parameters:
+        """With new planar maps before the present maps `at` (non-decreasing)."""
+        return projected(
+            np.insert(self.a, at, a, axis=0),
+            np.insert(self.w, at, w, axis=0),
+            np.insert(self.t, at, t),
+            self.M,
+            self.m,
+        )
+
+    def without(self, out: Int[np.ndarray, " k"]) -> Parameters:
+        """These parameters less the planar maps `out`."""
+        keep = np.setdiff1d(np.arange(self.kinks), out)
+        return replace(self, a=self.a[keep], w=self.w[keep], t=self.t[keep])
+
+    def flow(self, domain: Box) -> PlanarFlow:
+        """As a PlanarFlow."""
+        return PlanarFlow(self.a, self.w, self.t, [self.kinks], self.M[None], self.m[None], domain=domain)
+
+
+def projected(a: np.ndarray, w: np.ndarray, t: np.ndarray, M: np.ndarray, m: np.ndarray) -> Parameters:
+    """Scale to |w| = 1, which changes nothing, and move a along w until kappa is within KAPPA_RANGE."""
+    size = np.maximum(np.linalg.norm(w, axis=1, keepdims=True), 1e-12)
+    a, w, t = a * size, w / size, t / size[:, 0]
+    along = np.einsum("ld,ld->l", a, w)
+    kept = np.clip(along, KAPPA_RANGE[0] - 1, KAPPA_RANGE[1] - 1)
+    return Parameters(a + (kept - along)[:, None] * w, w, t, M, m)
+
+
+def from_flow(flow: PlanarFlow) -> Parameters:
+    """The same map with every affine map moved behind the planar ones (M P M^-1 is planar again)."""
+    M, m = np.eye(flow.dim), np.zeros(flow.dim)
+    a, w, t = flow.a.copy(), flow.w.copy(), flow.t.copy()
+    j = 0
+    for k in range(flow.kinks + 1):
+        while j < flow.stops.size and flow.stops[j] == k:
+            M, m = flow.M[j] @ M, flow.M[j] @ m + flow.m[j]
+            j += 1
+        if k < flow.kinks:
+            a[k], w[k], t[k] = np.linalg.solve(M, a[k]), M.T @ w[k], t[k] - w[k] @ m
+    return projected(a, w, t, M, m)
