@@ -1,6 +1,6 @@
 """The paper's strict class: any PlanarFlow as one whose every kappa is alpha or 1/alpha, for one alpha.
 
-Lowered, such a flow is Linear, LeakyReLU(alpha), Linear, LeakyReLU(alpha), ..., with the same alpha everywhere.
+Lowered, such a flow is Linear, LeakyReLU(alpha), Linear, LeakyReLU(alpha), ..., the same alpha everywhere.
 
 Consecutive planar maps with parallel w move x by a function of nu = w.x alone, piecewise linear in nu. With
 |w| = 1, along w and across it:
@@ -54,8 +54,8 @@ _MOST_KINKS = 200_000
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """A run as functions of nu: along w the line, across it D(nu), given by its value at line.breaks[0] and its
-    slope on each segment; the base of its staircase, and c, of which c / error is the number of its kinks."""
+    """A run as functions of nu: along w the line; across it D(nu), `across` where the line begins, with
+    `across_slopes` on its segments. `base` is that of its staircase, which has about cost / error kinks."""
 
     run: Run
     line: Polyline
@@ -142,7 +142,7 @@ def _fewest_kinks(
 
 
 def _piece(flow: PlanarFlow, run: Run, alpha: float, negligible: float) -> Piece:
-    """The run as functions of nu. Motions across that move no image by more than `negligible` have no jump."""
+    """The run as functions of nu. Motions across w that move images by less than `negligible` are left out."""
     part = slice(run.begin, run.end)
     a, t, size = flow.a[part], flow.t[part], run.size
     along = a @ run.w
@@ -217,8 +217,11 @@ def _build(flow: PlanarFlow, pieces: list[Piece], alpha: float, total: float) ->
     advance(flow.kinks)
     if not np.array_equal(M, identity) or np.any(m):
         affine.append((kinks, M, m))
+    a, w, t = (np.concatenate(arrays) for arrays in zip(*planar))
     return PlanarFlow(
-        *(np.concatenate(arrays) for arrays in zip(*planar)),
+        a,
+        w,
+        t,
         stops=[stop for stop, _, _ in affine],
         M=np.array([M for _, M, _ in affine]).reshape(-1, flow.dim, flow.dim),
         m=np.array([m for _, _, m in affine]).reshape(-1, flow.dim),

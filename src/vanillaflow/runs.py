@@ -1,4 +1,4 @@
-"""Runs: consecutive planar maps of a flow with parallel w, which together are a function of one number w.x."""
+"""Runs: consecutive planar maps with parallel w, which together move x by a function of one number w.x."""
 
 from __future__ import annotations
 

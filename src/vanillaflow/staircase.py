@@ -46,8 +46,8 @@ class Polyline:
 class Staircase:
     """A function that starts at nu = `begin` with value `first` and slope `slope`, and has K kinks.
 
-    At nu[i], in ascending order, the slope is multiplied by alpha^steps[i], steps[i] = 1 or -1; `before[i]` is
-    the slope that the kink finds and `at[i]` the value there. Kink i carries the part share[i] of
+    At nu[i], in ascending order, the slope is multiplied by alpha^steps[i], steps[i] = 1 or -1; before[i] is
+    the slope that the kink finds and at[i] the value there. Kink i carries the part share[i] of
     jumps[jump[i]], nothing where share[i] = 0.
     """
 
@@ -77,7 +77,7 @@ def best_base(line: Polyline, alpha: float) -> tuple[float, float]:
     # One of each class of slopes that differ by whole powers; the first wins a tie.
     for base in line.slopes:
         low, high = _exponents(line.slopes, base, alpha)
-        p, q = base * alpha**low.astype(float), base * alpha**high.astype(float)
+        p, q = base * alpha ** low.astype(float), base * alpha ** high.astype(float)
         between = low > high
         density = (line.slopes - p) * (q - line.slopes) / np.where(between, q - p, 1.0)
         cost = float(np.sum((lengths * density)[between]))
