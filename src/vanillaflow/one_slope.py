@@ -142,7 +142,7 @@ def _fewest_kinks(
 
 
 def _piece(flow: PlanarFlow, run: Run, alpha: float, negligible: float) -> Piece:
-    """The run as functions of nu. Motions across w that move images by less than `negligible` are left out."""
+    """The run as functions of nu. Motions across w that move images less than `negligible` are left out."""
     part = slice(run.begin, run.end)
     a, t, size = flow.a[part], flow.t[part], run.size
     along = a @ run.w
