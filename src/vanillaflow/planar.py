@@ -181,11 +181,12 @@ class PlanarFlow:
         """The same flow with another provenance."""
         return replace(self, provenance=provenance)
 
-    def to_network(self, dialect: str = "leaky_relu") -> FeedforwardNetwork:
-        """The FeedforwardNetwork of width d that equals this flow on its domain. See `lowering.lower`."""
+    def to_network(self, dialect: str = "leaky_relu", slope: float | None = None) -> FeedforwardNetwork:
+        """The FeedforwardNetwork of width d that equals this flow on its domain, all slopes equal to `slope`
+        if that is given. See `lowering.lower`."""
         from .lowering import lower
 
-        return lower(self, dialect)
+        return lower(self, dialect, slope)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write as safetensors; `vanillaflow.load` reads it back."""

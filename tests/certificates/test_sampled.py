@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from flow_cases import random_flow
 from vanillaflow import Box, FlowMap, PlanarFlow, RidgeField, certify
 from vanillaflow.certificates.sampled import certify_sampled, search_points
 from zoo_cases import SMALL, compiled, lowered, target
@@ -111,3 +112,12 @@ def test_refusals():
         certify(flow.to_network(), still(2))
     with pytest.raises(ValueError, match=r"unknown certification method 'hope'; known are .*sampled"):
         certify(flow, still(3), method="hope")
+
+
+def test_target_may_be_a_planar_flow_with_a_domain():
+    flow = random_flow(3, 2, ["plain"] * 3)
+    moved = flow.then(PlanarFlow(np.zeros((0, 2)), np.zeros((0, 2)), [], [0], [np.eye(2)], [[0.25, 0.0]]))
+    certificate = certify_sampled(moved, flow, points=64)
+    assert certificate.bound == pytest.approx(0.25)
+    with pytest.raises(ValueError, match="needs the domain to search; this target has none"):
+        certify_sampled(flow, flow[1:])

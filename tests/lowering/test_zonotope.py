@@ -69,6 +69,40 @@ def test_bounds_are_exact_where_no_relaxation_is_needed():
     np.testing.assert_allclose(low, [[-1, -4], [-1, -4]], rtol=0, atol=1e-8)
 
 
+def test_what_a_run_undoes_leaves_no_trace():
+    """Forty times x > t up by 100 and down again: one by one, each pair would enlarge the bounds 42 times."""
+    up = np.arange(80) % 2 == 0
+    a = np.where(up, 99.0, -0.99)[:, None] * [1.0, 0.0] + up[:, None] * [0.0, 0.05]
+    t = np.repeat(np.linspace(-0.9, 0.9, 40), 2)
+    flow = PlanarFlow(a, np.tile([1.0, 0.0], (80, 1)), t, domain=Box([-1, -1], [1, 1]))
+    probes = np.tile(np.concatenate([np.eye(2), -np.eye(2)]), (80, 1, 1))
+    nothing = np.zeros((80, 2))
+    low, _ = lowest_values(flow, flow.domain, probes, nothing, np.zeros_like(probes))
+    seen, _, spread = sampled_lowest(flow, probes, nothing, probes, search_points(flow.domain, 4096, 0))
+    assert np.all(low <= seen)
+    assert np.max((seen - low) / spread) < 0.1
+
+
+@settings(deadline=None, max_examples=40)
+@given(flows(dims=(1, 2, 3)), st.integers(0, 2**32 - 1))
+def test_bounds_of_runs_are_sound(flow, seed):
+    """Neighbours get the same w, of another size and sign, so that most maps are in runs."""
+    rng = np.random.default_rng(seed)
+    w = flow.w[np.arange(flow.kinks) // 4 * 4] * rng.choice([1.0, -1.0, 0.5, -3.0], (flow.kinks, 1))
+    size = 2 * np.linalg.norm(flow.a, axis=1) * np.linalg.norm(w, axis=1)
+    flow = PlanarFlow(
+        flow.a / np.maximum(size, 1)[:, None], w, flow.t, flow.stops, flow.M, flow.m, flow.domain
+    )
+    probes, tilted_probes = rng.standard_normal((2, flow.kinks, 3, flow.dim))
+    tilts = 0.1 * rng.standard_normal((flow.kinks, flow.dim)) * rng.choice([0.0, 1.0], (flow.kinks, 1))
+    low, low_tilted = lowest_values(flow, flow.domain, probes, tilts, tilted_probes)
+    seen, seen_tilted, _ = sampled_lowest(
+        flow, probes, tilts, tilted_probes, search_points(flow.domain, 4096, seed % 1000)
+    )
+    tilted = np.any(tilts, axis=1)
+    assert np.all(low <= seen) and np.all(low_tilted[tilted] <= seen_tilted[tilted])
+
+
 @settings(deadline=None, max_examples=40)
 @given(st.integers(1, 70), st.integers(1, 300), st.integers(0, 99))
 def test_cells_cover_the_box_without_overlap(d, most, seed):

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..box import Box
+from ..planar import PlanarFlow
 from ..target import FlowMap
 from .certificate import Certificate
 
@@ -19,7 +20,7 @@ _MOST_MOVES = 12
 
 def certify_sampled(
     flow: Callable[[np.ndarray], np.ndarray],
-    target: FlowMap,
+    target: FlowMap | PlanarFlow,
     points: int | None = None,
     starts: int = 24,
     rounds: int = 20,
@@ -29,20 +30,23 @@ def certify_sampled(
 
     From the `starts` worst points, `rounds` rounds of random moves of shrinking radius climb to the local
     maxima of the error. Everything is seeded. By default there are 8192 points, fewer for d > 16, where
-    a point costs more.
+    a point costs more. The target may be another PlanarFlow; raises ValueError if that has no domain.
     """
+    domain = target.domain
+    if domain is None:
+        raise ValueError("a sampled certificate needs the domain to search; this target has none")
     points = points or min(8192, _COORDINATES // target.dim)
-    x = search_points(target.domain, points, seed)
+    x = search_points(domain, points, seed)
     residual = _residual(flow, target, x)
     errors = residual.max(axis=1)
     per_output, compared = residual.max(axis=0), len(x)
-    x, errors = _worst(x, errors, starts, target.domain)
+    x, errors = _worst(x, errors, starts, domain)
     rng = np.random.default_rng(seed)
     radius = np.full(len(x), _FIRST_RADIUS)
     moves = min(2 * target.dim + 2, _MOST_MOVES)
     for _ in range(rounds):
-        step = rng.normal(size=(len(x), moves, target.dim)) * radius[:, None, None] * target.domain.width / 2
-        tried = target.domain.clip((x[:, None, :] + step).reshape(-1, target.dim))
+        step = rng.normal(size=(len(x), moves, target.dim)) * radius[:, None, None] * domain.width / 2
+        tried = domain.clip((x[:, None, :] + step).reshape(-1, target.dim))
         residual = _residual(flow, target, tried)
         per_output, compared = np.maximum(per_output, residual.max(axis=0)), compared + len(tried)
         tried_errors = residual.max(axis=1).reshape(len(x), moves)
@@ -57,7 +61,7 @@ def certify_sampled(
 
 
 def _residual(
-    flow: Callable[[np.ndarray], np.ndarray], target: FlowMap, x: np.ndarray
+    flow: Callable[[np.ndarray], np.ndarray], target: FlowMap | PlanarFlow, x: np.ndarray
 ) -> Float[np.ndarray, "n d"]:
     """|flow - target| at the rows of x; a value that is not a number is infinitely wrong."""
     residual = np.abs(flow(x) - target(x))

@@ -11,12 +11,13 @@ __all__ = ["lower"]
 _DIALECTS = {"leaky_relu": lower_to_leaky_relu}
 
 
-def lower(flow: PlanarFlow, dialect: str = "leaky_relu") -> FeedforwardNetwork:
+def lower(flow: PlanarFlow, dialect: str = "leaky_relu", slope: float | None = None) -> FeedforwardNetwork:
     """The network of width d that equals `flow` on its domain.
 
     dialect="leaky_relu": one slope per layer, `nn.LeakyReLU(slope)`; see `leaky_relu.lower_to_leaky_relu`.
-    Raises ValueError for an unknown dialect or a flow without a domain.
+    With `slope` given it is that of every layer; a flow made for it comes from `one_slope.with_one_slope`.
+    Raises ValueError for an unknown dialect, a flow without a domain, or one that takes other slopes.
     """
     if dialect not in _DIALECTS:
         raise ValueError(f"unknown dialect {dialect!r}; known are {', '.join(sorted(_DIALECTS))}")
-    return _DIALECTS[dialect](flow)
+    return _DIALECTS[dialect](flow, slope)

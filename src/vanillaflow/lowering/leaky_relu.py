@@ -22,13 +22,19 @@ from ..planar import PlanarFlow
 from .shears import LayerMaps, layer_maps
 from .zonotope import lowest_values
 
+# What counts as one slope: the rounding of a kappa, not a visible change of the map.
+_SAME_SLOPE = 1e-9
 
-def lower_to_leaky_relu(flow: PlanarFlow) -> FeedforwardNetwork:
+
+def lower_to_leaky_relu(flow: PlanarFlow, slope: float | None = None) -> FeedforwardNetwork:
     """The network of width d, one slope per layer, equal to `flow` on `flow.domain` up to rounding.
+
+    With `slope` given, every layer has exactly that slope: each kappa must be `slope` or 1 / `slope` up to
+    rounding, and no map a shear, as `one_slope.with_one_slope` makes them.
 
     Depth is the number of planar maps that have a kink, shears counting twice (see `shears`). Raises
     ValueError if the flow has no domain: the shifts that carry d - 1 coordinates past each activation depend
-    on it.
+    on it. Raises ValueError, too, if a layer takes another slope than the one given.
     """
     if flow.domain is None:
         raise ValueError(
@@ -41,6 +47,8 @@ def lower_to_leaky_relu(flow: PlanarFlow) -> FeedforwardNetwork:
     kappa = 1.0 + np.einsum("ld,ld->l", maps.w, maps.a)
     expands = kappa > 1
     slopes = np.where(expands, 1 / kappa, kappa)
+    if slope is not None:
+        slopes, kappa = _one_slope(slopes, slope), np.where(expands, 1 / slope, slope)
     # Into the layer: D (U x + b); out of it: U^-1 (E y + e).
     D = np.ones((len(kappa), flow.dim))
     D[:, 0] = np.where(expands, 1.0, -1.0)
@@ -65,6 +73,19 @@ def lower_to_leaky_relu(flow: PlanarFlow) -> FeedforwardNetwork:
         domain=flow.domain,
         provenance=flow.provenance,
     )
+
+
+def _one_slope(slopes: Float[np.ndarray, " L"], slope: float) -> Float[np.ndarray, " L"]:
+    """`slope` for each layer; raises ValueError naming the first layer that takes another one."""
+    if not 0 < slope <= 1:
+        raise ValueError(f"the one slope of a network must be in (0, 1], got {slope!r}")
+    other = np.flatnonzero(np.abs(slopes - slope) > _SAME_SLOPE * slope)
+    if other.size:
+        raise ValueError(
+            f"layer {other[0]} takes the slope {slopes[other[0]]:.9g}, not {slope:g}; "
+            "with_one_slope turns a flow into one that takes a single slope"
+        )
+    return np.full(slopes.shape, float(slope))
 
 
 def complements(a: Float[np.ndarray, "L d"]) -> Float[np.ndarray, "L p d"]:
