@@ -10,17 +10,19 @@ from .errors import ToleranceNotReached
 from .paper import paper_construction
 from .planar import PlanarFlow
 from .provenance import Provenance
+from .refine import refine_construction
 from .split import split_construction
 from .target import FlowMap
 from .validation import require_positive
 
-METHODS = ("split", "paper")
+METHODS = ("split", "refine", "paper")
 # A construction is measured on one set of points and certified on others; aim a little below the tolerance.
 _AIM = (0.97, 0.9, 0.8, 0.65)
 
 Report = Callable[[str], None]
-# (target, tolerance, most kinks, seed) -> the flow, and a line on how it was made.
-Construction = Callable[[FlowMap, float, int, int], tuple[PlanarFlow, str]]
+Path = tuple[tuple[str, int, float], ...]
+# (target, tolerance, most kinks, seed) -> the flow, a line on how it was made, the stages before it.
+Construction = Callable[[FlowMap, float, int, int], tuple[PlanarFlow, str, Path]]
 
 
 def compile(
@@ -29,6 +31,7 @@ def compile(
     method: str = "split",
     *,
     max_kinks: int = 20_000,
+    max_seconds: float = float("inf"),
     seed: int = 0,
     report: Report = lambda line: None,
 ) -> PlanarFlow:
@@ -36,22 +39,27 @@ def compile(
 
     Parameters
     ----------
-    target : the flow to compile. Its field must be a RidgeField or PiecewiseField.
+    target : the flow to compile. Its field must be a RidgeField or PiecewiseField, except for "refine".
     tol : the largest allowed error, max norm, over the whole box (in the units of the state).
     method : "split", exact flows of the ridge pieces made piecewise linear, scheme and steps and kinks
-        chosen for the fewest kinks; or "paper", the literal construction of arXiv:2209.10909, a baseline.
+        chosen for the fewest kinks; "refine", a coarse construction fitted to the flow, with far fewer
+        kinks, for small dimensions so far; or "paper", the literal construction of arXiv:2209.10909, a
+        baseline.
     max_kinks : give up beyond this many planar maps.
+    max_seconds : "refine" gives up after about this long; the others take no notice.
     seed : seeds every sample; the same arguments give the same flow.
     report : called with a line of text as stages complete.
 
     Raises ToleranceNotReached, with the best flow and its error, rather than return short of `tol`;
     FlowLeavesDomain where the flow does not exist; ValueError for bad arguments.
     """
-    construct = _construction(method)
     require_positive("tol", tol)
     require_positive("max_kinks", max_kinks)
+    if max_seconds != float("inf"):
+        require_positive("max_seconds", max_seconds)
+    construct = _construction(method, max_seconds, report)
     start = perf_counter()
-    flow, how, certificate = _within(construct, target, tol, max_kinks, seed, report)
+    flow, path, certificate = _within(construct, target, tol, max_kinks, seed, report)
     flow = flow.with_provenance(
         Provenance(
             system=target.name,
@@ -61,7 +69,7 @@ def compile(
             error=certificate.bound,
             error_method=certificate.method,
             seconds=perf_counter() - start,
-            path=((how, flow.kinks, certificate.bound),),
+            path=path,
         )
     )
     if certificate.bound > tol:
@@ -73,23 +81,36 @@ def compile(
     return flow
 
 
-def _construction(method: str) -> Construction:
-    if method not in METHODS:
+def _construction(method: str, max_seconds: float, report: Report) -> Construction:
+    if method == "refine":
+        deadline = perf_counter() + max_seconds
+
+        def refined(
+            target: FlowMap, tolerance: float, max_kinks: int, seed: int
+        ) -> tuple[PlanarFlow, str, Path]:
+            left = deadline - perf_counter()
+            flow, path = refine_construction(target, tolerance, max_kinks, seed, left, report)
+            tried = ", ".join(f"{kinks} kinks {error:.1e}" for _, kinks, error in path)
+            return flow, f"refined: {tried}", path
+
+        return refined
+    direct = {"split": split_construction, "paper": paper_construction}
+    if method not in direct:
         raise ValueError(f"unknown method {method!r}; known are {', '.join(METHODS)}")
-    return {"split": split_construction, "paper": paper_construction}[method]
+    return lambda *arguments: (*direct[method](*arguments), ())
 
 
 def _within(
     construct: Construction, target: FlowMap, tol: float, max_kinks: int, seed: int, report: Report
-) -> tuple[PlanarFlow, str, Certificate]:
-    """The first construction that is certified within `tol`, or the best of those tried."""
-    tried: list[tuple[PlanarFlow, str, Certificate]] = []
+) -> tuple[PlanarFlow, Path, Certificate]:
+    """The first construction that is certified within `tol`, or the best of those tried, and its path."""
+    tried: list[tuple[PlanarFlow, Path, Certificate]] = []
     for aim in _AIM:
-        flow, how = construct(target, aim * tol, max_kinks, seed)
+        flow, how, path = construct(target, aim * tol, max_kinks, seed)
         report(f"constructed {flow.kinks} kinks ({how})")
         certificate = certify(flow, target, method="sampled", seed=seed + 1)
         report(f"searched for the worst point: {certificate}")
-        tried.append((flow, how, certificate))
+        tried.append((flow, (*path, (how, flow.kinks, certificate.bound)), certificate))
         if certificate.bound <= tol:
             break
     return min(tried, key=lambda item: item[2].bound)

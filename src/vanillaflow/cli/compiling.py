@@ -90,6 +90,10 @@ def compile_system(
     max_kinks: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Give up beyond this many planar maps.")
     ] = None,
+    max_seconds: Annotated[
+        float | None,
+        typer.Option(metavar="S", help="The method refine gives up after about this long."),
+    ] = None,
 ) -> None:
     """Compile a system into a network whose error over the system's box is at most TOL.
 
@@ -106,7 +110,14 @@ def compile_system(
     for path in outputs:
         _require_output(path)
     target = _read_system(system).target()
-    options = {"method": _known_method(method), "seed": seed, "max_kinks": max_kinks}
+    if max_seconds is not None:
+        _positive(max_seconds)
+    options = {
+        "method": _known_method(method),
+        "seed": seed,
+        "max_kinks": max_kinks,
+        "max_seconds": max_seconds,
+    }
     with _progress(f"compiling {target.name} to {tol:g}") as report:
         result = _compile(target, tol, dtype, report, {k: v for k, v in options.items() if v is not None})
         for path in outputs:
@@ -221,7 +232,7 @@ def _summary(result: _Result, target: FlowMap, outputs: list[Path], seconds: flo
 
     provenance, certificate = result.flow.provenance, result.certificate
     assert provenance is not None and provenance.error is not None
-    path = "; ".join(stage for stage, _, _ in provenance.path)
+    path = provenance.path[-1][0] if provenance.path else ""
     return [
         *origin_rows(provenance, target.domain),
         *network_rows(result.network),
