@@ -1,6 +1,7 @@
 # make demo   compile two systems to ONNX and measure the files against the ODE solver
 # make test   lint, then the whole test suite
 # make bench  the measurements of benchmarks/, written to benchmarks/results/
+# make bench-depth  depth against error for every system and method; takes hours, resumes where it was stopped
 #
 # Everything happens in .venv, which is made on first use. PYTHON chooses the interpreter (3.11 or newer).
 
@@ -8,7 +9,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench bench-depth clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/demo.py out
@@ -25,6 +26,9 @@ lint: $(VENV)/.test
 bench: $(VENV)/.test
 	$(BIN)/python benchmarks/zoo.py
 	$(BIN)/python benchmarks/convergence.py
+
+bench-depth: $(VENV)/.test
+	OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python benchmarks/depth.py
 
 clean:
 	rm -rf $(VENV) out
