@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -29,6 +29,7 @@ _CG_REDUCTION = 1e-2
 Solve = Callable[[float, np.ndarray], "np.ndarray | None"]
 
 
+@runtime_checkable
 class NormalMatrix(Protocol):
     """A positive semi-definite matrix H whose damped systems can be solved."""
 
