@@ -153,6 +153,15 @@ def test_says_how_many_kinks_a_hopeless_tolerance_needs():
     with pytest.raises(ToleranceNotReached, match="above the limit of 200000") as caught:
         with_one_slope(random_flow(0, 2, ["plain"]), 0.5, 1e-12)
     assert caught.value.needed > 200_000
+    closest = caught.value.flow
+    assert closest is not None and closest.kinks == pytest.approx(200_000, rel=0.01)
+    assert 1e-12 < caught.value.error < 1e-4
+
+
+def test_says_that_rounding_is_in_the_way():
+    with pytest.raises(ToleranceNotReached, match="rounding alone") as caught:
+        with_one_slope(random_flow(4, 3, ["shear"] * 5), 0.01, 1e-17)
+    assert 0 < caught.value.error < 1e-11
 
 
 def test_lowering_refuses_another_slope():

@@ -75,7 +75,7 @@ def with_one_slope(flow: PlanarFlow, alpha: float, tolerance: float, seed: int =
     as `lowering` understands it, so `to_network(slope=alpha)` has one layer for each.
 
     Raises ValueError if alpha is not within (0, 1), the tolerance is not positive, or the flow has no domain;
-    ToleranceNotReached, with `needed`, if more than 200,000 kinks would be needed.
+    ToleranceNotReached, with the closest flow, if about 200,000 kinks do not do.
     """
     alpha, tolerance = require_positive("alpha", alpha), require_positive("tolerance", tolerance)
     if alpha >= 1:
@@ -87,14 +87,13 @@ def with_one_slope(flow: PlanarFlow, alpha: float, tolerance: float, seed: int =
     pieces = [_piece(flow, run, alpha, _NEGLIGIBLE * tolerance) for run in runs_of(flow, x, _MARGIN)]
     y = flow(x)
 
-    def attempt(total: float) -> tuple[PlanarFlow, float] | None:
-        """The flow with errors that add up to `total` at worst, and its distance; None if it is too far."""
+    def attempt(total: float) -> tuple[PlanarFlow, float]:
+        """The flow with errors that add up to `total` at worst, and its distance."""
         made = _build(flow, pieces, alpha, total)
         distance = float(np.max(np.abs(made(x) - y)))
-        if distance > _AIM * tolerance:
-            return None
-        distance = max(distance, certify_sampled(made, flow, 2 * points, seed=seed + 10).bound)
-        return (made, distance) if distance <= _ACCEPTED * tolerance else None
+        if distance <= _AIM * tolerance:
+            distance = max(distance, certify_sampled(made, flow, 2 * points, seed=seed + 10).bound)
+        return made, distance
 
     made, distance = _fewest_kinks(attempt, pieces, tolerance)
     provenance = flow.provenance
@@ -106,33 +105,40 @@ def with_one_slope(flow: PlanarFlow, alpha: float, tolerance: float, seed: int =
 
 
 def _fewest_kinks(
-    attempt: Callable[[float], tuple[PlanarFlow, float] | None], pieces: list[Piece], tolerance: float
+    attempt: Callable[[float], tuple[PlanarFlow, float]], pieces: list[Piece], tolerance: float
 ) -> tuple[PlanarFlow, float]:
     """Search for the largest sum of errors with which an attempt succeeds; it has the fewest kinks."""
     spread = sum(np.sqrt(piece.cost * piece.run.amplification) for piece in pieces)
-    corners = sum(np.count_nonzero(piece.line.jumps) for piece in pieces)
-
-    def needed(total: float) -> float:
-        return corners + spread**2 / total
-
-    total, best, failed = _AIM * tolerance, None, np.inf
+    # With a smaller sum there would be too many kinks.
+    least = spread**2 / _MOST_KINKS
+    total, best, failed = max(_AIM * tolerance, least), None, np.inf
     while best is None:
-        if needed(total) > _MOST_KINKS:
+        found = attempt(total)
+        if found[1] <= _ACCEPTED * tolerance:
+            best = found
+        elif spread == 0:
             raise ToleranceNotReached(
-                f"one slope needs about {needed(total):.0f} kinks for {tolerance:g}, above the limit of "
-                f"{_MOST_KINKS}",
-                needed=needed(total),
+                f"rounding alone keeps the flow of one slope {found[1]:.1e} away, more than {tolerance:g}",
+                *found,
             )
-        best = attempt(total)
-        if best is None:
-            failed, total = total, 0.7 * total
+        elif total <= least:
+            # The distance is about proportional to the sum, and that to the inverse of the kinks.
+            needed = found[0].kinks * found[1] / tolerance
+            raise ToleranceNotReached(
+                f"one slope needs about {needed:.0f} kinks for {tolerance:g}, above the limit of "
+                f"{_MOST_KINKS}",
+                *found,
+                needed,
+            )
+        else:
+            failed, total = total, max(0.7 * total, least)
     if spread == 0:
         return best
     # Without a failure yet, try larger sums; between success and failure, bisect.
-    while failed > 1.03 * total and needed(total) > corners + 1:
+    while failed > 1.03 * total and spread**2 / total > 1:
         middle = 2 * total if np.isinf(failed) else np.sqrt(total * failed)
         found = attempt(middle)
-        if found is None:
+        if found[1] > _ACCEPTED * tolerance:
             failed = middle
         else:
             total = middle
