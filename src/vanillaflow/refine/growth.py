@@ -11,6 +11,8 @@ fitted flow has no use for that.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from .jacobian_kernels import states_and_adjoints
@@ -77,4 +79,14 @@ def grow(
         residual = residual - np.einsum("nij,j,n->ni", adjoint[place[c]], a[c], bump[c])
     order = sorted(range(len(chosen)), key=lambda i: place[chosen[i]])
     picked = [chosen[i] for i in order]
-    return theta.inserted(place[picked], np.array([directions[i] for i in order]), w[picked], t[picked])
+    grown = theta.inserted(place[picked], np.array([directions[i] for i in order]), w[picked], t[picked])
+    return _affine_refitted(grown, x, y)
+
+
+def _affine_refitted(theta: Parameters, x: np.ndarray, y: np.ndarray) -> Parameters:
+    """`theta` with its final affine map fitted anew: the scores left out the affine part of the new maps."""
+    ends = np.linalg.solve(theta.M, (theta(x) - theta.m).T).T
+    solution, *_ = np.linalg.lstsq(np.concatenate([ends, np.ones((len(x), 1))], axis=1), y, rcond=None)
+    refitted = replace(theta, M=solution[:-1].T.copy(), m=solution[-1].copy())
+    better = np.mean((refitted(x) - y) ** 2) < np.mean((theta(x) - y) ** 2)
+    return refitted if better else theta

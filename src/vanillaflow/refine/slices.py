@@ -33,7 +33,7 @@ def affine_fit(x: np.ndarray, y: np.ndarray) -> Parameters:
 def sliced_start(target: FlowMap, kinks: int, rng: np.random.Generator, seed: int) -> Parameters:
     """`kinks` planar maps, d to a slice, that follow the flow through the duration."""
     d = target.dim
-    counts = np.full(max(1, kinks // d), d)
+    counts = np.full(max(1, kinks // d), min(d, kinks))
     counts[: kinks - counts.sum()] += 1
     x = search_points(target.domain, _SAMPLES, seed)
     states = target.trajectory(x, np.linspace(0, target.duration, counts.size + 1))
