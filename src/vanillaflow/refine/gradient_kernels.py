@@ -11,26 +11,31 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
+from .jacobian_kernels import rate_of_block, states_of_block
+
 _PARTS = 32
+_BLOCK = 64
+# Sums over a block in any order: they vectorize then.
+_SUMS = {"contract", "reassoc", "nsz"}
 
 
-@njit(cache=True)
-def _forward(x, a, w, t, state, height):
-    """Fill state (L+1, d) and height (L,) along the way of one point."""
-    d = x.size
-    for i in range(d):
-        state[0, i] = x[i]
-    for k in range(t.size):
-        z = -t[k]
-        for i in range(d):
-            z += w[k, i] * state[k, i]
-        height[k] = z
-        z = max(z, 0.0)
-        for i in range(d):
-            state[k + 1, i] = state[k, i] + a[k, i] * z
+@njit(cache=True, fastmath=_SUMS)
+def _dot(x, y):
+    total = 0.0
+    for q in range(x.size):
+        total += x[q] * y[q]
+    return total
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True, fastmath=_SUMS)
+def _weighted_square(weight, x):
+    total = 0.0
+    for q in range(x.size):
+        total += weight[q] * x[q] * x[q]
+    return total
+
+
+@njit(cache=True, parallel=True, fastmath=_SUMS)
 def transposed_product(x, a, w, t, M, u):
     """J^T u for u (n, d): the gradient of the sum of u . N(x; theta)."""
     n, d = x.shape
@@ -39,28 +44,31 @@ def transposed_product(x, a, w, t, M, u):
     first_w, first_t, first_M, first_m = L * d, 2 * L * d, L * (2 * d + 1), L * (2 * d + 1) + d * d
     parts = np.zeros((_PARTS, P))
     for part in prange(_PARTS):
-        state, height, lam = np.empty((L + 1, d)), np.empty(L), np.empty(d)
         total = parts[part]
-        for q in range(part * n // _PARTS, (part + 1) * n // _PARTS):
-            _forward(x[q], a, w, t, state, height)
-            for i in range(d):
-                lam[i] = 0.0
+        end = (part + 1) * n // _PARTS
+        for first in range(part * n // _PARTS, end, _BLOCK):
+            last = min(first + _BLOCK, end)
+            width = last - first
+            state, height = np.empty((L + 1, d, width)), np.empty((L, width))
+            lam, rate, one = np.zeros((d, width)), np.empty(width), np.ones(width)
+            states_of_block(x[first:last], a, w, t, state, height)
+            v = np.ascontiguousarray(u[first:last].T)
             for output in range(d):
-                total[first_m + output] += u[q, output]
+                total[first_m + output] += _dot(v[output], one)
                 for i in range(d):
-                    total[first_M + output * d + i] += u[q, output] * state[L, i]
-                    lam[i] += u[q, output] * M[output, i]
+                    total[first_M + output * d + i] += _dot(v[output], state[L, i])
+                    factor = M[output, i]
+                    for q in range(width):
+                        lam[i, q] += factor * v[output, q]
             for k in range(L - 1, -1, -1):
-                z = height[k]
-                if z > 0.0:
-                    rate = 0.0
-                    for i in range(d):
-                        rate += lam[i] * a[k, i]
-                    for i in range(d):
-                        total[k * d + i] += lam[i] * z
-                        total[first_w + k * d + i] += rate * state[k, i]
-                        lam[i] += rate * w[k, i]
-                    total[first_t + k] -= rate
+                rate_of_block(lam, a[k], height[k], rate)
+                total[first_t + k] -= _dot(rate, one)
+                for i in range(d):
+                    total[k * d + i] += _dot(lam[i], height[k])
+                    total[first_w + k * d + i] += _dot(rate, state[k, i])
+                    factor = w[k, i]
+                    for q in range(width):
+                        lam[i, q] += factor * rate[q]
     return parts.sum(axis=0)
 
 
@@ -95,7 +103,7 @@ def product(x, a, w, t, M, v):
     return result
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True, parallel=True, fastmath=_SUMS)
 def column_squares(x, a, w, t, M, weights):
     """The diagonal of J^T W J, for weights (n, d)."""
     n, d = x.shape
@@ -104,25 +112,27 @@ def column_squares(x, a, w, t, M, weights):
     first_w, first_t, first_M, first_m = L * d, 2 * L * d, L * (2 * d + 1), L * (2 * d + 1) + d * d
     parts = np.zeros((_PARTS, P))
     for part in prange(_PARTS):
-        state, height, lam = np.empty((L + 1, d)), np.empty(L), np.empty(d)
         total = parts[part]
-        for q in range(part * n // _PARTS, (part + 1) * n // _PARTS):
-            _forward(x[q], a, w, t, state, height)
+        end = (part + 1) * n // _PARTS
+        for first in range(part * n // _PARTS, end, _BLOCK):
+            last = min(first + _BLOCK, end)
+            width = last - first
+            state, height = np.empty((L + 1, d, width)), np.empty((L, width))
+            lam, rate = np.empty((d, width)), np.empty(width)
+            states_of_block(x[first:last], a, w, t, state, height)
             for output in range(d):
-                weight = weights[q, output]
-                total[first_m + output] += weight
+                weight = np.ascontiguousarray(weights[first:last, output])
+                total[first_m + output] += weight.sum()
                 for i in range(d):
-                    total[first_M + output * d + i] += weight * state[L, i] ** 2
-                    lam[i] = M[output, i]
+                    total[first_M + output * d + i] += _weighted_square(weight, state[L, i])
+                    lam[i, :] = M[output, i]
                 for k in range(L - 1, -1, -1):
-                    z = height[k]
-                    if z > 0.0:
-                        rate = 0.0
-                        for i in range(d):
-                            rate += lam[i] * a[k, i]
-                        for i in range(d):
-                            total[k * d + i] += weight * (lam[i] * z) ** 2
-                            total[first_w + k * d + i] += weight * (rate * state[k, i]) ** 2
-                            lam[i] += rate * w[k, i]
-                        total[first_t + k] += weight * rate**2
+                    rate_of_block(lam, a[k], height[k], rate)
+                    total[first_t + k] += _weighted_square(weight, rate)
+                    for i in range(d):
+                        total[k * d + i] += _weighted_square(weight, lam[i] * height[k])
+                        total[first_w + k * d + i] += _weighted_square(weight, rate * state[k, i])
+                        factor = w[k, i]
+                        for q in range(width):
+                            lam[i, q] += factor * rate[q]
     return parts.sum(axis=0)

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from .gradient_kernels import column_squares, product, transposed_product
-from .jacobian_kernels import value_and_jacobian
+from .jacobian_kernels import scaled_jacobian
 from .parameters import Parameters
 
 # A dense matrix of 6000^2 numbers takes 288 MB, and as much again for its factor.
@@ -54,15 +54,13 @@ def dense_matrix(theta: Parameters, x: np.ndarray, weights: np.ndarray) -> Float
     d, P = theta.dim, theta.count
     H = np.zeros((P, P))
     chunk = max(1, min(len(x), _CHUNK_NUMBERS // (P * d)))
-    J, value = np.empty((chunk * d, P), dtype=np.float32), np.empty((chunk, d))
-    root = np.sqrt(weights).astype(np.float32)
+    root = np.sqrt(weights)
     for first in range(0, len(x), chunk):
         part = slice(first, first + chunk)
-        n = len(x[part])
-        rows = J[: n * d]
-        value_and_jacobian(x[part], theta.a, theta.w, theta.t, theta.M, theta.m, value[:n], rows)
-        rows *= root[part].reshape(-1, 1)
-        H += rows.T @ rows
+        J = np.empty((P, d, len(x[part])), dtype=np.float32)
+        scaled_jacobian(x[part], theta.a, theta.w, theta.t, theta.M, root[part], J)
+        rows = J.reshape(P, -1)
+        H += rows @ rows.T
     return H
 
 
