@@ -3,17 +3,15 @@
 With z = w.x - t > 0 before map l (derivatives vanish and everything passes unchanged where z <= 0):
     forward:  dx += da z + a (dw.x + w.dx - dt);
     reverse:  da += lam z,  dw += (lam.a) x,  dt -= lam.a,  then lam += (lam.a) w.
-Sums over points go through a fixed number of partial sums, so they do not depend on the number of threads.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from .jacobian_kernels import rate_of_block, states_of_block
 
-_PARTS = 32
 _BLOCK = 64
 # Sums over a block in any order: they vectorize then.
 _SUMS = {"contract", "reassoc", "nsz"}
@@ -35,104 +33,99 @@ def _weighted_square(weight, x):
     return total
 
 
-@njit(cache=True, parallel=True, fastmath=_SUMS)
+@njit(cache=True, nogil=True, fastmath=_SUMS)
 def transposed_product(x, a, w, t, M, u):
     """J^T u for u (n, d): the gradient of the sum of u . N(x; theta)."""
     n, d = x.shape
     L = t.size
     P = L * (2 * d + 1) + d * (d + 1)
     first_w, first_t, first_M, first_m = L * d, 2 * L * d, L * (2 * d + 1), L * (2 * d + 1) + d * d
-    parts = np.zeros((_PARTS, P))
-    for part in prange(_PARTS):
-        total = parts[part]
-        end = (part + 1) * n // _PARTS
-        for first in range(part * n // _PARTS, end, _BLOCK):
-            last = min(first + _BLOCK, end)
-            width = last - first
-            state, height = np.empty((L + 1, d, width)), np.empty((L, width))
-            lam, rate, one = np.zeros((d, width)), np.empty(width), np.ones(width)
-            states_of_block(x[first:last], a, w, t, state, height)
-            v = np.ascontiguousarray(u[first:last].T)
-            for output in range(d):
-                total[first_m + output] += _dot(v[output], one)
-                for i in range(d):
-                    total[first_M + output * d + i] += _dot(v[output], state[L, i])
-                    factor = M[output, i]
-                    for q in range(width):
-                        lam[i, q] += factor * v[output, q]
-            for k in range(L - 1, -1, -1):
-                rate_of_block(lam, a[k], height[k], rate)
-                total[first_t + k] -= _dot(rate, one)
-                for i in range(d):
-                    total[k * d + i] += _dot(lam[i], height[k])
-                    total[first_w + k * d + i] += _dot(rate, state[k, i])
-                    factor = w[k, i]
-                    for q in range(width):
-                        lam[i, q] += factor * rate[q]
-    return parts.sum(axis=0)
+    total = np.zeros(P)
+    for block in range((n + _BLOCK - 1) // _BLOCK):
+        first = block * _BLOCK
+        last = min(first + _BLOCK, n)
+        width = last - first
+        state, height = np.empty((L + 1, d, width)), np.empty((L, width))
+        lam, rate, one = np.zeros((d, width)), np.empty(width), np.ones(width)
+        states_of_block(x[first:last], a, w, t, state, height)
+        v = np.ascontiguousarray(u[first:last].T)
+        for output in range(d):
+            total[first_m + output] += _dot(v[output], one)
+            for i in range(d):
+                total[first_M + output * d + i] += _dot(v[output], state[L, i])
+                factor = M[output, i]
+                for q in range(width):
+                    lam[i, q] += factor * v[output, q]
+        for k in range(L - 1, -1, -1):
+            rate_of_block(lam, a[k], height[k], rate)
+            total[first_t + k] -= _dot(rate, one)
+            for i in range(d):
+                total[k * d + i] += _dot(lam[i], height[k])
+                total[first_w + k * d + i] += _dot(rate, state[k, i])
+                factor = w[k, i]
+                for q in range(width):
+                    lam[i, q] += factor * rate[q]
+    return total
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True, nogil=True)
 def product(x, a, w, t, M, v):
     """J v for v (P,), of shape (n, d): the derivative of N(x; theta) along v."""
     n, d = x.shape
     L = t.size
     first_w, first_t, first_M, first_m = L * d, 2 * L * d, L * (2 * d + 1), L * (2 * d + 1) + d * d
     result = np.empty((n, d))
-    for part in prange(_PARTS):
-        state, change = np.empty(d), np.empty(d)
-        for q in range(part * n // _PARTS, (part + 1) * n // _PARTS):
+    state, change = np.empty(d), np.empty(d)
+    for q in range(n):
+        for i in range(d):
+            state[i] = x[q, i]
+            change[i] = 0.0
+        for k in range(L):
+            z = -t[k]
+            rate = -v[first_t + k]
             for i in range(d):
-                state[i] = x[q, i]
-                change[i] = 0.0
-            for k in range(L):
-                z = -t[k]
-                rate = -v[first_t + k]
+                z += w[k, i] * state[i]
+                rate += v[first_w + k * d + i] * state[i] + w[k, i] * change[i]
+            if z > 0.0:
                 for i in range(d):
-                    z += w[k, i] * state[i]
-                    rate += v[first_w + k * d + i] * state[i] + w[k, i] * change[i]
-                if z > 0.0:
-                    for i in range(d):
-                        change[i] += v[k * d + i] * z + a[k, i] * rate
-                        state[i] += a[k, i] * z
-            for output in range(d):
-                value = v[first_m + output]
-                for i in range(d):
-                    value += v[first_M + output * d + i] * state[i] + M[output, i] * change[i]
-                result[q, output] = value
+                    change[i] += v[k * d + i] * z + a[k, i] * rate
+                    state[i] += a[k, i] * z
+        for output in range(d):
+            value = v[first_m + output]
+            for i in range(d):
+                value += v[first_M + output * d + i] * state[i] + M[output, i] * change[i]
+            result[q, output] = value
     return result
 
 
-@njit(cache=True, parallel=True, fastmath=_SUMS)
+@njit(cache=True, nogil=True, fastmath=_SUMS)
 def column_squares(x, a, w, t, M, weights):
     """The diagonal of J^T W J, for weights (n, d)."""
     n, d = x.shape
     L = t.size
     P = L * (2 * d + 1) + d * (d + 1)
     first_w, first_t, first_M, first_m = L * d, 2 * L * d, L * (2 * d + 1), L * (2 * d + 1) + d * d
-    parts = np.zeros((_PARTS, P))
-    for part in prange(_PARTS):
-        total = parts[part]
-        end = (part + 1) * n // _PARTS
-        for first in range(part * n // _PARTS, end, _BLOCK):
-            last = min(first + _BLOCK, end)
-            width = last - first
-            state, height = np.empty((L + 1, d, width)), np.empty((L, width))
-            lam, rate = np.empty((d, width)), np.empty(width)
-            states_of_block(x[first:last], a, w, t, state, height)
-            for output in range(d):
-                weight = np.ascontiguousarray(weights[first:last, output])
-                total[first_m + output] += weight.sum()
+    total = np.zeros(P)
+    for block in range((n + _BLOCK - 1) // _BLOCK):
+        first = block * _BLOCK
+        last = min(first + _BLOCK, n)
+        width = last - first
+        state, height = np.empty((L + 1, d, width)), np.empty((L, width))
+        lam, rate = np.empty((d, width)), np.empty(width)
+        states_of_block(x[first:last], a, w, t, state, height)
+        for output in range(d):
+            weight = np.ascontiguousarray(weights[first:last, output])
+            total[first_m + output] += weight.sum()
+            for i in range(d):
+                total[first_M + output * d + i] += _weighted_square(weight, state[L, i])
+                lam[i, :] = M[output, i]
+            for k in range(L - 1, -1, -1):
+                rate_of_block(lam, a[k], height[k], rate)
+                total[first_t + k] += _weighted_square(weight, rate)
                 for i in range(d):
-                    total[first_M + output * d + i] += _weighted_square(weight, state[L, i])
-                    lam[i, :] = M[output, i]
-                for k in range(L - 1, -1, -1):
-                    rate_of_block(lam, a[k], height[k], rate)
-                    total[first_t + k] += _weighted_square(weight, rate)
-                    for i in range(d):
-                        total[k * d + i] += _weighted_square(weight, lam[i] * height[k])
-                        total[first_w + k * d + i] += _weighted_square(weight, rate * state[k, i])
-                        factor = w[k, i]
-                        for q in range(width):
-                            lam[i, q] += factor * rate[q]
-    return parts.sum(axis=0)
+                    total[k * d + i] += _weighted_square(weight, lam[i] * height[k])
+                    total[first_w + k * d + i] += _weighted_square(weight, rate * state[k, i])
+                    factor = w[k, i]
+                    for q in range(width):
+                        lam[i, q] += factor * rate[q]
+    return total

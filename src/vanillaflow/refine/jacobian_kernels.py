@@ -9,7 +9,7 @@ the inner loops have no branches and vectorize.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 # The states of a block along the way of a few hundred maps stay in the second-level cache.
 _BLOCK = 64
@@ -52,13 +52,42 @@ def rate_of_block(lam, a, z, rate):
         rate[q] = rate[q] if z[q] > 0.0 else 0.0
 
 
-@njit(cache=True, parallel=True, fastmath=_FUSED)
+@njit(cache=True, nogil=True, fastmath=_FUSED)
+def images(x, a, w, t, M, m):
+    """M P(x) + m for points x (n, d)."""
+    n, d = x.shape
+    L = t.size
+    y = np.empty((n, d))
+    for first in range(0, n, _BLOCK):
+        last = min(first + _BLOCK, n)
+        width = last - first
+        state, z = np.ascontiguousarray(x[first:last].T), np.empty(width)
+        for k in range(L):
+            z[:] = -t[k]
+            for i in range(d):
+                factor, here = w[k, i], state[i]
+                for q in range(width):
+                    z[q] += factor * here[q]
+            for q in range(width):
+                z[q] = max(z[q], 0.0)
+            for i in range(d):
+                factor, here = a[k, i], state[i]
+                for q in range(width):
+                    here[q] += factor * z[q]
+        for i in range(d):
+            y[first:last, i] = m[i]
+            for j in range(d):
+                y[first:last, i] += M[i, j] * state[j]
+    return y
+
+
+@njit(cache=True, nogil=True, fastmath=_FUSED)
 def scaled_jacobian(x, a, w, t, M, scale, J):
     """Fill J (P, d, n): derivatives in a, w, t, M, m, each raveled, of outputs times scale (n, d)."""
     n, d = x.shape
     L = t.size
     first_w, first_t, first_M, first_m = L * d, 2 * L * d, L * (2 * d + 1), L * (2 * d + 1) + d * d
-    for block in prange((n + _BLOCK - 1) // _BLOCK):
+    for block in range((n + _BLOCK - 1) // _BLOCK):
         first = block * _BLOCK
         last = min(first + _BLOCK, n)
         width = last - first
@@ -93,14 +122,14 @@ def scaled_jacobian(x, a, w, t, M, scale, J):
                         adjoint[q] += factor * rate[q]
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True, nogil=True)
 def states_and_adjoints(x, a, w, t, M):
     """The state before each map and at the end, (L+1, n, d), and d output / d that state, (L+1, n, d, d)."""
     n, d = x.shape
     L = t.size
     state = np.empty((L + 1, n, d))
     adjoint = np.empty((L + 1, n, d, d))
-    for q in prange(n):
+    for q in range(n):
         state[0, q] = x[q]
         for k in range(L):
             z = -t[k]

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float
@@ -24,6 +25,7 @@ from .gradient_kernels import transposed_product
 from .normal_matrix import NormalMatrix, normal_matrix
 from .parameters import Parameters
 from .samples import Samples
+from .threads import parts_of, side_by_side
 
 _DAMPING_FACTOR = 4.0
 _DAMPING_RANGE = (1e-9, 1e8)
@@ -82,9 +84,7 @@ def minimize(
         if idle == _PATIENCE or not 0 < norm < np.inf or stop():
             break
         weights = np.abs(residual / norm) ** (p - 2) if p > 2 else np.ones_like(residual)
-        g = transposed_product(
-            samples.x, theta.a, theta.w, theta.t, theta.M, weights * residual / residual.size
-        )
+        g = _gradient(theta, samples.x, weights * residual / residual.size)
         H = _weighted_matrix(theta, samples.x, weights, residual, p, rng)
         if p > 2 and (metric is None or iteration % _RENEWED == 0):
             metric = _plain_matrix(theta, samples.x, rng)
@@ -95,6 +95,15 @@ def minimize(
         idle = idle + 1 if best.norm > (1 - _LEAST_GAIN) * norm else 0
         theta, residual, norm, damping = best.parameters, best.residual, best.norm, best.damping
     return Fit(theta, norm, float(np.max(np.abs(residual), initial=0.0)))
+
+
+def _gradient(theta: Parameters, x: np.ndarray, u: np.ndarray) -> Float[np.ndarray, " P"]:
+    """The gradient of the sum of u . N(x; theta) over the points."""
+
+    def part_of(part: slice) -> np.ndarray:
+        return transposed_product(x[part], theta.a, theta.w, theta.t, theta.M, u[part])
+
+    return np.sum(side_by_side([partial(part_of, part) for part in parts_of(len(x))]), axis=0)
 
 
 def _weighted_matrix(
@@ -156,19 +165,25 @@ def _best_step(
         residual = moved(samples.x) - samples.y
         return _Step(moved, residual, p_norm(residual, p), value)
 
-    best = attempt(damping)
-    for factor in (_DAMPING_FACTOR, 1 / _DAMPING_FACTOR):
-        improved = False
-        while _DAMPING_RANGE[0] < best.damping * factor < _DAMPING_RANGE[1]:
-            tried = attempt(best.damping * factor)
-            if not (tried.norm < best.norm or (factor > 1 and not np.isfinite(best.norm))):
-                break
-            best, improved = tried, True
-        if improved:
-            break
-    # If not even the best of the row improves on where we are, only smaller steps can.
+    def best_of(first: int, last: int) -> _Step:
+        """The best with damping times factor^first, ..., factor^last; of infinite norm if out of range."""
+        values = [damping * _DAMPING_FACTOR**k for k in range(first, last + 1)]
+        tasks = [partial(attempt, v) for v in values if _DAMPING_RANGE[0] < v < _DAMPING_RANGE[1]]
+        nothing = _Step(theta, g, np.inf, damping)
+        return min(side_by_side(tasks), key=lambda step: step.norm, default=nothing)
+
+    low, high = -1, 2
+    best = best_of(low, high)
+    # Where nothing improves on where we are, only smaller steps can.
     while not best.norm < norm:
-        if best.damping * 10 > _DAMPING_RANGE[1]:
+        if damping * _DAMPING_FACTOR**high > _DAMPING_RANGE[1]:
             return None
-        best = attempt(best.damping * 10)
+        best = best_of(high + 1, high + 4)
+        low, high = high, high + 4
+    while best.damping < damping * _DAMPING_FACTOR ** (low + 0.5):
+        low -= 2
+        further = best_of(low, low + 1)
+        if not further.norm < best.norm:
+            break
+        best = further
     return best

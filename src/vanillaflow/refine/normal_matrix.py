@@ -8,20 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg import cho_solve
 
 from .gradient_kernels import column_squares, product, transposed_product
 from .jacobian_kernels import scaled_jacobian
 from .parameters import Parameters
+from .threads import parts_of, side_by_side
 
 # A dense matrix of 6000^2 numbers takes 288 MB, and as much again for its factor.
 MOST_DENSE_PARAMETERS = 6000
 # Rows of the Jacobian held at once: about this many numbers.
 _CHUNK_NUMBERS = 4_000_000
+_AT_ONCE = 4
 _LEAST_DIAGONAL = 1e-10
 _MOST_CG_STEPS = 60
 _CG_REDUCTION = 1e-2
@@ -52,15 +55,22 @@ def normal_matrix(
 def dense_matrix(theta: Parameters, x: np.ndarray, weights: np.ndarray) -> Float[np.ndarray, "P P"]:
     """The same as an array, whatever its size."""
     d, P = theta.dim, theta.count
-    H = np.zeros((P, P))
-    chunk = max(1, min(len(x), _CHUNK_NUMBERS // (P * d)))
     root = np.sqrt(weights)
-    for first in range(0, len(x), chunk):
+    # Parts of a fixed size, a few at a time: each holds its rows of the Jacobian and a matrix.
+    chunk = max(1, min(-(-len(x) // len(parts_of(len(x)))), _CHUNK_NUMBERS // (P * d)))
+
+    def part_of(first: int) -> np.ndarray:
         part = slice(first, first + chunk)
         J = np.empty((P, d, len(x[part])), dtype=np.float32)
         scaled_jacobian(x[part], theta.a, theta.w, theta.t, theta.M, root[part], J)
         rows = J.reshape(P, -1)
-        H += rows @ rows.T
+        return rows @ rows.T
+
+    H = np.zeros((P, P))
+    firsts = list(range(0, len(x), chunk))
+    for i in range(0, len(firsts), _AT_ONCE):
+        for part in side_by_side([partial(part_of, first) for first in firsts[i : i + _AT_ONCE]]):
+            H += part
     return H
 
 
@@ -84,8 +94,9 @@ class _Dense:
 
 def _cholesky_solution(A: np.ndarray, b: np.ndarray) -> np.ndarray | None:
     try:
-        return cho_solve(cho_factor(A, overwrite_a=True, check_finite=False), b, check_finite=False)
-    except LinAlgError:
+        # numpy's factorization releases the interpreter's lock, scipy's does not.
+        return cho_solve((np.linalg.cholesky(A), True), b, check_finite=False)
+    except np.linalg.LinAlgError:
         return None
 
 
@@ -97,13 +108,23 @@ class _Products:
 
     def apply(self, v: np.ndarray) -> np.ndarray:
         theta = self.theta
-        along = product(self.x, theta.a, theta.w, theta.t, theta.M, v)
-        return transposed_product(self.x, theta.a, theta.w, theta.t, theta.M, self.weights * along)
+        arrays = theta.a, theta.w, theta.t, theta.M
+
+        def part_of(part: slice) -> np.ndarray:
+            along = product(self.x[part], *arrays, v)
+            return transposed_product(self.x[part], *arrays, self.weights[part] * along)
+
+        return self._summed(part_of)
 
     def diagonal(self) -> np.ndarray:
         theta = self.theta
-        diagonal = column_squares(self.x, theta.a, theta.w, theta.t, theta.M, self.weights)
+        arrays = theta.a, theta.w, theta.t, theta.M
+        diagonal = self._summed(lambda part: column_squares(self.x[part], *arrays, self.weights[part]))
         return diagonal + _LEAST_DIAGONAL * (diagonal.max(initial=0.0) + 1e-300)
+
+    def _summed(self, part_of: Callable[[slice], np.ndarray]) -> np.ndarray:
+        parts = side_by_side([partial(part_of, part) for part in parts_of(len(self.x))])
+        return np.sum(parts, axis=0)
 
     def damped_by_diagonal(self, damping: float, b: np.ndarray) -> np.ndarray | None:
         diagonal = self.diagonal()

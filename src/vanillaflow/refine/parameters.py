@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, Int
 
-from .. import planar_kernels
 from ..box import Box
 from ..planar import PlanarFlow
+from .jacobian_kernels import images
 
 KAPPA_RANGE = (0.1, 10.0)
 
@@ -38,8 +38,7 @@ class Parameters:
         return self.kinks * (2 * self.dim + 1) + self.dim * (self.dim + 1)
 
     def __call__(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
-        stops = np.array([self.kinks])
-        return planar_kernels.forward(x, self.a, self.w, self.t, stops, self.M[None], self.m[None])
+        return images(x, self.a, self.w, self.t, self.M, self.m)
 
     def pack(self) -> Float[np.ndarray, " P"]:
         """All numbers in the order of the Jacobian's columns."""
