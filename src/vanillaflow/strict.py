@@ -47,8 +47,10 @@ def strict_construction(construct: Construction, slope: float, report: Report) -
             if refusal.flow is None:
                 raise
             if refusal.error >= tolerance:
-                closest = one_slope.coarse(refusal.flow, refusal.error)
-                raise ToleranceNotReached(str(refusal), *closest, refusal.needed) from None
+                closest, error = one_slope.coarse(refusal.flow, refusal.error)
+                if closest.kinks > max_kinks:
+                    raise ToleranceNotReached(str(refusal), needed=refusal.needed) from None
+                raise ToleranceNotReached(str(refusal), closest, error, refusal.needed) from None
             # Above its share, but not above the whole.
             flow, how, path = refusal.flow, "the closest within the limits", ()
         except CompilationInterrupted as interruption:
@@ -80,20 +82,13 @@ class _OneSlope:
         return made, self.error_of(made)
 
     def coarse(self, flow: PlanarFlow, distance: float) -> tuple[PlanarFlow, float]:
-        """Within about `distance` (inf: the tolerance), or farther if that takes too many kinks."""
-        distance = distance if np.isfinite(distance) else self.tolerance
-        found = self.made(flow, distance)
-        for _ in range(_TRIES):
-            if found[0].kinks <= self.max_kinks:
-                break
-            distance *= 1.1 * found[0].kinks / self.max_kinks
-            found = self.made(flow, distance)
-        return found
+        """Within about `distance`, which for a flow out of tolerance is its error (inf where not known)."""
+        return self.made(flow, distance if np.isfinite(distance) else self.tolerance)
 
     def fewest_kinks(self, flow: PlanarFlow, error: float) -> PlanarFlow:
         """The fewest kinks with which the error is within the tolerance, or the closest if none has been.
 
-        `error` is that of the flow. Raises ToleranceNotReached if that is more than `max_kinks`.
+        `error` is that of the flow. Raises ToleranceNotReached, without a flow, for more than `max_kinks`.
         """
         distance = max(self.tolerance - error, _ROUNDING * self.tolerance)
         tried: list[tuple[PlanarFlow, float]] = []
@@ -117,8 +112,7 @@ class _OneSlope:
             raise ToleranceNotReached(
                 f"with the slope {self.slope:g} alone it takes {made.kinks} kinks, above the limit of "
                 f"{self.max_kinks}",
-                *self.coarse(flow, distance),
-                made.kinks,
+                needed=made.kinks,
             )
         return made
 
