@@ -1,6 +1,7 @@
 """The command line: what it does, and the one line that it says when it cannot."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 
@@ -102,6 +104,28 @@ def test_float64(run):
     assert onnxruntime.InferenceSession("a.onnx").get_inputs()[0].type == "tensor(double)"
 
 
+@pytest.mark.parametrize("dtype, kind", [("float32", "LeakyRelu"), ("float64", "PRelu")])
+def test_one_slope_in_every_layer(run, dtype, kind):
+    out = run("compile", "mild.toml", "--tol", "3e-2", "--slope", "0.3", "-o", "a.onnx", "--dtype", dtype)
+    assert "slope       0.3 in every layer" in out
+    graph = onnx.load("a.onnx").graph
+    assert [n.op_type for n in graph.node[1::2]] == [kind] * (len(graph.node) // 2)
+    if dtype == "float32":
+        slopes = [onnx.helper.get_node_attr_value(node, "alpha") for node in graph.node[1::2]]
+    else:
+        slopes = [onnx.numpy_helper.to_array(t) for t in graph.initializer if t.name.startswith("slope")]
+    assert len(slopes) == len(graph.node) // 2 > 0
+    assert all(slope == np.dtype(dtype).type(0.3) for slope in slopes)
+    assert "0.3 in every layer" in run("inspect", "a.onnx")
+    network, target = network_from_onnx("a.onnx"), vf.load_system("mild.toml").target()
+    assert vf.certify(network, target, seed=7).bound <= 3e-2
+
+
+def test_inspect_tells_the_one_slope_of_a_flow(run):
+    run("compile", "mild.toml", "--tol", "3e-2", "--slope", "0.3", "-o", "a.safetensors")
+    assert "0.3 in every layer" in run("inspect", "a.safetensors")
+
+
 def test_without_output_nothing_is_written(run, here):
     assert "written" not in run("compile", "mild.toml", "--tol", "1e-2")
     assert os.listdir() == ["mild.toml"]
@@ -193,6 +217,12 @@ def test_inspect_of_a_file_that_does_not_know_its_origin(run):
         (["compile", "mild.toml", "--tol", "0.1", "--method", "magic"], "known are split"),
         (["compile", "mild.toml", "--tol", "0.1", "--dtype", "float16"], "float32"),
         (["compile", "mild.toml", "--tol", "0.1", "--seed", "-1"], "'--seed'"),
+        (
+            ["compile", "mild.toml", "--tol", "0.1", "--slope", "1"],
+            "'--slope': it must be within (0, 1), got 1",
+        ),
+        (["compile", "mild.toml", "--tol", "0.1", "--slope", "0"], "'--slope': it must be positive"),
+        (["compile", "mild.toml", "--tol", "0.1", "--slope", "nan"], "'--slope': it must be positive"),
         (["compile", "mild.toml", "--tol", "0.1", "--max-kinks", "0"], "'--max-kinks'"),
         (["compile", "mild.toml", "--tol", "0.1", "-o", "net.pt"], "must end in .onnx or .safetensors"),
         (["compile", "mild.toml", "--tol", "0.1", "-o", "no/where.onnx"], "there is no directory"),
@@ -232,7 +262,16 @@ def test_outputs_are_checked_before_the_compilation(fail, monkeypatch):
 
 def test_tolerance_out_of_reach(fail):
     said = fail("compile", "mild.toml", "--tol", "1e-3", "--method", "paper", "--max-kinks", "10", code=1)
-    assert "would need" in said
+    assert "the tolerance 0.001 is out of reach" in said and "would need" in said
+    assert said.endswith("; try a larger --tol, or a larger --max-kinks")
+
+
+def test_tolerance_out_of_reach_but_a_flow_there_is(fail, run):
+    arguments = ("compile", "mild.toml", "--method", "split", "--max-kinks", "5", "-o", "a.onnx")
+    said = fail(*arguments, "--tol", "1e-3", code=1)
+    assert "above the tolerance 0.001" in said and "above the limit of 5" in said
+    advice = re.search(r"; try --tol (\S+), or a larger --max-kinks$", said)
+    run(*arguments, "--tol", advice[1])
 
 
 def test_export_error_above_the_tolerance_is_refused(fail, monkeypatch):
