@@ -58,17 +58,16 @@ def test_shears_take_all_of_the_tolerance():
     assert strict("pendulum", 1e-2, 0.01).kinks <= 1.1 * free.to_network().depth
 
 
-@pytest.mark.parametrize("slope", [0.01, 0.9])
-def test_stretching_ridges(slope):
-    flow = vf.compile(STRETCHING, 5e-2, method="split", slope=slope)
-    check(flow, slope)
+def test_stretching_ridges():
+    flow = vf.compile(STRETCHING, 5e-2, method="split", slope=0.9)
+    check(flow, 0.9)
     assert vf.certify(flow, STRETCHING, seed=77).bound <= 5e-2 * 1.02
     # The errors of construction and staircases do not add up; what is left over is spent.
     assert flow.provenance.error >= 0.6 * 5e-2
 
 
 def test_refined_flow_of_one_slope():
-    short = FlowMap(vf.zoo.pendulum().field, 0.5, BOX, rtol=1e-6)
+    short = FlowMap(vf.zoo.pendulum().field, 0.3, BOX, rtol=1e-6)
     flow = vf.compile(short, 4e-2, method="refine", slope=0.7)
     check(flow, 0.7)
     assert vf.certify(flow, short, seed=77).bound <= 4e-2 * 1.02
@@ -120,6 +119,17 @@ def test_a_refused_flow_that_leaves_room_is_used():
     check(flow, 0.5)
     assert how == "one slope, 0.5" and path[-1][1] == free.kinks
     assert vf.certify(flow, STRETCHING, seed=77).bound <= 6e-2 * 1.02
+
+
+def test_ctrl_c_before_the_slope_is_sought():
+    def report(line: str) -> None:
+        if "now for the slope" in line:
+            raise KeyboardInterrupt
+
+    with pytest.raises(CompilationInterrupted) as caught:
+        vf.compile(STRETCHING, 1e-1, method="split", slope=0.5, report=report)
+    check(caught.value.flow, 0.5)
+    assert caught.value.error == caught.value.flow.provenance.error <= 2e-1
 
 
 def test_ctrl_c_while_the_slope_is_sought(monkeypatch):

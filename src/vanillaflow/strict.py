@@ -39,10 +39,13 @@ def strict_construction(construct: Construction, slope: float, report: Report) -
         target: FlowMap, tolerance: float, max_kinks: int, seed: int
     ) -> tuple[PlanarFlow, str, Path]:
         one_slope = _OneSlope(slope, target, tolerance, max_kinks, seed)
+        flow: PlanarFlow | None = None
         try:
             flow, how, path = construct(target, _SHARE * tolerance, max_kinks, seed)
             if np.all(np.abs(flow.kappa - 1) <= _SHEAR):
                 flow, how, path = construct(target, (1 - _ROUNDING) * tolerance, max_kinks, seed)
+            error = one_slope.error_of(flow)
+            report(f"constructed {flow.kinks} kinks ({how}), error {error:.2e}; now for the slope {slope:g}")
         except ToleranceNotReached as refusal:
             if refusal.flow is None:
                 raise
@@ -53,10 +56,13 @@ def strict_construction(construct: Construction, slope: float, report: Report) -
                 raise ToleranceNotReached(str(refusal), closest, error, refusal.needed) from None
             # Above its share, but not above the whole.
             flow, how, path = refusal.flow, "the closest within the limits", ()
+            error = one_slope.error_of(flow)
         except CompilationInterrupted as interruption:
             raise CompilationInterrupted(*one_slope.coarse(interruption.flow, interruption.error)) from None
-        error = one_slope.error_of(flow)
-        report(f"constructed {flow.kinks} kinks ({how}), error {error:.2e}; now for the slope {slope:g}")
+        except KeyboardInterrupt:
+            if flow is None:
+                raise
+            raise CompilationInterrupted(*one_slope.coarse(flow, tolerance)) from None
         made = one_slope.fewest_kinks(flow, error)
         return made, f"one slope, {slope:g}", (*path, (how, flow.kinks, error))
 
