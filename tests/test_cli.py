@@ -1,12 +1,15 @@
 """The command line: what it does, and the one line that it says when it cannot."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 
@@ -15,6 +18,8 @@ from vanillaflow import cli, compiler
 from vanillaflow.cli import compiling
 from vanillaflow.export.onnx import network_from_onnx
 
+# For tests that need some flow, the method that has one soonest.
+SPLIT = ("--method", "split")
 # Compiles in a second: one nonlinear piece, mild.
 TOML = """
 name = "mild"
@@ -80,7 +85,7 @@ def test_help_names_the_commands_and_methods(run):
 
 
 def test_compiled_files_hold_what_the_summary_says(run):
-    out = run("compile", "mild.toml", "--tol", "1e-2", "-o", "a.onnx", "-o", "b.safetensors")
+    out = run("compile", "mild.toml", *SPLIT, "--tol", "1e-2", "-o", "a.onnx", "-o", "b.safetensors")
     flow = vf.load("b.safetensors")
     network = flow.to_network()
     assert f"width 2, depth {network.depth}" in out and f"{flow.kinks} kinks" in out
@@ -95,20 +100,48 @@ def test_compiled_files_hold_what_the_summary_says(run):
 
 
 def test_float64(run):
-    out = run("compile", "mild.toml", "--tol", "1e-2", "-o", "a.onnx", "--dtype", "float64")
+    out = run("compile", "mild.toml", *SPLIT, "--tol", "1e-2", "-o", "a.onnx", "--dtype", "float64")
     assert "for the network, in float64" in out
     assert "float64" in run("inspect", "a.onnx")
     assert onnxruntime.InferenceSession("a.onnx").get_inputs()[0].type == "tensor(double)"
 
 
+@pytest.mark.parametrize("dtype, kind", [("float32", "LeakyRelu"), ("float64", "PRelu")])
+def test_one_slope_in_every_layer(run, dtype, kind):
+    out = run(
+        "compile", "mild.toml", *SPLIT, "--tol", "3e-2", "--slope", "0.3", "-o", "a.onnx", "--dtype", dtype
+    )
+    assert "slope       0.3 in every layer" in out
+    graph = onnx.load("a.onnx").graph
+    assert [n.op_type for n in graph.node[1::2]] == [kind] * (len(graph.node) // 2)
+    if dtype == "float32":
+        slopes = [onnx.helper.get_node_attr_value(node, "alpha") for node in graph.node[1::2]]
+    else:
+        slopes = [onnx.numpy_helper.to_array(t) for t in graph.initializer if t.name.startswith("slope")]
+    assert len(slopes) == len(graph.node) // 2 > 0
+    assert all(slope == np.dtype(dtype).type(0.3) for slope in slopes)
+    assert "0.3 in every layer" in run("inspect", "a.onnx")
+    network, target = network_from_onnx("a.onnx"), vf.load_system("mild.toml").target()
+    assert vf.certify(network, target, seed=7).bound <= 3e-2
+
+
+def test_inspect_tells_the_one_slope_of_a_flow(run):
+    run("compile", "mild.toml", *SPLIT, "--tol", "3e-2", "--slope", "0.3", "-o", "a.safetensors")
+    assert "0.3 in every layer" in run("inspect", "a.safetensors")
+
+
 def test_without_output_nothing_is_written(run, here):
-    assert "written" not in run("compile", "mild.toml", "--tol", "1e-2")
+    assert "written" not in run("compile", "mild.toml", *SPLIT, "--tol", "1e-2")
     assert os.listdir() == ["mild.toml"]
+
+
+def test_the_default_method(run):
+    assert "method      refine: " in run("compile", "mild.toml", "--tol", "5e-2")
 
 
 def test_same_seed_same_file(run):
     for name in ("a.onnx", "b.onnx"):
-        run("compile", "mild.toml", "--tol", "1e-2", "--seed", "3", "-o", name)
+        run("compile", "mild.toml", *SPLIT, "--tol", "1e-2", "--seed", "3", "-o", name)
     a, b = (network_from_onnx(name) for name in ("a.onnx", "b.onnx"))
     assert np.array_equal(a.weights, b.weights) and np.array_equal(a.slopes, b.slopes)
 
@@ -118,7 +151,7 @@ def test_zoo_name_and_method(run):
 
 
 def test_progress_goes_to_standard_error(here, capsys):
-    assert cli.main(["compile", "mild.toml", "--tol", "1e-2"]) == 0
+    assert cli.main(["compile", "mild.toml", *SPLIT, "--tol", "1e-2"]) == 0
     out, err = capsys.readouterr()
     assert "constructed" in err and "\x1b" not in err and "\r" not in err
     assert out.startswith("mild: a vanilla network of width 2\n")
@@ -144,7 +177,7 @@ def test_zoo_show_toml_is_a_system(run, here):
 
 
 def test_inspect_every_kind_of_file(run):
-    flow = vf.compile(vf.load_system("mild.toml").target(), tol=1e-2)
+    flow = vf.compile(vf.load_system("mild.toml").target(), tol=1e-2, method="split")
     network = flow.to_network()
     flow.save("flow.safetensors")
     network.save("network.safetensors")
@@ -189,9 +222,15 @@ def test_inspect_of_a_file_that_does_not_know_its_origin(run):
         (["compile", "mild.toml", "--tol", "nan"], "must be positive and finite"),
         (["compile", "mild.toml", "--tol", "inf"], "must be positive and finite"),
         (["compile", "mild.toml", "--tol", "small"], "'--tol'"),
-        (["compile", "mild.toml", "--tol", "0.1", "--method", "magic"], "known are split"),
+        (["compile", "mild.toml", "--tol", "0.1", "--method", "magic"], "known are refine"),
         (["compile", "mild.toml", "--tol", "0.1", "--dtype", "float16"], "float32"),
         (["compile", "mild.toml", "--tol", "0.1", "--seed", "-1"], "'--seed'"),
+        (
+            ["compile", "mild.toml", "--tol", "0.1", "--slope", "1"],
+            "'--slope': it must be within (0, 1), got 1",
+        ),
+        (["compile", "mild.toml", "--tol", "0.1", "--slope", "0"], "'--slope': it must be positive"),
+        (["compile", "mild.toml", "--tol", "0.1", "--slope", "nan"], "'--slope': it must be positive"),
         (["compile", "mild.toml", "--tol", "0.1", "--max-kinks", "0"], "'--max-kinks'"),
         (["compile", "mild.toml", "--tol", "0.1", "-o", "net.pt"], "must end in .onnx or .safetensors"),
         (["compile", "mild.toml", "--tol", "0.1", "-o", "no/where.onnx"], "there is no directory"),
@@ -231,19 +270,27 @@ def test_outputs_are_checked_before_the_compilation(fail, monkeypatch):
 
 def test_tolerance_out_of_reach(fail):
     said = fail("compile", "mild.toml", "--tol", "1e-3", "--method", "paper", "--max-kinks", "10", code=1)
-    assert "would need" in said
+    assert "the tolerance 0.001 is out of reach" in said and "would need" in said
+    assert said.endswith("; try a larger --tol, or a larger --max-kinks")
+
+
+def test_tolerance_out_of_reach_but_a_flow_there_is(fail, run):
+    arguments = ("compile", "mild.toml", *SPLIT, "--max-kinks", "5", "-o", "a.onnx")
+    said = fail(*arguments, "--tol", "1e-3", code=1)
+    assert "above the tolerance 0.001" in said and "above the limit of 5" in said
+    advice = re.search(r"; try --tol (\S+), or a larger --max-kinks$", said)
+    run(*arguments, "--tol", advice[1])
 
 
 def test_export_error_above_the_tolerance_is_refused(fail, monkeypatch):
-    measured = compiling._measured
+    measured = compiling.measured
 
     def worse(*arguments):
-        result = measured(*arguments)
-        object.__setattr__(result.certificate, "bound", 0.123)
-        return result
+        result, certificate = measured(*arguments)
+        return result, replace(certificate, bound=0.123)
 
-    monkeypatch.setattr(compiling, "_measured", worse)
-    said = fail("compile", "mild.toml", "--tol", "1e-2", "-o", "a.onnx", code=1)
+    monkeypatch.setattr(compiling, "measured", worse)
+    said = fail("compile", "mild.toml", *SPLIT, "--tol", "1e-2", "-o", "a.onnx", code=1)
     assert "float32 network has error 0.123, above the tolerance 0.01" in said
 
 

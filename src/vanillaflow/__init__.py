@@ -37,6 +37,7 @@ _HOME = {
     "VanillaflowError": "errors",
     "FieldError": "errors",
     "FlowLeavesDomain": "errors",
+    "CompilationInterrupted": "errors",
     "ToleranceNotReached": "errors",
     "FileFormatError": "errors",
     "OutputError": "errors",
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from .certificates import Certificate as Certificate
     from .certificates import certify as certify
     from .compiler import compile as compile
+    from .errors import CompilationInterrupted as CompilationInterrupted
     from .errors import FieldError as FieldError
     from .errors import FileFormatError as FileFormatError
     from .errors import FlowLeavesDomain as FlowLeavesDomain

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from time import perf_counter
 
-from .certificates import Certificate, certify
-from .errors import ToleranceNotReached
+from .attempts import Outcome, best_attempt
+from .construction import Construction, Path, Report
+from .errors import CompilationInterrupted, ToleranceNotReached
 from .paper import paper_construction
 from .planar import PlanarFlow
 from .provenance import Provenance
 from .refine import refine_construction
 from .split import split_construction
+from .strict import strict_construction
 from .target import FlowMap
-from .validation import require_positive
+from .validation import require_fraction, require_positive
 
-METHODS = ("split", "refine", "paper")
-# A construction is measured on one set of points and certified on others; aim a little below the tolerance.
-_AIM = (0.97, 0.9, 0.8, 0.65)
-
-Report = Callable[[str], None]
-Path = tuple[tuple[str, int, float], ...]
-# (target, tolerance, most kinks, seed) -> the flow, a line on how it was made, the stages before it.
-Construction = Callable[[FlowMap, float, int, int], tuple[PlanarFlow, str, Path]]
+METHODS = ("refine", "split", "paper")
 
 
 def compile(
     target: FlowMap,
     tol: float,
-    method: str = "split",
+    method: str = "refine",
     *,
+    slope: float | None = None,
     max_kinks: int = 20_000,
     max_seconds: float = float("inf"),
     seed: int = 0,
@@ -41,43 +36,47 @@ def compile(
     ----------
     target : the flow to compile. Its field must be a RidgeField or PiecewiseField, except for "refine".
     tol : the largest allowed error, max norm, over the whole box (in the units of the state).
-    method : "split", exact flows of the ridge pieces made piecewise linear, scheme and steps and kinks
-        chosen for the fewest kinks; "refine", a coarse construction fitted to the flow, with far fewer
-        kinks, for small dimensions so far; or "paper", the literal construction of arXiv:2209.10909, a
-        baseline.
+    method : "refine", a coarse construction fitted to the flow, with the fewest kinks, in seconds to minutes
+        for small dimensions; "split", exact flows of the ridge pieces made piecewise linear, scheme and steps
+        and kinks chosen for the fewest kinks, mostly faster and with far more of them; or "paper", the
+        literal construction of arXiv:2209.10909, a baseline.
+    slope : with a number in (0, 1), a flow of the paper's strict class: `to_network(slope=slope)` then has
+        this slope in every layer. Takes many times as many kinks, unless "split" finds nothing but shears.
     max_kinks : give up beyond this many planar maps.
     max_seconds : "refine" gives up after about this long; the others take no notice.
     seed : seeds every sample; the same arguments give the same flow.
     report : called with a line of text as stages complete.
 
     Raises ToleranceNotReached, with the best flow and its error, rather than return short of `tol`;
+    CompilationInterrupted, a KeyboardInterrupt, with the same, on Ctrl-C once there is a flow;
     FlowLeavesDomain where the flow does not exist; ValueError for bad arguments.
     """
     require_positive("tol", tol)
     require_positive("max_kinks", max_kinks)
     if max_seconds != float("inf"):
         require_positive("max_seconds", max_seconds)
-    construct = _construction(method, max_seconds, report)
     start = perf_counter()
-    flow, path, certificate = _within(construct, target, tol, max_kinks, seed, report)
-    flow = flow.with_provenance(
+    construct = _construction(method, max_seconds, report)
+    if slope is not None:
+        construct = strict_construction(construct, require_fraction("slope", slope), report)
+    outcome = best_attempt(construct, target, tol, max_kinks, seed, report)
+    best = outcome.best
+    flow = best.flow.with_provenance(
         Provenance(
             system=target.name,
             duration=target.duration,
             method=method,
             tolerance=tol,
-            error=certificate.bound,
-            error_method=certificate.method,
+            error=best.error,
+            error_method="sampled",
             seconds=perf_counter() - start,
-            path=path,
+            path=best.path,
         )
     )
-    if certificate.bound > tol:
-        raise ToleranceNotReached(
-            f"the best flow found has error {certificate.bound:.3g}, above the tolerance {tol:g}",
-            flow,
-            certificate.bound,
-        )
+    if outcome.interrupted:
+        raise CompilationInterrupted(flow, best.error)
+    if best.error > tol:
+        raise _out_of_tolerance(flow, tol, outcome)
     return flow
 
 
@@ -100,17 +99,10 @@ def _construction(method: str, max_seconds: float, report: Report) -> Constructi
     return lambda *arguments: (*direct[method](*arguments), ())
 
 
-def _within(
-    construct: Construction, target: FlowMap, tol: float, max_kinks: int, seed: int, report: Report
-) -> tuple[PlanarFlow, Path, Certificate]:
-    """The first construction that is certified within `tol`, or the best of those tried, and its path."""
-    tried: list[tuple[PlanarFlow, Path, Certificate]] = []
-    for aim in _AIM:
-        flow, how, path = construct(target, aim * tol, max_kinks, seed)
-        report(f"constructed {flow.kinks} kinks ({how})")
-        certificate = certify(flow, target, method="sampled", seed=seed + 1)
-        report(f"searched for the worst point: {certificate}")
-        tried.append((flow, (*path, (how, flow.kinks, certificate.bound)), certificate))
-        if certificate.bound <= tol:
-            break
-    return min(tried, key=lambda item: item[2].bound)
+def _out_of_tolerance(flow: PlanarFlow, tol: float, outcome: Outcome) -> ToleranceNotReached:
+    message = f"the best flow found has error {outcome.best.error:.4g}, above the tolerance {tol:g}"
+    if outcome.refusal is None:
+        return ToleranceNotReached(message, flow, outcome.best.error)
+    return ToleranceNotReached(
+        f"{message}: {outcome.refusal}", flow, outcome.best.error, outcome.refusal.needed
+    )

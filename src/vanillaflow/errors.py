@@ -59,3 +59,17 @@ class ToleranceNotReached(VanillaflowError, RuntimeError):
         self.flow = flow
         self.error = error
         self.needed = needed
+
+
+class CompilationInterrupted(KeyboardInterrupt):
+    """Ctrl-C reached a compilation that already has a flow. Who only knows KeyboardInterrupt is interrupted.
+
+    Attributes: `flow`, the best PlanarFlow so far, not within the tolerance as a rule; `error`, its sampled
+    supremum error, inf if there was no time to measure it.
+    """
+
+    def __init__(self, flow: PlanarFlow, error: float = np.inf):
+        known = f"error {error:.3g}" if np.isfinite(error) else "an error not yet measured"
+        super().__init__(f"interrupted; the best flow so far has {flow.kinks} kinks and {known}")
+        self.flow = flow
+        self.error = error

@@ -35,7 +35,7 @@ from .lowering.shears import LEAST_COSINE
 from .planar import PlanarFlow
 from .runs import Run, runs_of
 from .staircase import Polyline, best_base, staircase
-from .validation import require_positive
+from .validation import require_fraction, require_positive
 
 # A little above what the lowering would take apart, by more than rounding can undo.
 _COSINE = 1.05 * LEAST_COSINE
@@ -77,9 +77,7 @@ def with_one_slope(flow: PlanarFlow, alpha: float, tolerance: float, seed: int =
     Raises ValueError if alpha is not within (0, 1), the tolerance is not positive, or the flow has no domain;
     ToleranceNotReached, with the closest flow, if about 200,000 kinks do not do.
     """
-    alpha, tolerance = require_positive("alpha", alpha), require_positive("tolerance", tolerance)
-    if alpha >= 1:
-        raise ValueError(f"alpha must be within (0, 1), got {alpha:g}")
+    alpha, tolerance = require_fraction("alpha", alpha), require_positive("tolerance", tolerance)
     if flow.domain is None:
         raise ValueError("one slope needs the domain on which to stay close to the flow; this flow has none")
     points = max(min(_POINTS, _COORDINATES // flow.dim), 64)

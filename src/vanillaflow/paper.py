@@ -49,8 +49,8 @@ def paper_construction(
     )
     if size > max_kinks:
         raise ToleranceNotReached(
-            f"the paper's construction would need {size:.3g} planar maps for {tolerance:g} "
-            f"({steps} steps, {kinks} kinks each), above the limit of {max_kinks}",
+            f"the paper's construction would need {size:.3g} planar maps ({steps} steps, {kinks} kinks "
+            f"each), above the limit of {max_kinks}",
             needed=float(size),
         )
     flow = assemble(_maps(target, steps, kinks, x), target.dim, target.domain)

@@ -208,9 +208,8 @@ def split_construction(
     if not plans:
         flow, error = _one_step(target, max_kinks, x, y)
         raise ToleranceNotReached(
-            f"no splitting scheme of up to {_STEPS[-1]} steps and {max_kinks} sub-flows comes within "
-            f"{tolerance:g} of the flow; the field's ridge pieces are too strong for a box and a duration of "
-            "this size",
+            f"no splitting scheme of up to {_STEPS[-1]} steps and {max_kinks} sub-flows comes close enough "
+            "to the flow; the field's ridge pieces are too strong for a box and a duration of this size",
             flow,
             error,
         )
@@ -223,8 +222,7 @@ def split_construction(
         needed = plans[0].predicted_kinks(tolerance)
         flow = plans[0].build(plans[0].density(max_kinks), target)
         raise ToleranceNotReached(
-            f"the split construction needs about {needed:.0f} kinks for {tolerance:g}, above the limit of "
-            f"{max_kinks}",
+            f"the split construction needs about {needed:.0f} kinks, above the limit of {max_kinks}",
             flow,
             float(np.max(np.abs(flow(x) - y))),
             needed,

@@ -27,3 +27,10 @@ def require_positive(name: str, value: float) -> float:
     if not (np.isfinite(value) and value > 0):
         raise ValueError(f"{name} must be positive and finite, got {value!r}")
     return float(value)
+
+
+def require_fraction(name: str, value: float) -> float:
+    """`value` as a float; raises ValueError naming `name` unless it is above zero and below one."""
+    if require_positive(name, value) >= 1:
+        raise ValueError(f"{name} must be within (0, 1), got {value:g}")
+    return float(value)

@@ -18,6 +18,7 @@ from .. import __version__
 from ..errors import ToleranceNotReached, VanillaflowError
 from .compiling import CompileCommand, compile_system
 from .inspecting import inspect_file
+from .interruption import Interrupted
 from .text import one_line
 from .zoo import zoo_app
 
@@ -62,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     except VanillaflowError as error:
-        return _fail(str(error), 1 if isinstance(error, ToleranceNotReached) else 2)
+        return _fail(str(error), _code(error))
     except Exception as error:
         # Typer's errors about arguments; their base class is not public, but they know how to be told.
         if not hasattr(error, "format_message"):
@@ -72,6 +73,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"{error.format_message().rstrip('.')} (see {command} --help)", 2)
     # Typer may itself turn Ctrl-C into this code.
     return _fail("interrupted; nothing more was written", 130) if code == 130 else int(code or 0)
+
+
+def _code(error: VanillaflowError) -> int:
+    if isinstance(error, Interrupted):
+        return 130
+    return 1 if isinstance(error, ToleranceNotReached) else 2
 
 
 def _fail(message: str, code: int) -> int:

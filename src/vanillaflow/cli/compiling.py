@@ -5,8 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from enum import StrEnum
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,25 +12,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from ..errors import FieldError, OutputError, ToleranceNotReached, VanillaflowError
+from ..errors import (
+    CompilationInterrupted,
+    FieldError,
+    OutputError,
+    ToleranceNotReached,
+    VanillaflowError,
+)
+from .interruption import saved_best
+from .result import Precision, Request, Result, lowered, measured
 from .text import one_line, rows, size_text
 
 if TYPE_CHECKING:
     from ..certificates import Certificate
     from ..fields.system import System
-    from ..network import FeedforwardNetwork
-    from ..planar import PlanarFlow
     from ..target import FlowMap
 
 _SUFFIXES = (".onnx", ".safetensors")
 # The exported network is measured at other points than the compiler's. Where the error then comes out above
 # the tolerance, by a hair, the second of these fractions of the tolerance leaves room.
 _AIM = (1.0, 0.95)
-
-
-class Precision(StrEnum):
-    float32 = "float32"
-    float64 = "float64"
 
 
 class CompileCommand(TyperCommand):
@@ -54,6 +53,15 @@ def _positive(value: float) -> float:
 
     try:
         return require_positive("it", value)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _fraction(value: float | None) -> float | None:
+    from ..validation import require_fraction
+
+    try:
+        return None if value is None else require_fraction("it", value)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
 
@@ -82,6 +90,14 @@ def compile_system(
         ),
     ] = None,
     method: Annotated[str | None, typer.Option(metavar="NAME", help="How to construct the flow.")] = None,
+    slope: Annotated[
+        float | None,
+        typer.Option(
+            metavar="ALPHA",
+            help="One slope within (0, 1) for every layer; by default each has its own. Takes more layers.",
+            callback=_fraction,
+        ),
+    ] = None,
     dtype: Annotated[Precision, typer.Option(help="Precision of the ONNX network.")] = Precision.float32,
     seed: Annotated[
         int | None,
@@ -98,6 +114,7 @@ def compile_system(
     """Compile a system into a network whose error over the system's box is at most TOL.
 
     Without -o it only says what the network would be. The error is measured by sampling and a local search.
+    Ctrl-C ends it early: files are then written with the best so far, whatever its error, if there is any.
 
     Examples:
 
@@ -112,28 +129,24 @@ def compile_system(
     target = _read_system(system).target()
     if max_seconds is not None:
         _positive(max_seconds)
+    request = Request(tol, dtype, slope, seed or 0)
     options = {
         "method": _known_method(method),
+        "slope": slope,
         "seed": seed,
         "max_kinks": max_kinks,
         "max_seconds": max_seconds,
     }
+    options = {name: value for name, value in options.items() if value is not None}
     with _progress(f"compiling {target.name} to {tol:g}") as report:
-        result = _compile(target, tol, dtype, report, {k: v for k, v in options.items() if v is not None})
+        try:
+            result, certificate = _compile(target, request, report, options)
+        except CompilationInterrupted as interruption:
+            raise saved_best(interruption, target, request, outputs) from None
         for path in outputs:
-            _write(result, path)
+            result.write(path)
     print(f"{one_line(target.name)}: a vanilla network of width {result.network.width}\n")
-    print(rows(_summary(result, target, outputs, perf_counter() - start)))
-
-
-@dataclass(frozen=True)
-class _Result:
-    """A compiled flow, its network, and the error of the network in the precision of the export."""
-
-    flow: PlanarFlow
-    network: FeedforwardNetwork
-    certificate: Certificate
-    dtype: Precision
+    print(rows(_summary(result, certificate, target, outputs, perf_counter() - start)))
 
 
 def _require_output(path: Path) -> None:
@@ -183,54 +196,52 @@ def _progress(what: str) -> Iterator[Callable[[str], None]]:
 
 
 def _compile(
-    target: FlowMap, tol: float, dtype: Precision, report: Callable[[str], None], options: dict[str, Any]
-) -> _Result:
-    """Compile and measure what will be exported. Raises ToleranceNotReached if that is above `tol`."""
+    target: FlowMap, request: Request, report: Callable[[str], None], options: dict[str, Any]
+) -> tuple[Result, Certificate]:
+    """Compile, and measure what will be exported. ToleranceNotReached if that is above the tolerance;
+    CompilationInterrupted on Ctrl-C once there is a flow."""
     from ..compiler import compile as compile_flow
 
-    for aim in _AIM:
-        flow = compile_flow(target, aim * tol, report=report, **options)
-        result = _measured(flow, target, tol, dtype, options.get("seed", 0))
-        report(f"measured the {dtype} network: {result.certificate}")
-        if result.certificate.bound <= tol:
-            return result
+    flow, certificate = None, None
+    try:
+        for aim in _AIM:
+            flow = compile_flow(target, aim * request.tol, report=report, **options)
+            result, certificate = measured(lowered(flow, request), target, request.seed)
+            report(f"measured the {request.dtype} network: {certificate}")
+            if certificate.bound <= request.tol:
+                return result, certificate
+    except ToleranceNotReached as refusal:
+        if flow is None:
+            raise _advised(refusal, options) from None
+    except KeyboardInterrupt:
+        if flow is None or flow.provenance is None or flow.provenance.error is None:
+            raise
+        # In float64 this flow is within the tolerance, which one that was interrupted since hardly is.
+        raise CompilationInterrupted(flow, flow.provenance.error) from None
+    assert certificate is not None
     raise ToleranceNotReached(
-        f"the {dtype} network has error {result.certificate.bound:.4g}, above the tolerance {tol:g}"
-        + ("; try --dtype float64" if dtype is Precision.float32 else ""),
+        f"the {request.dtype} network has error {certificate.bound:.4g}, above the tolerance {request.tol:g}"
+        + ("; try --dtype float64" if request.dtype is Precision.float32 else ""),
         flow,
-        result.certificate.bound,
+        certificate.bound,
     )
 
 
-def _measured(flow: PlanarFlow, target: FlowMap, tol: float, dtype: Precision, seed: int) -> _Result:
-    from ..certificates.sampled import certify_sampled
-    from ..export.evaluation import in_precision
-
-    if flow.provenance is not None:
-        flow = flow.with_provenance(replace(flow.provenance, tolerance=tol))
-    network = flow.to_network()
-    try:
-        certificate = certify_sampled(in_precision(network, dtype), target, seed=seed + 2)
-    except ValueError as overflow:  # A number that the precision cannot hold.
-        raise VanillaflowError(str(overflow)) from None
-    if network.provenance is not None:
-        # The file says of itself the larger of what was found in float64 and in its own precision.
-        error = max(network.provenance.error or 0.0, certificate.bound)
-        network = replace(network, provenance=replace(network.provenance, error=error))
-    return _Result(flow, network, certificate, dtype)
+def _advised(refusal: ToleranceNotReached, options: dict[str, Any]) -> ToleranceNotReached:
+    """The refusal with the options that help. A little above its error, the best flow is found again."""
+    tol = "a larger --tol" if refusal.flow is None else f"--tol {1.05 * refusal.error:.2g}"
+    limits = "--max-kinks or --max-seconds" if "max_seconds" in options else "--max-kinks"
+    return ToleranceNotReached(
+        f"{refusal}; try {tol}, or a larger {limits}", refusal.flow, refusal.error, refusal.needed
+    )
 
 
-def _write(result: _Result, path: Path) -> None:
-    if path.suffix.lower() == ".onnx":
-        result.network.to_onnx(path, result.dtype)
-    else:
-        result.flow.save(path)
-
-
-def _summary(result: _Result, target: FlowMap, outputs: list[Path], seconds: float) -> list[tuple[str, str]]:
+def _summary(
+    result: Result, certificate: Certificate, target: FlowMap, outputs: list[Path], seconds: float
+) -> list[tuple[str, str]]:
     from .describe import flow_rows, network_rows, origin_rows
 
-    provenance, certificate = result.flow.provenance, result.certificate
+    provenance = result.flow.provenance
     assert provenance is not None and provenance.error is not None
     path = provenance.path[-1][0] if provenance.path else ""
     return [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..box import Box
 from ..network import FeedforwardNetwork
 from ..planar import PlanarFlow
@@ -21,9 +23,16 @@ def network_rows(network: FeedforwardNetwork) -> Rows:
             f"width {network.width}, depth {network.depth} (leaky-ReLU layers), "
             f"{network.parameters} parameters",
         ),
-        ("slopes", range_text(network.slopes)),
+        _slopes_row(network.slopes),
         ("condition", f"{network.condition_numbers().max():.4g}, the largest of a weight matrix"),
     ]
+
+
+def _slopes_row(slopes: np.ndarray) -> tuple[str, str]:
+    # A kappa that stands for one slope, before it is lowered with that slope, has its rounding.
+    if slopes.size > 1 and np.ptp(slopes) <= 1e-9 * slopes.max():
+        return ("slope", f"{slopes[0]:.6g} in every layer")
+    return ("slopes", range_text(slopes))
 
 
 def flow_rows(flow: PlanarFlow) -> Rows:

@@ -1,0 +1,94 @@
+"""Attempts at a tolerance: construct for a little less than it, certify, and construct for still less.
+
+A construction is measured on one set of points and certified on others, where it may come out worse. Whatever
+ends the attempts, refusal or Ctrl-C, the best flow of all is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .certificates import certify
+from .certificates.sampled import certify_sampled
+from .construction import Construction, Path, Report
+from .errors import CompilationInterrupted, ToleranceNotReached
+from .planar import PlanarFlow
+from .target import FlowMap
+
+_FEW_POINTS = 512
+_AIM = (0.97, 0.9, 0.8, 0.65)
+
+
+@dataclass(frozen=True, eq=False)
+class Attempt:
+    """A flow, how it was made, the stages before that, and its sampled error: inf until it is measured."""
+
+    flow: PlanarFlow
+    how: str
+    before: Path = ()
+    error: float = np.inf
+
+    @property
+    def path(self) -> Path:
+        """All stages."""
+        return (*self.before, (self.how, self.flow.kinks, self.error))
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """The best attempt, and what ended the attempts if that was neither success nor their number.
+
+    `refusal`: a construction gave up. `interrupted`: Ctrl-C; the caller is to pass that on.
+    """
+
+    best: Attempt
+    refusal: ToleranceNotReached | None = None
+    interrupted: bool = False
+
+
+def best_attempt(
+    construct: Construction, target: FlowMap, tol: float, max_kinks: int, seed: int, report: Report
+) -> Outcome:
+    """The first attempt that is certified within `tol`, or the best of all.
+
+    Without any flow to show, ToleranceNotReached and KeyboardInterrupt go through.
+    """
+    tried: list[Attempt] = []
+    refusal: ToleranceNotReached | None = None
+    try:
+        for aim in _AIM:
+            try:
+                tried.append(Attempt(*construct(target, aim * tol, max_kinks, seed)))
+            except ToleranceNotReached as caught:
+                refusal = caught
+                if caught.flow is not None:
+                    tried.append(Attempt(caught.flow, "the closest within the limits", (), caught.error))
+                elif not tried:
+                    message = f"the tolerance {tol:g} is out of reach: {caught}"
+                    raise ToleranceNotReached(message, needed=caught.needed) from None
+            report(f"constructed {tried[-1].flow.kinks} kinks ({tried[-1].how})")
+            # A sampled error is a lower bound: what is known to be above the tolerance needs no more search.
+            if refusal is None or tried[-1].error <= tol:
+                certificate = certify(tried[-1].flow, target, method="sampled", seed=seed + 1)
+                report(f"searched for the worst point: {certificate}")
+                tried[-1] = replace(tried[-1], error=certificate.bound)
+            # After a refusal a stricter aim is hopeless.
+            if refusal is not None or tried[-1].error <= tol:
+                break
+    except KeyboardInterrupt as interruption:
+        if isinstance(interruption, CompilationInterrupted):
+            tried.append(Attempt(interruption.flow, "until interrupted", (), interruption.error))
+        if not tried:
+            raise
+        if not np.isfinite(tried[-1].error):
+            # The search for its worst point was not finished; a small one takes no time.
+            error = certify_sampled(tried[-1].flow, target, _FEW_POINTS, rounds=0, seed=seed + 1).bound
+            tried[-1] = replace(tried[-1], error=error)
+        return Outcome(_best(tried), interrupted=True)
+    return Outcome(_best(tried), refusal)
+
+
+def _best(tried: list[Attempt]) -> Attempt:
+    return min(tried, key=lambda attempt: attempt.error)

@@ -1,0 +1,70 @@
+"""A compiled flow as the command line hands it over: lowered, and measured as it will be exported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import VanillaflowError
+
+if TYPE_CHECKING:
+    from ..certificates import Certificate
+    from ..network import FeedforwardNetwork
+    from ..planar import PlanarFlow
+    from ..target import FlowMap
+
+
+class Precision(StrEnum):
+    float32 = "float32"
+    float64 = "float64"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for: tolerance, precision of the network, the one slope, if any, of its layers."""
+
+    tol: float
+    dtype: Precision
+    slope: float | None
+    seed: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """A compiled flow and its network."""
+
+    flow: PlanarFlow
+    network: FeedforwardNetwork
+    dtype: Precision
+
+    def write(self, path: Path) -> None:
+        """The kind of file that the name says."""
+        if path.suffix.lower() == ".onnx":
+            self.network.to_onnx(path, self.dtype)
+        else:
+            self.flow.save(path)
+
+
+def lowered(flow: PlanarFlow, request: Request) -> Result:
+    if flow.provenance is not None:
+        flow = flow.with_provenance(replace(flow.provenance, tolerance=request.tol))
+    return Result(flow, flow.to_network(slope=request.slope), request.dtype)
+
+
+def measured(result: Result, target: FlowMap, seed: int) -> tuple[Result, Certificate]:
+    """The error of the network in the precision of the export, and the result that tells it in its file."""
+    from ..certificates.sampled import certify_sampled
+    from ..export.evaluation import in_precision
+
+    network = result.network
+    try:
+        certificate = certify_sampled(in_precision(network, result.dtype), target, seed=seed + 2)
+    except ValueError as overflow:  # A number that the precision cannot hold.
+        raise VanillaflowError(str(overflow)) from None
+    if network.provenance is not None:
+        # The file says of itself the larger of what was found in float64 and in its own precision.
+        error = max(network.provenance.error or 0.0, certificate.bound)
+        network = replace(network, provenance=replace(network.provenance, error=error))
+    return replace(result, network=network), certificate
