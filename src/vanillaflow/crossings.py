@@ -16,7 +16,8 @@ from .box import Box
 from .planar import PlanarFlow
 
 _STEPS = 2
-# A hyperplane counts as crossing others if so much of its unit normal is orthogonal to theirs.
+# A hyperplane counts as crossing others if so much of its unit normal is orthogonal to theirs. Fewer than d
+# always leave a face with 1 / sqrt(d) or more.
 _LEAST_SINE = 0.2
 
 
@@ -26,11 +27,18 @@ def crossings(flow: PlanarFlow, x: Float[np.ndarray, "n d"], domain: Box) -> Flo
     The hyperplanes are the nearest of each that differ in direction. Points without any near them, as in a
     flow of fewer than d maps, go to a corner of the domain.
     """
+    sine = min(_LEAST_SINE, 0.5 / np.sqrt(domain.dim))
     for _ in range(_STEPS):
-        x = _crossings(
-            x, flow.a, flow.w, flow.t, flow.stops, flow.M, flow.m, domain.low, domain.high, _LEAST_SINE
-        )
+        x = _crossings(x, flow.a, flow.w, flow.t, flow.stops, flow.M, flow.m, domain.low, domain.high, sine)
     return x
+
+
+@njit(cache=True, nogil=True)
+def _dot(x, y):
+    total = 0.0
+    for i in range(x.size):
+        total += x[i] * y[i]
+    return total
 
 
 @njit(cache=True, nogil=True)
@@ -39,50 +47,72 @@ def _crossings(x, a, w, t, stops, M, m, low, high, least_sine):
     L = t.size
     out = np.empty_like(x)
     height, size, normal = np.empty(L + 2 * d), np.empty(L + 2 * d), np.empty((L + 2 * d, d))
-    basis, part = np.empty((d, d)), np.empty(d)
+    basis, step = np.empty((d, d)), np.empty(d)
+    y, D, image, product = np.empty(d), np.empty((d, d)), np.empty(d), np.empty((d, d))
     for q in range(n):
         # Heights and their gradients in x: first of the faces, then of the maps, z_k = w_k.y - t_k.
-        normal[: 2 * d] = 0.0
         for i in range(d):
+            for r in range(d):
+                normal[2 * i, r] = normal[2 * i + 1, r] = D[i, r] = 0.0
             height[2 * i], height[2 * i + 1] = x[q, i] - low[i], x[q, i] - high[i]
             normal[2 * i, i] = normal[2 * i + 1, i] = size[2 * i] = size[2 * i + 1] = 1.0
-        y, D = x[q].copy(), np.eye(d)
+        for i in range(d):
+            y[i], D[i, i], step[i] = x[q, i], 1.0, 0.0
         j = 0
         for k in range(L):
             while j < stops.size and stops[j] == k:
-                y, D = M[j] @ y + m[j], M[j] @ D
+                for i in range(d):
+                    image[i] = m[j, i]
+                    for r in range(d):
+                        image[i] += M[j, i, r] * y[r]
+                        product[i, r] = 0.0
+                        for b in range(d):
+                            product[i, r] += M[j, i, b] * D[b, r]
+                for i in range(d):
+                    y[i] = image[i]
+                    for r in range(d):
+                        D[i, r] = product[i, r]
                 j += 1
             g = normal[2 * d + k]
             z, square = -t[k], 0.0
             for i in range(d):
                 z += w[k, i] * y[i]
                 g[i] = 0.0
-                for l in range(d):
-                    g[i] += w[k, l] * D[l, i]
+                for r in range(d):
+                    g[i] += w[k, r] * D[r, i]
                 square += g[i] ** 2
             height[2 * d + k], size[2 * d + k] = z, np.sqrt(square)
             if z > 0.0:
                 for i in range(d):
                     y[i] += a[k, i] * z
-                    for l in range(d):
-                        D[i, l] += a[k, i] * g[l]
+                    for r in range(d):
+                        D[i, r] += a[k, i] * g[r]
         # The nearest, then the nearest that crosses it, and so on; each step goes along a new direction.
-        step = np.zeros(d)
         for c in range(d):
             nearest, distance = -1, np.inf
             for k in range(L + 2 * d):
                 if abs(height[k]) < distance * size[k]:
                     square = size[k] ** 2
                     for b in range(c):
-                        square -= np.dot(basis[b], normal[k]) ** 2
+                        square -= _dot(basis[b], normal[k]) ** 2
                     if square > (least_sine * size[k]) ** 2:
                         nearest, distance = k, abs(height[k]) / size[k]
-            part[:] = normal[nearest]
+            if nearest < 0:  # Heights that are not numbers.
+                break
+            here = basis[c]
+            for i in range(d):
+                here[i] = normal[nearest, i]
             for b in range(c):
-                part -= np.dot(basis[b], normal[nearest]) * basis[b]
-            basis[c] = part / np.sqrt(np.dot(part, part))
-            missing = -height[nearest] - np.dot(normal[nearest], step)
-            step += missing / np.dot(basis[c], normal[nearest]) * basis[c]
+                along = _dot(basis[b], normal[nearest])
+                for i in range(d):
+                    here[i] -= along * basis[b, i]
+            length = np.sqrt(_dot(here, here))
+            for i in range(d):
+                here[i] /= length
+            missing = -height[nearest] - _dot(normal[nearest], step)
+            rate = missing / _dot(here, normal[nearest])
+            for i in range(d):
+                step[i] += rate * here[i]
         for i in range(d):
             out[q, i] = min(max(x[q, i] + step[i], low[i]), high[i])
     return out

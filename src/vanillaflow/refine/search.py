@@ -1,0 +1,71 @@
+"""The state of a refinement: the target, the limits, and the best flow so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+
+import numpy as np
+
+from ..target import FlowMap
+from .parameters import Parameters
+from .samples import Samples, sample, training_target
+
+_POINTS_PER_KINK = 80
+_LEAST_POINTS = 2048
+
+
+class Search:
+    """What is sought, until when, and what has been found.
+
+    The best parameters are those with the fewest kinks within the tolerance, or else of the least error.
+    """
+
+    def __init__(
+        self,
+        target: FlowMap,
+        tolerance: float,
+        seed: int,
+        max_seconds: float,
+        report: Callable[[str], None],
+    ):
+        self.target = target
+        self.training = training_target(target, tolerance)
+        self.tolerance = tolerance
+        self.seed = seed
+        self.best: Parameters | None = None
+        self.error = np.inf
+        self.path: list[tuple[str, int, float]] = []
+        self._report = report
+        self._start = perf_counter()
+        self._deadline = self._start + max_seconds
+
+    def elapsed(self) -> float:
+        """Seconds so far."""
+        return perf_counter() - self._start
+
+    def late(self) -> bool:
+        """Whether time is up."""
+        return perf_counter() > self._deadline
+
+    def rng(self, kinks: int) -> np.random.Generator:
+        """Random numbers for the work on so many kinks."""
+        return np.random.default_rng([self.seed, kinks])
+
+    def samples(self, kinks: int) -> Samples:
+        """Points enough for least squares with so many kinks."""
+        return sample(self.training, max(_LEAST_POINTS, _POINTS_PER_KINK * kinks), self.seed)
+
+    def offer(self, stage: str, theta: Parameters, error: float) -> None:
+        """Enter a stage into the path, and keep it if it is the best."""
+        self.path.append((stage, theta.kinks, error))
+        self._report(f"{stage}: {theta.kinks} kinks, error {error:.2e}")
+        self.keep(theta, error)
+
+    def keep(self, theta: Parameters, error: float) -> None:
+        """Keep the parameters if they are the best."""
+        if self.best is None or self._rank(theta, error) < self._rank(self.best, self.error):
+            self.best, self.error = theta, error
+
+    def _rank(self, theta: Parameters, error: float) -> tuple[float, int]:
+        return (max(error, self.tolerance), theta.kinks)
