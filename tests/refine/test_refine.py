@@ -192,8 +192,8 @@ def test_the_search_finds_worse_points_than_the_samples():
 
 def test_a_sliced_start_has_the_kinks_asked_for():
     target = vf.zoo.pendulum().target()
-    for kinks in (1, 2, 7, 12):
-        assert sliced_start(target, kinks, np.random.default_rng(0), 0).kinks == kinks
+    for kinks, slices in ((1, 1), (2, 1), (7, 3), (12, 12)):
+        assert sliced_start(target, kinks, slices, np.random.default_rng(0), 0).kinks == kinks
 
 
 def test_refined_pendulum_is_shallower_than_split_and_within_tolerance():

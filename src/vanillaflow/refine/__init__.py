@@ -7,7 +7,7 @@ the tolerance, kinks are added where they help most; if it succeeds, kinks are t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -21,17 +21,19 @@ from .least_squares import minimize, p_norm
 from .parameters import Parameters
 from .pruning import prune
 from .search import Search
-from .starts import best_start
+from .starts import KINDS, Kind, best_start
 from .threads import own_threads
 
 # The maximum error that finishing reaches, in root mean squares before it (measured: 3.4 to 4.5).
 _RATIO = 3.8
+# A fit that promises no worse than this many times the tolerance grows from there on.
+_NEAR = 1.15
 # Kinks against the root mean square: rms ~ kinks^-_ORDER, until two fits tell the true order.
 _ORDER, _ORDER_RANGE = 1.6, (1.0, 2.2)
 _MOST_GROWTH = 3.0
 # Growth after a finish that missed: kinks ~ error^-0.6, at least so much.
 _EXPONENT, _LEAST_GROWTH = 0.6, 1.03
-_SHRINKING = 0.93
+_SHRINKING = 0.95
 _STEPS = 40
 
 Path = tuple[tuple[str, int, float], ...]
@@ -76,14 +78,15 @@ def refine_construction(
 def _fitted(search: Search, max_kinks: int) -> Parameters:
     """The first least-squares fit that promises the tolerance."""
     kinks, before = min(6 * search.target.dim, max_kinks), None
+    kinds: Sequence[Kind] = KINDS
     while True:
         rng = search.rng(kinks)
         samples = search.samples(kinks)
-        start = best_start(search.training, kinks, samples, rng, search.seed, search.late)
+        start, kinds = best_start(search.training, kinks, samples, rng, search.seed, kinds, search.late)
         fit = minimize(start.parameters, samples, 2.0, _STEPS, rng, search.late)
         search.offer("fitted", fit.parameters, fit.largest)
         excess = _RATIO * fit.norm / search.tolerance
-        if excess <= 1 or kinks == max_kinks or search.late():
+        if excess <= _NEAR or kinks == max_kinks or search.late():
             return fit.parameters
         order = _ORDER
         if before is not None:

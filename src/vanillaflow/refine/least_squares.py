@@ -27,13 +27,13 @@ from .parameters import Parameters
 from .samples import Samples
 from .threads import parts_of, side_by_side
 
-_DAMPING_FACTOR = 4.0
+_DAMPING_FACTOR = 3.0
 _DAMPING_RANGE = (1e-9, 1e8)
 # A run ends after this many steps in a row that gain less than this.
 _PATIENCE = 4
 _LEAST_GAIN = 1e-3
 # Points of the Gauss-Newton matrix: so many rows per parameter, the heaviest first, at least and at most.
-_ROWS_PER_PARAMETER = 8
+_ROWS_PER_PARAMETER = 4
 _LEAST_ROWS, _MOST_ROWS = 4096, 40_000
 _COVERED = 0.9999
 # The matrix of the mean square is renewed after this many steps, and carries a little of its diagonal.
@@ -165,21 +165,21 @@ def _best_step(
         residual = moved(samples.x) - samples.y
         return _Step(moved, residual, p_norm(residual, p), value)
 
-    def best_of(first: int, last: int) -> _Step:
-        """The best with damping times factor^first, ..., factor^last; of infinite norm if out of range."""
-        values = [damping * _DAMPING_FACTOR**k for k in range(first, last + 1)]
+    def best_of(*powers: int) -> _Step:
+        """The best with damping times factor^power; of infinite norm if all are out of range."""
+        values = [damping * _DAMPING_FACTOR**power for power in powers]
         tasks = [partial(attempt, v) for v in values if _DAMPING_RANGE[0] < v < _DAMPING_RANGE[1]]
         nothing = _Step(theta, g, np.inf, damping)
         return min(side_by_side(tasks), key=lambda step: step.norm, default=nothing)
 
-    low, high = -1, 2
+    low, high = -1, 1
     best = best_of(low, high)
     # Where nothing improves on where we are, only smaller steps can.
     while not best.norm < norm:
         if damping * _DAMPING_FACTOR**high > _DAMPING_RANGE[1]:
             return None
-        best = best_of(high + 1, high + 4)
-        low, high = high, high + 4
+        low, high = high + 1, high + 2
+        best = best_of(low, high)
     while best.damping < damping * _DAMPING_FACTOR ** (low + 0.5):
         low -= 2
         further = best_of(low, low + 1)

@@ -1,8 +1,8 @@
 """A start for the refinement: the duration cut into slices, each fitted on its own, then composed.
 
 Over a short time the flow is close to the identity, and a few planar maps fitted to it stay weak. A
-composition of many weak maps is a far better start than a few strong ones: their hyperplanes, carried back
-to the box by the flow, spread over it. The slices are fitted to the exact flow between two times, on the
+composition of many weak maps is often a far better start than a few strong ones: their hyperplanes, carried
+back to the box by the flow, spread over it. The slices are fitted to the exact flow between two times, on the
 states that the box's trajectories have then; the field's own form does not matter.
 """
 
@@ -19,7 +19,7 @@ from .samples import Samples
 
 _SAMPLES = 1024
 _CANDIDATES = 200
-_ITERATIONS = 10
+_STEPS = 15
 
 
 def affine_fit(x: np.ndarray, y: np.ndarray) -> Parameters:
@@ -30,10 +30,9 @@ def affine_fit(x: np.ndarray, y: np.ndarray) -> Parameters:
     return Parameters(none, none, np.zeros(0), solution[:d].T.copy(), solution[d].copy())
 
 
-def sliced_start(target: FlowMap, kinks: int, rng: np.random.Generator, seed: int) -> Parameters:
-    """`kinks` planar maps, d to a slice, that follow the flow through the duration."""
-    d = target.dim
-    counts = np.full(max(1, kinks // d), min(d, kinks))
+def sliced_start(target: FlowMap, kinks: int, slices: int, rng: np.random.Generator, seed: int) -> Parameters:
+    """`kinks` planar maps, evenly on `slices` equal parts of the duration, that follow the flow."""
+    counts = np.full(slices, kinks // slices)
     counts[: kinks - counts.sum()] += 1
     x = search_points(target.domain, _SAMPLES, seed)
     states = target.trajectory(x, np.linspace(0, target.duration, counts.size + 1))
@@ -43,7 +42,7 @@ def sliced_start(target: FlowMap, kinks: int, rng: np.random.Generator, seed: in
 def _fit(x: np.ndarray, y: np.ndarray, kinks: int, rng: np.random.Generator) -> Parameters:
     samples = Samples(x, y)
     theta = grow(affine_fit(x, y), samples, kinks, rng, candidates=_CANDIDATES)
-    return minimize(theta, samples, 2.0, _ITERATIONS, rng).parameters
+    return minimize(theta, samples, 2.0, _STEPS, rng).parameters
 
 
 def composed(parts: list[Parameters]) -> Parameters:

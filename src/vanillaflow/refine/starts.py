@@ -1,14 +1,15 @@
 """Starts for the refinement, and the choice among them.
 
-Where the field is a sum of few ridges, the coarse split construction is the best start: a splitting of two
-or three steps has an error of its own far above the tolerance, but its kinks lie where the field bends, and
-a few steps of least squares take the splitting error away. Where it has too many ridges for that, the
-duration is cut into slices (`slices`). Which is best differs from field to field; a short run of each tells.
+Where the field is a sum of few ridges, the coarse split construction is a good start: a splitting of two to
+four steps has an error of its own far above the tolerance, but its kinks lie where the field bends, and a
+few steps of least squares take the splitting error away. Otherwise, or also, the duration is cut into slices
+(`slices`): many short ones for some fields, few long ones for others. Which is best differs from field to
+field, and cannot be seen from the error of a start; a short run of each tells.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -22,11 +23,19 @@ from .parameters import Parameters, from_flow
 from .samples import Samples
 from .slices import sliced_start
 
-_COARSE = (("lie", 2), ("lie", 3), ("lie", 4), ("strang", 1), ("strang", 2), ("strang", 3), ("strang", 4))
-_TRIAL_ITERATIONS = 8
+# A kind of start: slices of so many kinks, or a scheme with so many steps.
+Kind = tuple[str, int]
+KINDS: tuple[Kind, ...] = (
+    *[("slices", kinks) for kinks in (4, 8, 16, 32)],
+    *[("lie", 3), ("lie", 4), ("strang", 1), ("strang", 2), ("strang", 3), ("strang", 4)],
+)
+# Each start runs for so many steps, the best few for more.
+_STEPS, _PLACES, _MORE_STEPS = 8, 3, 20
 _TRIAL_POINTS_PER_KINK = 30
 # A split construction may have this many kinks more or less than asked for, in parts.
 _SLACK = 0.1
+# Of the kinds tried with fewer kinks, this many of the best are worth trying with more.
+_MOST_KINDS = 5
 
 
 def best_start(
@@ -35,27 +44,39 @@ def best_start(
     samples: Samples,
     rng: np.random.Generator,
     seed: int,
+    kinds: Sequence[Kind] = KINDS,
     stop: Stop = never,
-) -> Fit:
-    """The start with about `kinks` kinks, never more, that a short least-squares run brings furthest."""
+) -> tuple[Fit, list[Kind]]:
+    """The start with about `kinks` kinks, never more, that short least-squares runs bring furthest.
+
+    Also the kinds of starts that are worth trying with more kinks.
+    """
     part = samples.thinned(max(1024, _TRIAL_POINTS_PER_KINK * kinks), rng)
-    fits: list[Fit] = []
-    for start in _starts(target, kinks, part, rng, seed):
-        fits.append(minimize(start, part, 2.0, _TRIAL_ITERATIONS, rng, stop))
-        if stop():
+    untried: list[Kind] = []
+    fits: list[tuple[Kind, Fit]] = []
+    for kind in kinds:
+        start = _start(target, kind, kinks, part, rng, seed)
+        if start is None:
+            untried.append(kind)
+        else:
+            fits.append((kind, minimize(start, part, 2.0, _STEPS, rng, stop)))
+        if fits and stop():
             break
-    return min(fits, key=lambda fit: fit.norm)
+    fits.sort(key=lambda entry: entry[1].norm)
+    promising = [kind for kind, _ in fits[:_MOST_KINDS]] + untried
+    final = [minimize(fit.parameters, part, 2.0, _MORE_STEPS, rng, stop) for _, fit in fits[:_PLACES]]
+    return min(final, key=lambda fit: fit.norm), promising
 
 
-def _starts(
-    target: FlowMap, kinks: int, samples: Samples, rng: np.random.Generator, seed: int
-) -> Iterator[Parameters]:
-    yield sliced_start(target, kinks, rng, seed)
+def _start(
+    target: FlowMap, kind: Kind, kinks: int, samples: Samples, rng: np.random.Generator, seed: int
+) -> Parameters | None:
+    name, number = kind
+    if name == "slices":
+        return sliced_start(target, kinks, -(-kinks // number), rng, seed)
     if isinstance(target.field, RidgeField | PiecewiseField):
-        for scheme, steps in _COARSE:
-            start = _split_start(target, scheme, steps, kinks, samples)
-            if start is not None:
-                yield start
+        return _split_start(target, name, number, kinks, samples)
+    return None
 
 
 def _split_start(target: FlowMap, scheme: str, steps: int, kinks: int, samples: Samples) -> Parameters | None:
