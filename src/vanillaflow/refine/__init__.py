@@ -17,7 +17,7 @@ from ..target import FlowMap
 from .exchange import exchanged
 from .finishing import finished
 from .growth import grow
-from .least_squares import minimize, p_norm
+from .least_squares import Fit, minimize
 from .parameters import Parameters
 from .pruning import prune
 from .search import Search
@@ -26,14 +26,15 @@ from .threads import own_threads
 
 # The maximum error that finishing reaches, in root mean squares before it (measured: 3.4 to 4.5).
 _RATIO = 3.8
-# A fit that promises no worse than this many times the tolerance grows from there on.
-_NEAR = 1.15
 # Kinks against the root mean square: rms ~ kinks^-_ORDER, until two fits tell the true order.
 _ORDER, _ORDER_RANGE = 1.6, (1.0, 2.2)
 _MOST_GROWTH = 3.0
 # Growth after a finish that missed: kinks ~ error^-0.6, at least so much.
-_EXPONENT, _LEAST_GROWTH = 0.6, 1.03
-_SHRINKING = 0.95
+_EXPONENT, _LEAST_GROWTH = 0.6, 1.05
+# Kinks taken out at once, as a part of all, halved where that was too many; the time for it, as a part of
+# the time before.
+_SHRINKING, _LEAST_SHRINKING = 0.06, 0.02
+_SHRINKING_TIME = 0.4
 _STEPS = 40
 
 Path = tuple[tuple[str, int, float], ...]
@@ -55,8 +56,8 @@ def refine_construction(
     search = Search(target, tolerance, seed, max_seconds, report)
     try:
         with own_threads():
-            theta = _fitted(search, max_kinks)
-            theta, succeeded = _grown_until_within(search, theta, max_kinks)
+            theta, kinds = _fitted(search, max_kinks)
+            theta, succeeded = _grown_until_within(search, theta, kinds, max_kinks)
             if succeeded:
                 _shrunk_while_within(search, theta)
     except KeyboardInterrupt:
@@ -75,52 +76,60 @@ def refine_construction(
     return flow, tuple(search.path)
 
 
-def _fitted(search: Search, max_kinks: int) -> Parameters:
-    """The first least-squares fit that promises the tolerance."""
+def _fitted(search: Search, max_kinks: int) -> tuple[Parameters, Sequence[Kind]]:
+    """The first least-squares fit that promises the tolerance, and the kinds of starts that did well."""
     kinks, before = min(6 * search.target.dim, max_kinks), None
     kinds: Sequence[Kind] = KINDS
     while True:
-        rng = search.rng(kinks)
-        samples = search.samples(kinks)
-        start, kinds = best_start(search.training, kinks, samples, rng, search.seed, kinds, search.late)
-        fit = minimize(start.parameters, samples, 2.0, _STEPS, rng, search.late)
-        search.offer("fitted", fit.parameters, fit.largest)
+        fit, kinds = _fit(search, kinks, kinds)
+        search.offer("fitted", fit.parameters, fit.largest, searched=False)
         excess = _RATIO * fit.norm / search.tolerance
-        if excess <= _NEAR or kinks == max_kinks or search.late():
-            return fit.parameters
+        if excess <= 1 or kinks == max_kinks or search.late():
+            return fit.parameters, kinds
         order = _ORDER
         if before is not None:
             order = float(np.clip(np.log(before[1] / fit.norm) / np.log(kinks / before[0]), *_ORDER_RANGE))
         before = kinks, fit.norm
-        kinks = min(int(np.ceil(kinks * min(excess ** (1 / order), _MOST_GROWTH))), max_kinks)
+        factor = np.clip(excess ** (1 / order), _LEAST_GROWTH, _MOST_GROWTH)
+        kinks = min(int(np.ceil(kinks * factor)), max_kinks)
 
 
-def _grown_until_within(search: Search, theta: Parameters, max_kinks: int) -> tuple[Parameters, bool]:
-    """`theta` finished; grown and finished again, until that is within the tolerance."""
+def _fit(search: Search, kinks: int, kinds: Sequence[Kind]) -> tuple[Fit, Sequence[Kind]]:
+    """Least squares from the best start, and the kinds of starts that did well."""
+    rng, samples = search.rng(kinks), search.samples(kinks)
+    start, kinds = best_start(search.training, kinks, samples, rng, search.seed, kinds, search.late)
+    return minimize(start.parameters, samples, 2.0, _STEPS, rng, search.late), kinds
+
+
+def _grown_until_within(
+    search: Search, theta: Parameters, kinds: Sequence[Kind], max_kinks: int
+) -> tuple[Parameters, bool]:
+    """`theta` finished; with more kinks and finished again, until that is within the tolerance."""
     while True:
-        rng = search.rng(theta.kinks)
-        samples = search.samples(theta.kinks)
+        rng, samples = search.rng(theta.kinks), search.samples(theta.kinks)
         theta = exchanged(theta, samples, rng, search.late)
         best, error = finished(theta, search, rng)
         if error <= search.tolerance or search.late() or theta.kinks >= max_kinks:
             return best, error <= search.tolerance
         factor = float(np.clip((error / search.tolerance) ** _EXPONENT, _LEAST_GROWTH, _MOST_GROWTH))
-        more = min(int(np.ceil(theta.kinks * factor)), max_kinks) - theta.kinks
-        # From the least-squares fit: a finished one is stiff.
-        grown = grow(theta, samples, more, rng)
-        theta = minimize(grown, search.samples(grown.kinks), 2.0, _STEPS, rng, search.late).parameters
+        kinks = min(int(np.ceil(theta.kinks * factor)), max_kinks)
+        # Growth may be stuck where the fit was stuck, a new start may be a bad one: take the better.
+        fresh, kinds = _fit(search, kinks, kinds)
+        grown = grow(theta, samples, kinks - theta.kinks, rng)
+        fit = minimize(grown, search.samples(kinks), 2.0, _STEPS, rng, search.late)
+        theta = min(fresh, fit, key=lambda each: each.norm).parameters
 
 
 def _shrunk_while_within(search: Search, theta: Parameters) -> None:
-    """Fewer kinks while that is within the tolerance, for as long again as it took to get there."""
-    until = 2 * search.elapsed()
-    while theta.kinks > 1 and search.elapsed() < until and not search.late():
-        rng = search.rng(theta.kinks)
-        samples = search.samples(theta.kinks)
-        count = theta.kinks - int(_SHRINKING * theta.kinks)
+    """Fewer kinks while that is within the tolerance and takes a small part of the time so far."""
+    search.limit(_SHRINKING_TIME * search.elapsed())
+    part = _SHRINKING
+    while theta.kinks > 1 and part > _LEAST_SHRINKING and not search.late():
+        count = max(1, int(part * theta.kinks))
+        rng, samples = search.rng(theta.kinks), search.samples(theta.kinks)
         fit = minimize(prune(theta, samples, count, rng), samples, 2.0, _STEPS, rng, search.late)
-        if _RATIO * p_norm(fit.parameters(samples.x) - samples.y, 2) > 1.3 * search.tolerance:
-            return
-        theta, error = finished(exchanged(fit.parameters, samples, rng, search.late), search, rng)
-        if error > search.tolerance:
-            return
+        fewer, error = finished(exchanged(fit.parameters, samples, rng, search.late), search, rng)
+        if error <= search.tolerance:
+            theta = fewer
+        else:
+            part /= 2

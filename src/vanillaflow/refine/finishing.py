@@ -27,8 +27,6 @@ _POINTS_PER_PIECE = 4
 _LEAST_POINTS, _MOST_POINTS = 8192, 100_000
 _CROSSINGS = 4000
 _GENERATIONS = 2
-# The last stages are over when a search finds no more than this part of the tolerance.
-_AIM = 0.97
 _SEARCHES = 100
 # The search that chooses must not be the one that certifies.
 _OWN_SEARCHES, _STARTS = (1000, 1010), 48
@@ -38,7 +36,6 @@ _NEAR, _RADIUS = 50, 0.01
 
 def finished(theta: Parameters, search: Search, rng: np.random.Generator) -> tuple[Parameters, float]:
     """`theta` with its maximum error lowered, and that error by searches of its own."""
-    domain = search.target.domain
     count = int(np.clip(_POINTS_PER_PIECE * theta.kinks**2 / 2, _LEAST_POINTS, _MOST_POINTS))
     base = sample(search.training, count, search.seed + 1)
     peaks: list[Samples] = []
@@ -53,19 +50,19 @@ def finished(theta: Parameters, search: Search, rng: np.random.Generator) -> tup
         if error < min(least, search.tolerance):
             worst, error = worst_points(theta, search.training, samples, _SEARCHES, rng)
             samples, peaks[-1] = samples.joined(worst), peaks[-1].joined(worst)
-        if error <= _AIM * search.tolerance:
+        if error <= search.tolerance:
             missed, error = _searched(theta, search, rng)
             samples, peaks[-1] = samples.joined(missed), peaks[-1].joined(missed)
         if error < least:
             best, least = theta, error
-            if error < search.error:
-                search.keep(theta, error)
+            search.keep(theta, error, searched=error <= search.tolerance)
         hopeless = any(p > at and error > part * search.tolerance for at, part in _HOPELESS)
-        if steps == 0 or error <= _AIM * search.tolerance or hopeless or search.late():
+        if steps == 0 or error <= search.tolerance or hopeless or search.late():
             break
         theta = minimize(theta, samples, p, steps, rng, search.late).parameters
-    if least > _AIM * search.tolerance:
-        _, least = _searched(best, search, rng)
+    if least > search.tolerance:
+        _, error = _searched(best, search, rng)
+        least = max(least, error)
     search.offer("finished", best, least)
     return best, least
 

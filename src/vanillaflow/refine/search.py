@@ -48,6 +48,10 @@ class Search:
         """Whether time is up."""
         return perf_counter() > self._deadline
 
+    def limit(self, seconds: float) -> None:
+        """Let time be up in so many seconds at the latest."""
+        self._deadline = min(self._deadline, perf_counter() + seconds)
+
     def rng(self, kinks: int) -> np.random.Generator:
         """Random numbers for the work on so many kinks."""
         return np.random.default_rng([self.seed, kinks])
@@ -56,14 +60,16 @@ class Search:
         """Points enough for least squares with so many kinks."""
         return sample(self.training, max(_LEAST_POINTS, _POINTS_PER_KINK * kinks), self.seed)
 
-    def offer(self, stage: str, theta: Parameters, error: float) -> None:
+    def offer(self, stage: str, theta: Parameters, error: float, searched: bool = True) -> None:
         """Enter a stage into the path, and keep it if it is the best."""
         self.path.append((stage, theta.kinks, error))
         self._report(f"{stage}: {theta.kinks} kinks, error {error:.2e}")
-        self.keep(theta, error)
+        self.keep(theta, error, searched)
 
-    def keep(self, theta: Parameters, error: float) -> None:
-        """Keep the parameters if they are the best."""
+    def keep(self, theta: Parameters, error: float, searched: bool) -> None:
+        """Keep the parameters if they are the best. Within the tolerance is only what has been searched."""
+        if not searched:
+            error = max(error, float(np.nextafter(self.tolerance, np.inf)))
         if self.best is None or self._rank(theta, error) < self._rank(self.best, self.error):
             self.best, self.error = theta, error
 
