@@ -118,7 +118,6 @@ sys.exit(cli.main(sys.argv[1:]))
 """
 
 
-@pytest.mark.xfail(reason="refine_construction does not hand over its flow yet", strict=False)
 def test_ctrl_c_for_real(tmp_path):
     """A refinement that would take minutes, in a process of its own, after it has reported a flow."""
     command = "compile pendulum --tol 1e-4 --method refine -o a.onnx"

@@ -29,8 +29,8 @@ _RATIO = 3.8
 # Kinks against the root mean square: rms ~ kinks^-_ORDER, until two fits tell the true order.
 _ORDER, _ORDER_RANGE = 1.6, (1.0, 2.2)
 _MOST_GROWTH = 3.0
-# Growth after a finish that missed: kinks ~ error^-0.6, at least so much.
-_EXPONENT, _LEAST_GROWTH = 0.6, 1.05
+# Growth after a finish that missed: kinks ~ error^-0.8, at least so much. Too many can be taken out again.
+_EXPONENT, _LEAST_GROWTH = 0.8, 1.05
 # Kinks taken out at once, as a part of all, halved where that was too many; the time for it, as a part of
 # the time before.
 _SHRINKING, _LEAST_SHRINKING = 0.06, 0.02

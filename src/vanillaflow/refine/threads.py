@@ -26,9 +26,10 @@ _pool: ContextVar[ThreadPoolExecutor | None] = ContextVar("pool", default=None)
 
 
 @contextmanager
-def own_threads() -> Iterator[None]:
-    """Within it, libraries compute on one thread, and `side_by_side` on numba's number of threads."""
-    count = numba.get_num_threads()
+def own_threads(count: int | None = None) -> Iterator[None]:
+    """Within it, libraries compute on one thread, and `side_by_side` on `count`, or as many as numba had."""
+    before = numba.get_num_threads()
+    count = count or before
     numba.set_num_threads(1)
     try:
         with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(count) as pool:
@@ -38,7 +39,7 @@ def own_threads() -> Iterator[None]:
             finally:
                 _pool.reset(token)
     finally:
-        numba.set_num_threads(count)
+        numba.set_num_threads(before)
 
 
 def side_by_side(tasks: Sequence[Callable[[], T]]) -> list[T]:

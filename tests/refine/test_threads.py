@@ -1,0 +1,47 @@
+"""Own threads: the same results whatever their number, and the libraries' threads as they were."""
+
+import numba
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info
+
+import vanillaflow as vf
+from vanillaflow.refine.least_squares import minimize
+from vanillaflow.refine.samples import sample
+from vanillaflow.refine.slices import sliced_start
+from vanillaflow.refine.threads import own_threads, parts_of, side_by_side
+
+
+def test_a_fit_does_not_depend_on_the_number_of_threads():
+    target = vf.zoo.pendulum().target()
+
+    def fitted(count):
+        with own_threads(count):
+            samples, rng = sample(target, 3000, 0), np.random.default_rng(0)
+            return minimize(sliced_start(target, 10, 3, rng, 0), samples, 4.0, 4, rng).parameters
+
+    one, three = fitted(1), fitted(3)
+    assert np.array_equal(one.pack(), three.pack())
+
+
+def test_results_come_in_order_and_errors_come_through():
+    with own_threads(2):
+        assert side_by_side([lambda i=i: i**2 for i in range(20)]) == [i**2 for i in range(20)]
+        with pytest.raises(ZeroDivisionError):
+            side_by_side([lambda: 1, lambda: 1 // 0])
+
+
+def test_libraries_get_their_threads_back():
+    def threads():
+        return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+    before, numba_before = threads(), numba.get_num_threads()
+    with own_threads(2):
+        assert set(threads()) <= {1} and numba.get_num_threads() == 1
+    assert threads() == before and numba.get_num_threads() == numba_before
+
+
+def test_parts_cover_all_points_once():
+    for count in (1, 511, 512, 5000, 100_000):
+        covered = np.concatenate([np.arange(count)[part] for part in parts_of(count)])
+        assert np.array_equal(covered, np.arange(count))
