@@ -62,9 +62,10 @@ class Search:
 
     def offer(self, stage: str, theta: Parameters, error: float, searched: bool = True) -> None:
         """Enter a stage into the path, and keep it if it is the best."""
+        # First kept, then reported: whoever interrupts at the report finds it.
+        self.keep(theta, error, searched)
         self.path.append((stage, theta.kinks, error))
         self._report(f"{stage}: {theta.kinks} kinks, error {error:.2e}")
-        self.keep(theta, error, searched)
 
     def keep(self, theta: Parameters, error: float, searched: bool) -> None:
         """Keep the parameters if they are the best. Within the tolerance is only what has been searched."""
