@@ -119,9 +119,9 @@ def test_conjugate_gradients_solve_the_damped_system(monkeypatch):
     theta = random_parameters(2, 6, rng)
     x = rng.normal(size=(200, 2))
     weights, b = rng.uniform(0.5, 1, size=(200, 2)), rng.normal(size=theta.count)
-    dense = normal_matrix.normal_matrix(theta, x, weights).damped_by_diagonal(0.5, b)
+    dense = normal_matrix.normal_matrix(theta, x, weights).damped_by_diagonal()(0.5)(b)
     monkeypatch.setattr(normal_matrix, "MOST_DENSE_PARAMETERS", 0)
-    products = normal_matrix.normal_matrix(theta, x, weights).damped_by_diagonal(0.5, b)
+    products = normal_matrix.normal_matrix(theta, x, weights).damped_by_diagonal()(0.5)(b)
     # Conjugate gradients end at a hundredth of the residual in the preconditioner's norm.
     assert np.linalg.norm(products - dense) < 0.1 * np.linalg.norm(dense)
 

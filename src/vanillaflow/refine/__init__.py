@@ -25,17 +25,21 @@ from .starts import KINDS, Kind, best_start
 from .threads import own_threads
 
 # The maximum error that finishing reaches, in root mean squares before it (measured: 3.4 to 4.5).
-_RATIO = 3.8
+_RATIO = 3.3
 # Kinks against the root mean square: rms ~ kinks^-_ORDER, until two fits tell the true order.
 _ORDER, _ORDER_RANGE = 1.6, (1.0, 2.2)
-_MOST_GROWTH = 3.0
+_LEAST_RUNG, _MOST_GROWTH = 1.15, 3.0
+# With many kinks a fit takes minutes: better two that are needed than one too many.
+_MANY, _MOST_GROWTH_OF_MANY = 200, 1.6
 # Growth after a finish that missed: kinks ~ error^-0.8, at least so much. Too many can be taken out again.
 _EXPONENT, _LEAST_GROWTH = 0.8, 1.05
 # Kinks taken out at once, as a part of all, halved where that was too many; the time for it, as a part of
 # the time before.
 _SHRINKING, _LEAST_SHRINKING = 0.06, 0.02
-_SHRINKING_TIME = 0.4
-_STEPS = 40
+_SHRINKING_TIME = 0.3
+_STEPS = 20
+# A fit that is this far above the promise of the tolerance after the first steps is left there.
+_FIRST_STEPS, _FAR = 12, 2.0
 
 Path = tuple[tuple[str, int, float], ...]
 
@@ -90,7 +94,8 @@ def _fitted(search: Search, max_kinks: int) -> tuple[Parameters, Sequence[Kind]]
         if before is not None:
             order = float(np.clip(np.log(before[1] / fit.norm) / np.log(kinks / before[0]), *_ORDER_RANGE))
         before = kinks, fit.norm
-        factor = np.clip(excess ** (1 / order), _LEAST_GROWTH, _MOST_GROWTH)
+        most = _MOST_GROWTH if kinks < _MANY else _MOST_GROWTH_OF_MANY
+        factor = np.clip(excess ** (1 / order), _LEAST_RUNG, most)
         kinks = min(int(np.ceil(kinks * factor)), max_kinks)
 
 
@@ -98,7 +103,10 @@ def _fit(search: Search, kinks: int, kinds: Sequence[Kind]) -> tuple[Fit, Sequen
     """Least squares from the best start, and the kinds of starts that did well."""
     rng, samples = search.rng(kinks), search.samples(kinks)
     start, kinds = best_start(search.training, kinks, samples, rng, search.seed, kinds, search.late)
-    return minimize(start.parameters, samples, 2.0, _STEPS, rng, search.late), kinds
+    fit = minimize(start.parameters, samples, 2.0, _FIRST_STEPS, rng, search.late)
+    if _RATIO * fit.norm <= _FAR * search.tolerance:
+        fit = minimize(fit.parameters, samples, 2.0, _STEPS, rng, search.late)
+    return fit, kinds
 
 
 def _grown_until_within(

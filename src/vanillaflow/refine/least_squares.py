@@ -10,20 +10,22 @@ points, and D is the matrix of the plain mean square: it measures a step by how 
 at all the points, so that a step that helps the worst points does not spoil the others.
 
 The gradient is exact. The matrix may come from a part of the points: that changes the path, not the goal.
+Where steps gain little, the same matrix serves for more of them (`quasi_newton`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 from jaxtyping import Float
 
 from .gradient_kernels import transposed_product
-from .normal_matrix import NormalMatrix, normal_matrix
+from .normal_matrix import Damped, Inverse, NormalMatrix, normal_matrix
 from .parameters import Parameters
+from .quasi_newton import Point, descend
 from .samples import Samples
 from .threads import parts_of, side_by_side
 
@@ -39,6 +41,10 @@ _COVERED = 0.9999
 # The matrix of the mean square is renewed after this many steps, and carries a little of its diagonal.
 _RENEWED = 5
 _DIAGONAL = 1e-4
+# Where a step leaves more than this of the objective, so many steps more are made with its matrix.
+_SLOW, _DESCENT = 0.7, 20
+# A p-th power beyond this would overflow soon.
+_LARGEST = 1e200
 
 Stop = Callable[[], bool]
 
@@ -72,8 +78,12 @@ def minimize(
     iterations: int,
     rng: np.random.Generator,
     stop: Stop = never,
+    descent: int = _DESCENT,
 ) -> Fit:
-    """Lower the p-norm from `start`; each step is tried at several dampings, judged by the true p-norm."""
+    """Lower the p-norm from `start`; each step is tried at several dampings, judged by the true p-norm.
+
+    For p = 2, slow steps are followed by up to `descent` more with the same matrix.
+    """
     theta = start
     residual = theta(samples.x) - samples.y
     norm = p_norm(residual, p)
@@ -83,18 +93,45 @@ def minimize(
     for iteration in range(iterations):
         if idle == _PATIENCE or not 0 < norm < np.inf or stop():
             break
-        weights = np.abs(residual / norm) ** (p - 2) if p > 2 else np.ones_like(residual)
-        g = _gradient(theta, samples.x, weights * residual / residual.size)
-        H = _weighted_matrix(theta, samples.x, weights, residual, p, rng)
+        objective = _Objective(samples, p, norm)
+        here = objective.at(theta)
+        H = _weighted_matrix(theta, samples.x, objective.weights(residual), residual, p, rng)
         if p > 2 and (metric is None or iteration % _RENEWED == 0):
             metric = _plain_matrix(theta, samples.x, rng)
-        solve = H.damped_by_diagonal if metric is None else H.damped_by(metric, _DIAGONAL)
-        best = _best_step(theta, solve, g, samples, p, norm, damping)
-        if best is None:
+        damped = H.damped_by_diagonal() if metric is None else H.damped_by(metric, _DIAGONAL)
+        step = _best_step(here, damped, objective, damping)
+        if step is None:
             break
-        idle = idle + 1 if best.norm > (1 - _LEAST_GAIN) * norm else 0
-        theta, residual, norm, damping = best.parameters, best.residual, best.norm, best.damping
+        point, damping = step.point, step.damping
+        # A step that gained much has left the matrix behind, and for p > 2 so have the weights.
+        if p == 2 and descent and H.factored and point.value > _SLOW * here.value:
+            point = descend(here, point, objective.at, objective.gradient, step.inverse, descent, stop)
+        theta, residual, before = point.parameters, point.residual, norm
+        norm = p_norm(residual, p)
+        idle = idle + 1 if norm > (1 - _LEAST_GAIN) * before else 0
     return Fit(theta, norm, float(np.max(np.abs(residual), initial=0.0)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Objective:
+    """mean |r / scale|^p / p, times scale^2: with the minimum of the p-norm and the size of r^2."""
+
+    samples: Samples
+    p: float
+    scale: float
+
+    def at(self, theta: Parameters) -> Point:
+        residual = theta(self.samples.x) - self.samples.y
+        size = p_norm(residual, self.p) / self.scale
+        value = size**self.p if size < _LARGEST ** (1 / self.p) else np.inf
+        return Point(theta, self.scale**2 * value / self.p, residual)
+
+    def weights(self, residual: np.ndarray) -> np.ndarray:
+        return np.abs(residual / self.scale) ** (self.p - 2) if self.p > 2 else np.ones_like(residual)
+
+    def gradient(self, point: Point) -> Float[np.ndarray, " P"]:
+        residual = point.residual
+        return _gradient(point.parameters, self.samples.x, self.weights(residual) * residual / residual.size)
 
 
 def _gradient(theta: Parameters, x: np.ndarray, u: np.ndarray) -> Float[np.ndarray, " P"]:
@@ -137,45 +174,38 @@ def _plain_matrix(theta: Parameters, x: np.ndarray, rng: np.random.Generator) ->
 
 @dataclass(frozen=True, eq=False)
 class _Step:
-    parameters: Parameters
-    residual: np.ndarray
-    norm: float
+    point: Point
     damping: float
+    inverse: Inverse
 
 
-def _best_step(
-    theta: Parameters,
-    solve: Callable[[float, np.ndarray], np.ndarray | None],
-    g: Float[np.ndarray, " P"],
-    samples: Samples,
-    p: float,
-    norm: float,
-    damping: float,
-) -> _Step | None:
+def _best_step(here: Point, damped: Damped, objective: _Objective, damping: float) -> _Step | None:
     """The best of the steps at a geometric row of dampings around the last one; None if none improves.
 
     The matrix costs more than several solutions and evaluations, so a step is worth the search.
     """
+    g = objective.gradient(here)
+    nothing = _Step(Point(here.parameters, np.inf, here.residual), damping, lambda b: b)
 
     def attempt(value: float) -> _Step:
-        step = solve(value, -g)
-        if step is None or not np.all(np.isfinite(step)):
-            return _Step(theta, g, np.inf, value)
-        moved = theta.moved(step)
-        residual = moved(samples.x) - samples.y
-        return _Step(moved, residual, p_norm(residual, p), value)
+        inverse = damped(value)
+        if inverse is None:
+            return replace(nothing, damping=value)
+        step = -inverse(g)
+        if not np.all(np.isfinite(step)):
+            return replace(nothing, damping=value)
+        return _Step(objective.at(here.parameters.moved(step)), value, inverse)
 
     def best_of(*powers: int) -> _Step:
-        """The best with damping times factor^power; of infinite norm if all are out of range."""
+        """The best with damping times factor^power; of infinite value if all are out of range."""
         values = [damping * _DAMPING_FACTOR**power for power in powers]
         tasks = [partial(attempt, v) for v in values if _DAMPING_RANGE[0] < v < _DAMPING_RANGE[1]]
-        nothing = _Step(theta, g, np.inf, damping)
-        return min(side_by_side(tasks), key=lambda step: step.norm, default=nothing)
+        return min(side_by_side(tasks), key=lambda step: step.point.value, default=nothing)
 
     low, high = -1, 1
     best = best_of(low, high)
     # Where nothing improves on where we are, only smaller steps can.
-    while not best.norm < norm:
+    while not best.point.value < here.value:
         if damping * _DAMPING_FACTOR**high > _DAMPING_RANGE[1]:
             return None
         low, high = high + 1, high + 2
@@ -183,7 +213,7 @@ def _best_step(
     while best.damping < damping * _DAMPING_FACTOR ** (low + 0.5):
         low -= 2
         further = best_of(low, low + 1)
-        if not further.norm < best.norm:
+        if not further.point.value < best.point.value:
             break
         best = further
     return best

@@ -29,18 +29,25 @@ _LEAST_DIAGONAL = 1e-10
 _MOST_CG_STEPS = 60
 _CG_REDUCTION = 1e-2
 
-Solve = Callable[[float, np.ndarray], "np.ndarray | None"]
+# b -> A^-1 b for some positive definite A.
+Inverse = Callable[[np.ndarray], np.ndarray]
+# damping -> (H + damping D)^-1, or None where that fails.
+Damped = Callable[[float], "Inverse | None"]
 
 
 @runtime_checkable
 class NormalMatrix(Protocol):
     """A positive semi-definite matrix H whose damped systems can be solved."""
 
-    def damped_by_diagonal(self, damping: float, b: np.ndarray) -> np.ndarray | None:
-        """(H + damping diag H)^-1 b, or None where that fails."""
+    @property
+    def factored(self) -> bool:
+        """Whether an inverse, once made, costs little to apply."""
 
-    def damped_by(self, metric: NormalMatrix, part: float) -> Solve:
-        """(damping, b) -> (H + damping (metric + part diag metric))^-1 b, or None where that fails."""
+    def damped_by_diagonal(self) -> Damped:
+        """The inverses of H + damping diag H."""
+
+    def damped_by(self, metric: NormalMatrix, part: float) -> Damped:
+        """The inverses of H + damping (metric + part diag metric)."""
 
 
 def normal_matrix(
@@ -77,14 +84,16 @@ def dense_matrix(theta: Parameters, x: np.ndarray, weights: np.ndarray) -> Float
 @dataclass(frozen=True, eq=False)
 class _Dense:
     H: Float[np.ndarray, "P P"]
+    factored = True
 
-    def damped_by_diagonal(self, damping: float, b: np.ndarray) -> np.ndarray | None:
-        return _cholesky_solution(self.H + np.diag(damping * self._diagonal()), b)
+    def damped_by_diagonal(self) -> Damped:
+        diagonal = self._diagonal()
+        return lambda damping: _factored(self.H + np.diag(damping * diagonal))
 
-    def damped_by(self, metric: NormalMatrix, part: float) -> Solve:
+    def damped_by(self, metric: NormalMatrix, part: float) -> Damped:
         assert isinstance(metric, _Dense)
         damper = metric.H + np.diag(part * metric._diagonal())
-        return lambda damping, b: _cholesky_solution(self.H + damping * damper, b)
+        return lambda damping: _factored(self.H + damping * damper)
 
     def _diagonal(self) -> np.ndarray:
         """The diagonal, with a floor for parameters that move nothing."""
@@ -92,12 +101,13 @@ class _Dense:
         return diagonal + _LEAST_DIAGONAL * (diagonal.max(initial=0.0) + 1e-300)
 
 
-def _cholesky_solution(A: np.ndarray, b: np.ndarray) -> np.ndarray | None:
+def _factored(A: np.ndarray) -> Inverse | None:
     try:
         # numpy's factorization releases the interpreter's lock, scipy's does not.
-        return cho_solve((np.linalg.cholesky(A), True), b, check_finite=False)
+        factor = np.linalg.cholesky(A)
     except np.linalg.LinAlgError:
         return None
+    return lambda b: cho_solve((factor, True), b, check_finite=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +115,7 @@ class _Products:
     theta: Parameters
     x: Float[np.ndarray, "n d"]
     weights: Float[np.ndarray, "n d"]
+    factored = False
 
     def apply(self, v: np.ndarray) -> np.ndarray:
         theta = self.theta
@@ -126,18 +137,20 @@ class _Products:
         parts = side_by_side([partial(part_of, part) for part in parts_of(len(self.x))])
         return np.sum(parts, axis=0)
 
-    def damped_by_diagonal(self, damping: float, b: np.ndarray) -> np.ndarray | None:
-        diagonal = self.diagonal()
-        return _conjugate_gradients(
-            lambda v: self.apply(v) + damping * diagonal * v, (1 + damping) * diagonal, b
-        )
+    def damped_by_diagonal(self) -> Damped:
+        return self._damped(self.diagonal())
 
-    def damped_by(self, metric: NormalMatrix, part: float) -> Solve:
+    def damped_by(self, metric: NormalMatrix, part: float) -> Damped:
         # The diagonal alone: another product per step would double the cost.
         assert isinstance(metric, _Products)
-        own, other = self.diagonal(), metric.diagonal()
-        return lambda damping, b: _conjugate_gradients(
-            lambda v: self.apply(v) + damping * other * v, own + damping * other, b
+        return self._damped(metric.diagonal())
+
+    def _damped(self, damper: np.ndarray) -> Damped:
+        diagonal = self.diagonal()
+        return lambda damping: (
+            lambda b: _conjugate_gradients(
+                lambda v: self.apply(v) + damping * damper * v, diagonal + damping * damper, b
+            )
         )
 
 

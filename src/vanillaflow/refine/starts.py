@@ -30,7 +30,7 @@ KINDS: tuple[Kind, ...] = (
     *[("lie", 3), ("lie", 4), ("strang", 1), ("strang", 2), ("strang", 3), ("strang", 4)],
 )
 # Each start runs for so many steps, the best few for more.
-_STEPS, _PLACES, _MORE_STEPS = 8, 3, 20
+_STEPS, _PLACES, _MORE_STEPS = 8, 3, 10
 _TRIAL_POINTS_PER_KINK = 30
 # A split construction may have this many kinks more or less than asked for, in parts.
 _SLACK = 0.1
@@ -59,7 +59,7 @@ def best_start(
         if start is None:
             untried.append(kind)
         else:
-            fits.append((kind, minimize(start, part, 2.0, _STEPS, rng, stop)))
+            fits.append((kind, minimize(start, part, 2.0, _STEPS, rng, stop, descent=0)))
         if fits and stop():
             break
     fits.sort(key=lambda entry: entry[1].norm)
