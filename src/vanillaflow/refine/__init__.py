@@ -33,10 +33,9 @@ _LEAST_RUNG, _MOST_GROWTH = 1.15, 3.0
 _MANY, _MOST_GROWTH_OF_MANY = 200, 1.6
 # Growth after a finish that missed: kinks ~ error^-0.8, at least so much. Too many can be taken out again.
 _EXPONENT, _LEAST_GROWTH = 0.8, 1.05
-# Kinks taken out at once, as a part of all, halved where that was too many; the time for it, as a part of
-# the time before.
-_SHRINKING, _LEAST_SHRINKING = 0.06, 0.02
-_SHRINKING_TIME = 0.3
+# Kinks taken out at once, as a part of all, halved where that was too many; and how often that is tried. Not
+# for how long: the result must not depend on the clock.
+_SHRINKING, _LEAST_SHRINKING, _MOST_SHRINKINGS = 0.06, 0.02, 4
 _STEPS = 20
 # A fit that is this far above the promise of the tolerance after the first steps is left there.
 _FIRST_STEPS, _FAR = 12, 2.0
@@ -129,10 +128,11 @@ def _grown_until_within(
 
 
 def _shrunk_while_within(search: Search, theta: Parameters) -> None:
-    """Fewer kinks while that is within the tolerance and takes a small part of the time so far."""
-    search.limit(_SHRINKING_TIME * search.elapsed())
+    """Fewer kinks while that is within the tolerance."""
     part = _SHRINKING
-    while theta.kinks > 1 and part > _LEAST_SHRINKING and not search.late():
+    for _ in range(_MOST_SHRINKINGS):
+        if theta.kinks == 1 or part < _LEAST_SHRINKING or search.late():
+            break
         count = max(1, int(part * theta.kinks))
         rng, samples = search.rng(theta.kinks), search.samples(theta.kinks)
         fit = minimize(prune(theta, samples, count, rng), samples, 2.0, _STEPS, rng, search.late)

@@ -37,20 +37,11 @@ class Search:
         self.error = np.inf
         self.path: list[tuple[str, int, float]] = []
         self._report = report
-        self._start = perf_counter()
-        self._deadline = self._start + max_seconds
-
-    def elapsed(self) -> float:
-        """Seconds so far."""
-        return perf_counter() - self._start
+        self._deadline = perf_counter() + max_seconds
 
     def late(self) -> bool:
         """Whether time is up."""
         return perf_counter() > self._deadline
-
-    def limit(self, seconds: float) -> None:
-        """Let time be up in so many seconds at the latest."""
-        self._deadline = min(self._deadline, perf_counter() + seconds)
 
     def rng(self, kinks: int) -> np.random.Generator:
         """Random numbers for the work on so many kinks."""
