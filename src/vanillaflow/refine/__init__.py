@@ -7,7 +7,7 @@ the tolerance, kinks are added where they help most; if it succeeds, kinks are t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
@@ -17,11 +17,11 @@ from ..target import FlowMap
 from .exchange import exchanged
 from .finishing import finished
 from .growth import grow
-from .least_squares import Fit, minimize
+from .least_squares import Fit, minimize, p_norm
 from .parameters import Parameters
 from .pruning import prune
 from .search import Search
-from .starts import KINDS, Kind, best_start
+from .starts import Starts
 from .threads import own_threads
 
 # The maximum error that finishing reaches, in root mean squares before it (measured: 3.4 to 4.5).
@@ -59,8 +59,9 @@ def refine_construction(
     search = Search(target, tolerance, seed, max_seconds, report)
     try:
         with own_threads():
-            theta, kinds = _fitted(search, max_kinks)
-            theta, succeeded = _grown_until_within(search, theta, kinds, max_kinks)
+            starts = Starts(search.training, tolerance / _RATIO, seed, search.late)
+            theta = _fitted(search, starts, max_kinks)
+            theta, succeeded = _grown_until_within(search, theta, starts, max_kinks)
             if succeeded:
                 _shrunk_while_within(search, theta)
     except KeyboardInterrupt:
@@ -79,16 +80,15 @@ def refine_construction(
     return flow, tuple(search.path)
 
 
-def _fitted(search: Search, max_kinks: int) -> tuple[Parameters, Sequence[Kind]]:
-    """The first least-squares fit that promises the tolerance, and the kinds of starts that did well."""
+def _fitted(search: Search, starts: Starts, max_kinks: int) -> Parameters:
+    """The first least-squares fit that promises the tolerance."""
     kinks, before = min(6 * search.target.dim, max_kinks), None
-    kinds: Sequence[Kind] = KINDS
     while True:
-        fit, kinds = _fit(search, kinks, kinds)
+        fit = _fit(search, starts, kinks)
         search.offer("fitted", fit.parameters, fit.largest, searched=False)
         excess = _RATIO * fit.norm / search.tolerance
         if excess <= 1 or kinks == max_kinks or search.late():
-            return fit.parameters, kinds
+            return fit.parameters
         order = _ORDER
         if before is not None:
             order = float(np.clip(np.log(before[1] / fit.norm) / np.log(kinks / before[0]), *_ORDER_RANGE))
@@ -98,33 +98,39 @@ def _fitted(search: Search, max_kinks: int) -> tuple[Parameters, Sequence[Kind]]
         kinks = min(int(np.ceil(kinks * factor)), max_kinks)
 
 
-def _fit(search: Search, kinks: int, kinds: Sequence[Kind]) -> tuple[Fit, Sequence[Kind]]:
-    """Least squares from the best start, and the kinds of starts that did well."""
+def _fit(search: Search, starts: Starts, kinks: int) -> Fit:
+    """Least squares from the best start."""
     rng, samples = search.rng(kinks), search.samples(kinks)
-    start, kinds = best_start(search.training, kinks, samples, rng, search.seed, kinds, search.late)
+    start = starts.best(kinks, samples, rng)
     fit = minimize(start.parameters, samples, 2.0, _FIRST_STEPS, rng, search.late)
     if _RATIO * fit.norm <= _FAR * search.tolerance:
         fit = minimize(fit.parameters, samples, 2.0, _STEPS, rng, search.late)
-    return fit, kinds
+    return fit
 
 
 def _grown_until_within(
-    search: Search, theta: Parameters, kinds: Sequence[Kind], max_kinks: int
+    search: Search, theta: Parameters, starts: Starts, max_kinks: int
 ) -> tuple[Parameters, bool]:
     """`theta` finished; with more kinks and finished again, until that is within the tolerance."""
     while True:
         rng, samples = search.rng(theta.kinks), search.samples(theta.kinks)
         theta = exchanged(theta, samples, rng, search.late)
+        norm = p_norm(theta(samples.x) - samples.y, 2)
         best, error = finished(theta, search, rng)
         if error <= search.tolerance or search.late() or theta.kinks >= max_kinks:
             return best, error <= search.tolerance
         factor = float(np.clip((error / search.tolerance) ** _EXPONENT, _LEAST_GROWTH, _MOST_GROWTH))
         kinks = min(int(np.ceil(theta.kinks * factor)), max_kinks)
-        # Growth may be stuck where the fit was stuck, a new start may be a bad one: take the better.
-        fresh, kinds = _fit(search, kinks, kinds)
-        grown = grow(theta, samples, kinks - theta.kinks, rng)
-        fit = minimize(grown, search.samples(kinks), 2.0, _STEPS, rng, search.late)
-        theta = min(fresh, fit, key=lambda each: each.norm).parameters
+        fit = _fit(search, starts, kinks)
+        if kinks * fit.norm > theta.kinks * norm:
+            # A bad start. Growth may be stuck where the fit was stuck, but it may be better.
+            grown = grow(theta, samples, kinks - theta.kinks, rng)
+            fit = min(
+                fit,
+                minimize(grown, search.samples(kinks), 2.0, _STEPS, rng, search.late),
+                key=lambda each: each.norm,
+            )
+        theta = fit.parameters
 
 
 def _shrunk_while_within(search: Search, theta: Parameters) -> None:

@@ -1,15 +1,13 @@
 """Starts for the refinement, and the choice among them.
 
-Where the field is a sum of few ridges, the coarse split construction is a good start: a splitting of two to
-four steps has an error of its own far above the tolerance, but its kinks lie where the field bends, and a
-few steps of least squares take the splitting error away. Otherwise, or also, the duration is cut into slices
-(`slices`): many short ones for some fields, few long ones for others. Which is best differs from field to
-field, and cannot be seen from the error of a start; a short run of each tells.
+Smooth ridge maps made piecewise linear (`ridge_start`) mostly win; how many are best depends on the kinks.
+Where the field is a sum of few ridges, a coarse split construction is another start: a splitting of two to
+four steps has an error of its own far above the tolerance, but its kinks lie where the field bends. And the
+duration is cut into slices (`slices`), for flows that neither follows. Which is best cannot be seen from the
+error of a start; a short run of each tells.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -18,54 +16,83 @@ from ..fields.ridge import PiecewiseField, RidgeField
 from ..split import plan, sub_flows
 from ..splitting import AFFINE, SCHEMES
 from ..target import FlowMap
-from .least_squares import Fit, Stop, minimize, never
+from .least_squares import Fit, Stop, minimize, never, p_norm
 from .parameters import Parameters, from_flow
+from .ridge_fit import RidgeFit, fit_ridges
+from .ridge_start import ridge_start
 from .samples import Samples
 from .slices import sliced_start
 
 # A kind of start: slices of so many kinks, or a scheme with so many steps.
 Kind = tuple[str, int]
-KINDS: tuple[Kind, ...] = (
+_KINDS: tuple[Kind, ...] = (
     *[("slices", kinks) for kinks in (4, 8, 16, 32)],
     *[("lie", 3), ("lie", 4), ("strang", 1), ("strang", 2), ("strang", 3), ("strang", 4)],
 )
+# Ridge maps per dimension, at least so many kinks for each; and how many such starts run.
+_RIDGES, _KINKS_PER_RIDGE = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0), 3
+_RIDGE_STARTS = 4
+# More ridge maps are of no use where fewer are within this part of the goal.
+_CLOSE = 0.2
 # Each start runs for so many steps, the best few for more.
 _STEPS, _PLACES, _MORE_STEPS = 8, 3, 10
 _TRIAL_POINTS_PER_KINK = 30
 # A split construction may have this many kinks more or less than asked for, in parts.
 _SLACK = 0.1
-# Of the kinds tried with fewer kinks, this many of the best are worth trying with more.
-_MOST_KINDS = 5
+# Kinds that ended so far above the best with fewer kinks are not tried with more.
+_WORSE = 1.3
 
 
-def best_start(
-    target: FlowMap,
-    kinks: int,
-    samples: Samples,
-    rng: np.random.Generator,
-    seed: int,
-    kinds: Sequence[Kind] = KINDS,
-    stop: Stop = never,
-) -> tuple[Fit, list[Kind]]:
-    """The start with about `kinks` kinks, never more, that short least-squares runs bring furthest.
+class Starts:
+    """The starts for one target. They remember the smooth fits, and which kinds did well."""
 
-    Also the kinds of starts that are worth trying with more kinks.
-    """
-    part = samples.thinned(max(1024, _TRIAL_POINTS_PER_KINK * kinks), rng)
-    untried: list[Kind] = []
-    fits: list[tuple[Kind, Fit]] = []
-    for kind in kinds:
-        start = _start(target, kind, kinks, part, rng, seed)
-        if start is None:
-            untried.append(kind)
-        else:
-            fits.append((kind, minimize(start, part, 2.0, _STEPS, rng, stop, descent=0)))
-        if fits and stop():
-            break
-    fits.sort(key=lambda entry: entry[1].norm)
-    promising = [kind for kind, _ in fits[:_MOST_KINDS]] + untried
-    final = [minimize(fit.parameters, part, 2.0, _MORE_STEPS, rng, stop) for _, fit in fits[:_PLACES]]
-    return min(final, key=lambda fit: fit.norm), promising
+    def __init__(self, target: FlowMap, goal: float, seed: int, stop: Stop = never):
+        self._target = target
+        self._goal = goal
+        self._seed = seed
+        self._stop = stop
+        self._kinds = _KINDS
+        self._ridges: dict[int, list[RidgeFit]] = {}
+
+    def best(self, kinks: int, samples: Samples, rng: np.random.Generator) -> Fit:
+        """The start with about `kinks` kinks, never more, that short least-squares runs bring furthest."""
+        part = samples.thinned(max(1024, _TRIAL_POINTS_PER_KINK * kinks), rng)
+        fits = [self._raced(start, part, rng) for start in self._ridge_starts(kinks, part)]
+        untried: list[Kind] = []
+        tried: list[tuple[Kind, Fit]] = []
+        for kind in self._kinds:
+            if (fits or tried) and self._stop():
+                break
+            start = _start(self._target, kind, kinks, part, rng, self._seed)
+            if start is None:
+                untried.append(kind)
+            else:
+                tried.append((kind, self._raced(start, part, rng)))
+        fits = sorted([*fits, *(fit for _, fit in tried)], key=lambda fit: fit.norm)
+        self._kinds = (*(kind for kind, fit in tried if fit.norm <= _WORSE * fits[0].norm), *untried)
+        final = [minimize(fit.parameters, part, 2.0, _MORE_STEPS, rng, self._stop) for fit in fits[:_PLACES]]
+        return min(final, key=lambda fit: fit.norm)
+
+    def _raced(self, start: Parameters, part: Samples, rng: np.random.Generator) -> Fit:
+        return minimize(start, part, 2.0, _STEPS, rng, self._stop, descent=0)
+
+    def _ridge_starts(self, kinks: int, part: Samples) -> list[Parameters]:
+        """The best few of the smooth fits made piecewise linear."""
+        starts = []
+        for per_dimension in _RIDGES:
+            count = int(np.ceil(per_dimension * self._target.dim))
+            if count * _KINKS_PER_RIDGE > kinks or self._stop():
+                break
+            if count not in self._ridges:
+                self._ridges[count] = fit_ridges(
+                    self._target, count, _CLOSE * self._goal, self._seed, self._stop
+                )
+            fits = self._ridges[count]
+            starts += [ridge_start(fit, kinks) for fit in fits if np.isfinite(fit.norm)]
+            if fits[0].norm <= _CLOSE * self._goal:
+                break
+        starts.sort(key=lambda start: p_norm(start(part.x) - part.y, 2))
+        return starts[:_RIDGE_STARTS]
 
 
 def _start(
