@@ -16,12 +16,9 @@ from .samples import Samples, sample, worst_points
 from .search import Search
 
 # (p, steps) of each stage.
-_STAGES = (
-    *((4.0, 10), (6.0, 10), (8.0, 10), (12.0, 10), (16.0, 10), (24.0, 10), (32.0, 8), (48.0, 8)),
-    *[(64.0, 5)] * 6,
-)
+_STAGES = ((6.0, 8), (12.0, 8), (24.0, 8), (48.0, 8), *[(64.0, 5)] * 4)
 # From this p on, a stage that is further than this above the tolerance ends it: there is no hope.
-_HOPELESS = ((16.0, 1.6), (32.0, 1.3), (64.0, 1.15))
+_HOPELESS = ((24.0, 1.5), (48.0, 1.3), (64.0, 1.15))
 # A refined flow in the plane has about kinks^2 / 2 pieces: so many points for each, at least and at most.
 _POINTS_PER_PIECE = 4
 _LEAST_POINTS, _MOST_POINTS = 8192, 100_000

@@ -20,7 +20,7 @@ from .samples import Samples
 from .threads import side_by_side
 
 _DEGREE = 8
-_LEAST_POINTS, _ROWS_PER_NUMBER = 1000, 6
+_LEAST_POINTS, _ROWS_PER_NUMBER = 1000, 5
 _RUNS, _SHORT = 8, 10
 _PLACES, _LONG = 2, 40
 _DAMPING, _DAMPING_FACTOR, _LEAST_DAMPING, _TRIES = 0.1, 4.0, 1e-9, 8

@@ -33,14 +33,17 @@ _KINDS: tuple[Kind, ...] = (
 _RIDGES, _KINKS_PER_RIDGE = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0), 3
 _RIDGE_STARTS = 4
 # More ridge maps are of no use where fewer are within this part of the goal.
-_CLOSE = 0.2
-# Each start runs for so many steps, the best few for more.
-_STEPS, _PLACES, _MORE_STEPS = 8, 3, 10
+_CLOSE = 0.3
+# Each start runs for a few steps, the best few for more, and those of them that are best for more again.
+_STEPS, _MORE_STEPS, _LAST_STEPS = 4, 5, 10
+_PLACES, _LAST_PLACES = 5, 2
+# With many kinks each step takes seconds: so many of the best smooth fits run, and only the best goes on.
+_MANY, _FEW_STARTS = 200, 2
 _TRIAL_POINTS_PER_KINK = 30
 # A split construction may have this many kinks more or less than asked for, in parts.
 _SLACK = 0.1
 # Kinds that ended so far above the best with fewer kinks are not tried with more.
-_WORSE = 1.3
+_WORSE = 1.2
 
 
 class Starts:
@@ -57,24 +60,37 @@ class Starts:
     def best(self, kinks: int, samples: Samples, rng: np.random.Generator) -> Fit:
         """The start with about `kinks` kinks, never more, that short least-squares runs bring furthest."""
         part = samples.thinned(max(1024, _TRIAL_POINTS_PER_KINK * kinks), rng)
-        fits = [self._raced(start, part, rng) for start in self._ridge_starts(kinks, part)]
+        fits: list[tuple[Kind | None, Fit]] = [
+            (None, self._raced(start, part, rng, _STEPS)) for start in self._ridge_starts(kinks, part)
+        ]
+        if kinks > _MANY and fits:
+            return _by_norm(fits)[0][1]
         untried: list[Kind] = []
-        tried: list[tuple[Kind, Fit]] = []
         for kind in self._kinds:
-            if (fits or tried) and self._stop():
+            if fits and self._stop():
                 break
             start = _start(self._target, kind, kinks, part, rng, self._seed)
             if start is None:
                 untried.append(kind)
             else:
-                tried.append((kind, self._raced(start, part, rng)))
-        fits = sorted([*fits, *(fit for _, fit in tried)], key=lambda fit: fit.norm)
-        self._kinds = (*(kind for kind, fit in tried if fit.norm <= _WORSE * fits[0].norm), *untried)
-        final = [minimize(fit.parameters, part, 2.0, _MORE_STEPS, rng, self._stop) for fit in fits[:_PLACES]]
+                fits.append((kind, self._raced(start, part, rng, _STEPS)))
+        fits = [
+            (kind, self._raced(fit.parameters, part, rng, _MORE_STEPS))
+            for kind, fit in _by_norm(fits)[:_PLACES]
+        ]
+        fits = _by_norm(fits)
+        self._kinds = (
+            *(kind for kind, fit in fits if kind is not None and fit.norm <= _WORSE * fits[0][1].norm),
+            *untried,
+        )
+        final = [
+            minimize(fit.parameters, part, 2.0, _LAST_STEPS, rng, self._stop)
+            for _, fit in fits[:_LAST_PLACES]
+        ]
         return min(final, key=lambda fit: fit.norm)
 
-    def _raced(self, start: Parameters, part: Samples, rng: np.random.Generator) -> Fit:
-        return minimize(start, part, 2.0, _STEPS, rng, self._stop, descent=0)
+    def _raced(self, start: Parameters, part: Samples, rng: np.random.Generator, steps: int) -> Fit:
+        return minimize(start, part, 2.0, steps, rng, self._stop, descent=0)
 
     def _ridge_starts(self, kinks: int, part: Samples) -> list[Parameters]:
         """The best few of the smooth fits made piecewise linear."""
@@ -92,7 +108,11 @@ class Starts:
             if fits[0].norm <= _CLOSE * self._goal:
                 break
         starts.sort(key=lambda start: p_norm(start(part.x) - part.y, 2))
-        return starts[:_RIDGE_STARTS]
+        return starts[: _RIDGE_STARTS if kinks <= _MANY else _FEW_STARTS]
+
+
+def _by_norm(fits: list[tuple[Kind | None, Fit]]) -> list[tuple[Kind | None, Fit]]:
+    return sorted(fits, key=lambda entry: entry[1].norm)
 
 
 def _start(
