@@ -19,6 +19,7 @@ from jaxtyping import Float
 from ..box import Box
 from ..network import FeedforwardNetwork
 from ..planar import PlanarFlow
+from .balance import balanced
 from .shears import LayerMaps, layer_maps
 from .zonotope import lowest_values
 
@@ -66,12 +67,14 @@ def lower_to_leaky_relu(flow: PlanarFlow, slope: float | None = None) -> Feedfor
         weights.append(D[layer, :, None] * (U[layer] @ outward))
         biases.append(D[layer] * (U[layer] @ offset + b[layer]))
         outward, offset = U_inverse[layer] * E[layer], -U_inverse[layer] @ b[layer]
-    return FeedforwardNetwork(
-        np.array([*weights, outward]),
-        np.array([*biases, offset]),
-        slopes,
-        domain=flow.domain,
-        provenance=flow.provenance,
+    return balanced(
+        FeedforwardNetwork(
+            np.array([*weights, outward]),
+            np.array([*biases, offset]),
+            slopes,
+            domain=flow.domain,
+            provenance=flow.provenance,
+        )
     )
 
 

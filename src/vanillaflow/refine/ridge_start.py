@@ -31,13 +31,12 @@ def ridge_start(fit: RidgeFit, kinks: int) -> Parameters:
     for r, count in enumerate(_shares(density.mean(axis=1) * (maps.high - maps.low), kinks)):
         knots = _knots(density[r], float(maps.low[r]), float(maps.high[r]), int(count))
         values = maps.profile(r, knots)
-        A, c, steps, sign, at = _planar(knots, values, maps.w[r])
+        A, c, steps, signs, at = _planar(knots, values, maps.w[r])
         # All affine maps so far are moved behind the new planar maps: M P M^-1 is planar again.
         M, m = A @ M, A @ m + c
-        normal = sign * maps.w[r]
         a.append(np.linalg.solve(M, steps.T).T)
-        w.append(np.broadcast_to(M.T @ normal, steps.shape))
-        t.append(at - normal @ m)
+        w.append(signs[:, None] * (maps.w[r] @ M))
+        t.append(signs * (at - maps.w[r] @ m))
     return projected(np.concatenate(a), np.concatenate(w), np.concatenate(t), maps.M @ M, maps.M @ m + maps.m)
 
 
@@ -73,13 +72,14 @@ def _knots(
 
 def _planar(
     knots: Float[np.ndarray, " k"], values: Float[np.ndarray, "k d"], w: Float[np.ndarray, " d"]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, float, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """x + f(w.x), f piecewise linear, as an affine map A x + c and planar maps after it.
 
-    On piece j let f' = f_j, so that w.x becomes g with slope g_j = 1 + w.f_j. With the affine map of piece 0
-    done, what happens at knot j is, on its right, x + (f_j - f_(j-1)) (s - s_j), and there s - s_j =
-    (g - g(s_j)) / g_(j-1). If the slopes g_j are negative, that is a planar map along -w.
-    Returns A, c, the a of the planar maps, the sign of their w, and their t.
+    The affine map is that of the middle piece: at the ends, profiles are steep. On piece j let f' = f_j, so
+    that w.x becomes g with slope g_j = 1 + w.f_j. A knot j right of the middle piece adds, on its right,
+    (f_j - f_(j-1)) (s - s_j), and there s - s_j = (g - g(s_j)) / g_(j-1): a planar map along w, or along -w if
+    the slopes g_j are negative. Left of the middle all that is reflected.
+    Returns A, c, the a of the planar maps, the signs of their w, and where w.x is at their kinks.
     """
     widths = np.diff(knots)
     f = np.diff(values, axis=0) / widths[:, None]
@@ -87,12 +87,15 @@ def _planar(
     sign = -1.0 if np.median(slopes) < 0 else 1.0
     least = _LEAST_SLOPE * float(np.median(np.abs(slopes)))
     f = f + np.maximum(least - sign * slopes, 0)[:, None] * sign * w
-    slopes = 1 + f @ w
-    rise = np.cumsum(f * widths[:, None], axis=0)
+    slopes = np.abs(1 + f @ w)
+    rise = np.concatenate([np.zeros((1, w.size)), np.cumsum(f * widths[:, None], axis=0)])
     middle = len(widths) // 2
-    first = values[middle] - (rise[middle - 1] if middle else 0)
-    values = np.concatenate([[first], first + rise])
-    A = np.eye(w.size) + np.outer(f[0], w)
-    inner = slice(1, -1)
-    steps = np.diff(f, axis=0) / np.abs(slopes[:-1, None])
-    return A, values[0] - f[0] * knots[0], steps, sign, sign * (knots + values @ w)[inner]
+    values = values[middle] + rise - rise[middle]
+    inner = np.arange(1, len(widths))
+    right = inner > middle
+    steps = np.diff(f, axis=0) / np.where(right, slopes[:-1], slopes[1:])[:, None]
+    A = np.eye(w.size) + np.outer(f[middle], w)
+    c = values[middle] - f[middle] * knots[middle]
+    order = np.concatenate([inner[right], inner[~right][::-1]]) - 1
+    signs = np.where(right, sign, -sign)
+    return A, c, steps[order], signs[order], (knots + values @ w)[inner][order]
