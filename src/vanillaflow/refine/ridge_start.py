@@ -77,8 +77,8 @@ def _planar(
 
     The affine map is that of the middle piece: at the ends, profiles are steep. On piece j let f' = f_j, so
     that w.x becomes g with slope g_j = 1 + w.f_j. A knot j right of the middle piece adds, on its right,
-    (f_j - f_(j-1)) (s - s_j), and there s - s_j = (g - g(s_j)) / g_(j-1): a planar map along w, or along -w if
-    the slopes g_j are negative. Left of the middle all that is reflected.
+    (f_j - f_(j-1)) (s - s_j), and there s - s_j = (g - g(s_j)) / g_(j-1): a planar map along w, or along -w
+    if the slopes g_j are negative. Left of the middle all that is reflected.
     Returns A, c, the a of the planar maps, the signs of their w, and where w.x is at their kinks.
     """
     widths = np.diff(knots)
