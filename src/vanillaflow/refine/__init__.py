@@ -19,22 +19,21 @@ from .growth import grow
 from .least_squares import Fit, minimize, p_norm
 from .parameters import Parameters
 from .pruning import prune
+from .rungs import next_rung
 from .search import Search
 from .starts import Starts
 from .threads import own_threads
 
 # The maximum error that finishing reaches, in root mean squares before it (measured: 3.4 to 4.8).
 _RATIO = 4.0
-# Kinks against the root mean square: rms ~ kinks^-_ORDER, until two fits tell the true order.
-_ORDER, _ORDER_RANGE = 1.6, (1.0, 2.2)
-_LEAST_RUNG, _MOST_GROWTH = 1.15, 3.5
-# With many kinks a fit takes minutes: better two that are needed than one too many.
-_MANY, _MOST_GROWTH_OF_MANY = 300, 1.5
+# Kinks per dimension of the first fit.
+_FIRST_RUNG = 18
+_MOST_GROWTH = 3.5
 # Growth after a finish that missed: kinks ~ error^-0.8, at least so much. Too many can be taken out again.
 _EXPONENT, _LEAST_GROWTH = 0.8, 1.05
 # Kinks taken out at once, as a part of all, halved where that was too many; and how often that is tried. Not
 # for how long: the result must not depend on the clock.
-_SHRINKING, _LEAST_SHRINKING, _MOST_SHRINKINGS = 0.06, 0.02, 3
+_SHRINKING, _LEAST_SHRINKING, _MOST_SHRINKINGS = 0.06, 0.02, 2
 _STEPS = 20
 # A fit that is this far above the promise of the tolerance after the first steps is left there.
 _FIRST_STEPS, _FAR = 12, 2.0
@@ -80,21 +79,17 @@ def refine_construction(
 
 
 def _fitted(search: Search, starts: Starts, max_kinks: int) -> Parameters:
-    """The first least-squares fit that promises the tolerance."""
-    kinks, before = min(6 * search.target.dim, max_kinks), None
-    while True:
-        fit = _fit(search, starts, kinks)
+    """A least-squares fit that promises the tolerance, with hardly more kinks than that takes."""
+    kinks: int | None = min(_FIRST_RUNG * search.target.dim, max_kinks)
+    fits: dict[int, Fit] = {}
+    while kinks is not None:
+        fits[kinks] = fit = _fit(search, starts, kinks)
         search.offer("fitted", fit.parameters, fit.largest, searched=False)
-        excess = _RATIO * fit.norm / search.tolerance
-        if excess <= 1 or kinks == max_kinks or search.late():
-            return fit.parameters
-        order = _ORDER
-        if before is not None:
-            order = float(np.clip(np.log(before[1] / fit.norm) / np.log(kinks / before[0]), *_ORDER_RANGE))
-        before = kinks, fit.norm
-        most = _MOST_GROWTH if kinks < _MANY else _MOST_GROWTH_OF_MANY
-        factor = np.clip(excess ** (1 / order), _LEAST_RUNG, most)
-        kinks = min(int(np.ceil(kinks * factor)), max_kinks)
+        excess = {k: _RATIO * each.norm / search.tolerance for k, each in fits.items()}
+        kinks = None if search.late() else next_rung(excess, max_kinks)
+    enough = [k for k in fits if excess[k] <= 1]
+    best = min(enough) if enough else min(fits, key=lambda k: excess[k])
+    return fits[best].parameters
 
 
 def _fit(search: Search, starts: Starts, kinks: int) -> Fit:

@@ -77,10 +77,11 @@ def _searched(theta: Parameters, search: Search, rng: np.random.Generator) -> tu
     domain = search.target.domain
     flow = theta.flow(domain)
     found = [
-        certify_sampled(flow, search.target, starts=_STARTS, seed=search.seed + seed)
+        certify_sampled(flow, search.training, starts=_STARTS, seed=search.seed + seed)
         for seed in _OWN_SEARCHES
     ]
     near = rng.normal(size=(len(found), _NEAR, domain.dim)) * _RADIUS * domain.width
     centres = np.array([certificate.worst_point for certificate in found])
     x = domain.clip((centres[:, None] + near).reshape(-1, domain.dim))
-    return Samples(x, search.training(x)), max(certificate.bound for certificate in found)
+    error = max(certificate.bound for certificate in found) + search.training_error
+    return Samples(x, search.training(x)), error

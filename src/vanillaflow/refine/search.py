@@ -7,12 +7,14 @@ from time import perf_counter
 
 import numpy as np
 
+from ..certificates.sampled import search_points
 from ..target import FlowMap
 from .parameters import Parameters
 from .samples import Samples, sample, training_target
 
 _POINTS_PER_KINK = 80
 _LEAST_POINTS = 2048
+_PROBES = 128
 
 
 class Search:
@@ -31,6 +33,9 @@ class Search:
     ):
         self.target = target
         self.training = training_target(target, tolerance)
+        probes = search_points(target.domain, _PROBES, seed)
+        # How far the images used in training may be off.
+        self.training_error = float(np.abs(self.training(probes) - target(probes)).max())
         self.tolerance = tolerance
         self.seed = seed
         self.best: Parameters | None = None

@@ -30,7 +30,7 @@ _KINDS: tuple[Kind, ...] = (
     *[("lie", 3), ("lie", 4), ("strang", 1), ("strang", 2), ("strang", 3), ("strang", 4)],
 )
 # Ridge maps per dimension, at least so many kinks for each; and how many such starts run.
-_RIDGES, _KINKS_PER_RIDGE = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0), 3
+_RIDGES, _KINKS_PER_RIDGE = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0), 5
 _RIDGE_STARTS = 4
 # More ridge maps are of no use where fewer are within this part of the goal.
 _CLOSE = 0.3
@@ -87,6 +87,8 @@ class Starts:
             minimize(fit.parameters, part, 2.0, _LAST_STEPS, rng, self._stop)
             for _, fit in fits[:_LAST_PLACES]
         ]
+        import os
+        if os.environ.get("DBG"): print("    race",kinks,[(k,f"{f.norm:.2e}") for k,f in fits],self._kinds,flush=True)
         return min(final, key=lambda fit: fit.norm)
 
     def _raced(self, start: Parameters, part: Samples, rng: np.random.Generator, steps: int) -> Fit:
