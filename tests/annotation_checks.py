@@ -24,6 +24,9 @@ def check(function):
     arguments and result after it. Here the first passes, so that the function sees what it got: bad input
     must make it raise. If it returns instead, the second check finds the violation.
     """
+    if "<locals>" in function.__qualname__:
+        # Decorated again whenever the function around it runs.
+        return function
     strict = _strict(function)
     if function.__annotations__.get("return") is not Any:  # The stand-in for the arguments alone returns Any.
         return strict

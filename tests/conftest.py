@@ -2,8 +2,9 @@
 
 jaxtyping's import hook decorates every function with the checks of `annotation_checks`. It must be in place
 before vanillaflow is imported, so the modules are found without importing any. Left out are modules with
-numba kernels, as numba compiles a function's own code, not a decorated one; and the command line, whose
-annotations are instructions to Typer.
+numba kernels, as numba compiles a function's own code, not a decorated one; the command line, whose
+annotations are instructions to Typer; and modules that define functions within functions called thousands of
+times, as each definition would be decorated anew, which took most of the time of a test.
 
 With several test processes (pytest-xdist) each runs its kernels on one thread: threads of all of them on the
 same cores wait for one another, and a run takes several times as long.
@@ -23,6 +24,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 
 
+_LEFT_OUT = ("vanillaflow.cli", "vanillaflow.refine.least_squares", "vanillaflow.refine.normal_matrix")
+
+
 def _modules(package: str, folder: Path) -> Iterator[str]:
     """The modules of `package`, whose code is in `folder`, that are to be checked.
 
@@ -31,7 +35,7 @@ def _modules(package: str, folder: Path) -> Iterator[str]:
     for module in iter_modules([str(folder)]):
         name = f"{package}.{module.name}"
         path = folder / module.name if module.ispkg else folder / f"{module.name}.py"
-        if name == "vanillaflow.cli":
+        if name in _LEFT_OUT:
             continue
         files = path.glob("**/*.py") if module.ispkg else [path]
         if not any("njit" in file.read_text(encoding="utf-8") for file in files):

@@ -26,10 +26,15 @@ def random_parameters(d: int, kinks: int, rng: np.random.Generator) -> Parameter
     return projected(a, w, rng.normal(size=kinks), M, rng.normal(size=d))
 
 
+def axes(theta: Parameters) -> np.ndarray:
+    """For each map every direction, not those only in which w turns."""
+    return np.broadcast_to(np.eye(theta.dim), (theta.kinks, theta.dim, theta.dim)).copy()
+
+
 def jacobian(theta: Parameters, x: np.ndarray) -> np.ndarray:
     """(n d, P), a row for each output of each point."""
     J = np.empty((theta.count, theta.dim, len(x)))
-    scaled_jacobian(x, theta.a, theta.w, theta.t, theta.M, np.ones(x.shape), J)
+    scaled_jacobian(x, theta.a, theta.w, theta.t, theta.M, axes(theta), np.ones(x.shape), J)
     return J.transpose(2, 1, 0).reshape(x.size, theta.count)
 
 
@@ -84,6 +89,16 @@ def test_projection_scales_without_change_and_bounds_kappa(d):
 
 
 @pytest.mark.parametrize("d", DIMENSIONS)
+def test_reduced_coordinates_are_all_but_the_scale_of_w(d):
+    rng = np.random.default_rng(d)
+    theta = random_parameters(d, 9, rng)
+    basis = np.concatenate([theta.w[:, None], theta.turns], axis=1)
+    assert np.allclose(basis @ basis.transpose(0, 2, 1), np.eye(d), rtol=0, atol=1e-14)
+    v = rng.normal(size=theta.count - theta.kinks)
+    assert np.allclose(theta.reduced(theta.expanded(v)), v, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("d", DIMENSIONS)
 def test_composed_is_the_composition(d):
     rng = np.random.default_rng(d)
     parts = [random_parameters(d, n, rng) for n in (3, 0, 2)]
@@ -106,9 +121,10 @@ def test_products_agree_with_the_jacobian(d):
     assert np.allclose(product(*arrays, v).ravel(), J @ v, rtol=1e-11, atol=1e-11)
     assert np.allclose(transposed_product(*arrays, u), J.T @ u.ravel(), rtol=1e-11, atol=1e-11)
     squares = (np.abs(u).ravel()[:, None] * J**2).sum(axis=0)
-    assert np.allclose(column_squares(*arrays, np.abs(u)), squares, rtol=1e-11, atol=1e-11)
+    assert np.allclose(column_squares(*arrays, axes(theta), np.abs(u)), squares, rtol=1e-11, atol=1e-11)
     # float32, to rounding relative to the columns' sizes.
     H = dense_matrix(theta, x, np.abs(u))
+    J = np.stack([theta.reduced(row) for row in J])
     exact = J.T @ (np.abs(u).ravel()[:, None] * J)
     size = np.sqrt(np.diag(exact)) + 1e-12
     assert np.abs((H - exact) / np.outer(size, size)).max() < 1e-5

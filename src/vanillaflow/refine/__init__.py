@@ -27,7 +27,7 @@ from .threads import own_threads
 # The maximum error that finishing reaches, in root mean squares before it (measured: 3.4 to 4.8).
 _RATIO = 4.0
 # Kinks per dimension of the first fit.
-_FIRST_RUNG = 18
+_FIRST_RUNG = 12
 _MOST_GROWTH = 3.5
 # Growth after a finish that missed: kinks ~ error^-0.8, at least so much. Too many can be taken out again.
 _EXPONENT, _LEAST_GROWTH = 0.8, 1.05

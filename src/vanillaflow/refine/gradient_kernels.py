@@ -99,19 +99,21 @@ def product(x, a, w, t, M, v):
 
 
 @njit(cache=True, nogil=True, fastmath=_SUMS)
-def column_squares(x, a, w, t, M, weights):
-    """The diagonal of J^T W J, for weights (n, d)."""
+def column_squares(x, a, w, t, M, directions, weights):
+    """The diagonal of J^T W J, for weights (n, d); the columns of w_k along directions[k], as in J."""
     n, d = x.shape
-    L = t.size
-    P = L * (2 * d + 1) + d * (d + 1)
-    first_w, first_t, first_M, first_m = L * d, 2 * L * d, L * (2 * d + 1), L * (2 * d + 1) + d * d
-    total = np.zeros(P)
+    L, r = t.size, directions.shape[1]
+    first_w = L * d
+    first_t = first_w + L * r
+    first_M = first_t + L
+    first_m = first_M + d * d
+    total = np.zeros(first_m + d)
     for block in range((n + _BLOCK - 1) // _BLOCK):
         first = block * _BLOCK
         last = min(first + _BLOCK, n)
         width = last - first
         state, height = np.empty((L + 1, d, width)), np.empty((L, width))
-        lam, rate = np.empty((d, width)), np.empty(width)
+        lam, rate, along = np.empty((d, width)), np.empty(width), np.empty(width)
         states_of_block(x[first:last], a, w, t, state, height)
         for output in range(d):
             weight = np.ascontiguousarray(weights[first:last, output])
@@ -122,9 +124,13 @@ def column_squares(x, a, w, t, M, weights):
             for k in range(L - 1, -1, -1):
                 rate_of_block(lam, a[k], height[k], rate)
                 total[first_t + k] += _weighted_square(weight, rate)
+                for j in range(r):
+                    along[:] = 0.0
+                    for i in range(d):
+                        along += directions[k, j, i] * state[k, i]
+                    total[first_w + k * r + j] += _weighted_square(weight, rate * along)
                 for i in range(d):
                     total[k * d + i] += _weighted_square(weight, lam[i] * height[k])
-                    total[first_w + k * d + i] += _weighted_square(weight, rate * state[k, i])
                     factor = w[k, i]
                     for q in range(width):
                         lam[i, q] += factor * rate[q]

@@ -82,17 +82,23 @@ def images(x, a, w, t, M, m):
 
 
 @njit(cache=True, nogil=True, fastmath=_FUSED)
-def scaled_jacobian(x, a, w, t, M, scale, J):
-    """Fill J (P, d, n): derivatives in a, w, t, M, m, each raveled, of outputs times scale (n, d)."""
+def scaled_jacobian(x, a, w, t, M, directions, scale, J):
+    """Fill J (P, d, n): derivatives in a, w, t, M, m, each raveled, of outputs times scale (n, d).
+
+    The derivatives in w_k are those along the r rows of directions[k] (r, d): P = L (d + r + 1) + d (d + 1).
+    """
     n, d = x.shape
-    L = t.size
-    first_w, first_t, first_M, first_m = L * d, 2 * L * d, L * (2 * d + 1), L * (2 * d + 1) + d * d
+    L, r = t.size, directions.shape[1]
+    first_w = L * d
+    first_t = first_w + L * r
+    first_M = first_t + L
+    first_m = first_M + d * d
     for block in range((n + _BLOCK - 1) // _BLOCK):
         first = block * _BLOCK
         last = min(first + _BLOCK, n)
         width = last - first
         state, height = np.empty((L + 1, d, width)), np.empty((L, width))
-        lam, rate = np.empty((d, width)), np.empty(width)
+        lam, rate, along = np.empty((d, width)), np.empty(width), np.empty(width)
         states_of_block(x[first:last], a, w, t, state, height)
         for output in range(d):
             for i in range(d):
@@ -110,14 +116,21 @@ def scaled_jacobian(x, a, w, t, M, scale, J):
                 row = J[first_t + k, output, first:last]
                 for q in range(width):
                     row[q] = -rate[q]
+                for j in range(r):
+                    row = J[first_w + k * r + j, output, first:last]
+                    for q in range(width):
+                        along[q] = 0.0
+                    for i in range(d):
+                        factor, here = directions[k, j, i], state[k, i]
+                        for q in range(width):
+                            along[q] += factor * here[q]
+                    for q in range(width):
+                        row[q] = rate[q] * along[q]
                 for i in range(d):
-                    factor, adjoint, here = w[k, i], lam[i], state[k, i]
+                    factor, adjoint = w[k, i], lam[i]
                     row = J[k * d + i, output, first:last]
                     for q in range(width):
                         row[q] = adjoint[q] * z[q]
-                    row = J[first_w + k * d + i, output, first:last]
-                    for q in range(width):
-                        row[q] = rate[q] * here[q]
                     for q in range(width):
                         adjoint[q] += factor * rate[q]
 

@@ -58,12 +58,15 @@ def normal_matrix(
     """sum over points and outputs of weight * (Dr)^T Dr at the rows of x."""
     if theta.count > MOST_DENSE_PARAMETERS:
         return _Products(theta, x, weights)
-    return _Dense(dense_matrix(theta, x, weights))
+    return _Dense(theta, dense_matrix(theta, x, weights))
 
 
-def dense_matrix(theta: Parameters, x: np.ndarray, weights: np.ndarray) -> Float[np.ndarray, "P P"]:
-    """The same as an array, whatever its size."""
-    d, P = theta.dim, theta.count
+def dense_matrix(theta: Parameters, x: np.ndarray, weights: np.ndarray) -> Float[np.ndarray, "free free"]:
+    """The same as an array, whatever its size, in reduced coordinates.
+
+    A w only turns: what scaling it would do, its a and t do as well.
+    """
+    d, P = theta.dim, theta.count - theta.kinks
     root = np.sqrt(weights)
     # Parts of a fixed size, a few at a time: each holds its rows of the Jacobian and a matrix.
     chunk = max(1, min(-(-len(x) // len(parts_of(len(x)))), _CHUNK_NUMBERS // (P * d)))
@@ -71,7 +74,7 @@ def dense_matrix(theta: Parameters, x: np.ndarray, weights: np.ndarray) -> Float
     def part_of(first: int) -> np.ndarray:
         part = slice(first, first + chunk)
         J = np.empty((P, d, len(x[part])), dtype=np.float32)
-        scaled_jacobian(x[part], theta.a, theta.w, theta.t, theta.M, root[part], J)
+        scaled_jacobian(x[part], theta.a, theta.w, theta.t, theta.M, theta.turns, root[part], J)
         rows = J.reshape(P, -1)
         return rows @ rows.T
 
@@ -85,17 +88,27 @@ def dense_matrix(theta: Parameters, x: np.ndarray, weights: np.ndarray) -> Float
 
 @dataclass(frozen=True, eq=False)
 class _Dense:
-    H: Float[np.ndarray, "P P"]
+    theta: Parameters
+    H: Float[np.ndarray, "free free"]
     factored = True
 
     def damped_by_diagonal(self) -> Damped:
         diagonal = self._diagonal()
-        return lambda damping: _factored(self.H + np.diag(damping * diagonal))
+        return lambda damping: self._inverse(self.H + np.diag(damping * diagonal))
 
     def damped_by(self, metric: NormalMatrix, part: float) -> Damped:
         assert isinstance(metric, _Dense)
         damper = metric.H + np.diag(part * metric._diagonal())
-        return lambda damping: _factored(self.H + damping * damper)
+        return lambda damping: self._inverse(self.H + damping * damper)
+
+    def _inverse(self, A: np.ndarray) -> Inverse | None:
+        try:
+            # numpy's factorization releases the interpreter's lock, scipy's does not.
+            factor = np.linalg.cholesky(A)
+        except np.linalg.LinAlgError:
+            return None
+        theta = self.theta
+        return lambda b: theta.expanded(cho_solve((factor, True), theta.reduced(b), check_finite=False))
 
     def _diagonal(self) -> np.ndarray:
         return _raised(np.diag(self.H))
@@ -104,15 +117,6 @@ class _Dense:
 def _raised(diagonal: np.ndarray) -> np.ndarray:
     """A diagonal plus a floor, positive even where nothing moves."""
     return diagonal + _FLOOR * (diagonal.mean() + 1e-300)
-
-
-def _factored(A: np.ndarray) -> Inverse | None:
-    try:
-        # numpy's factorization releases the interpreter's lock, scipy's does not.
-        factor = np.linalg.cholesky(A)
-    except np.linalg.LinAlgError:
-        return None
-    return lambda b: cho_solve((factor, True), b, check_finite=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,16 +129,17 @@ class _Products:
     def apply(self, v: np.ndarray) -> np.ndarray:
         theta = self.theta
         arrays = theta.a, theta.w, theta.t, theta.M
+        whole = theta.expanded(v)
 
         def part_of(part: slice) -> np.ndarray:
-            along = product(self.x[part], *arrays, v)
+            along = product(self.x[part], *arrays, whole)
             return transposed_product(self.x[part], *arrays, self.weights[part] * along)
 
-        return self._summed(part_of)
+        return theta.reduced(self._summed(part_of))
 
     def diagonal(self) -> np.ndarray:
         theta = self.theta
-        arrays = theta.a, theta.w, theta.t, theta.M
+        arrays = theta.a, theta.w, theta.t, theta.M, theta.turns
         return _raised(self._summed(lambda part: column_squares(self.x[part], *arrays, self.weights[part])))
 
     def _summed(self, part_of: Callable[[slice], np.ndarray]) -> np.ndarray:
@@ -150,12 +155,15 @@ class _Products:
         return self._damped(metric.diagonal())
 
     def _damped(self, damper: np.ndarray) -> Damped:
-        diagonal = self.diagonal()
-        return lambda damping: (
-            lambda b: _conjugate_gradients(
-                lambda v: self.apply(v) + damping * damper * v, diagonal + damping * damper, b
+        theta, diagonal = self.theta, self.diagonal()
+
+        def inverse(damping: float, b: np.ndarray) -> np.ndarray:
+            added = damping * damper
+            return theta.expanded(
+                _conjugate_gradients(lambda v: self.apply(v) + added * v, diagonal + added, theta.reduced(b))
             )
-        )
+
+        return lambda damping: partial(inverse, damping)
 
 
 def _conjugate_gradients(

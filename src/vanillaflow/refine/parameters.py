@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -50,6 +51,30 @@ class Parameters:
         parts = np.split(self.pack() + step, np.cumsum([L * d, L * d, L, d * d]))
         a, w, t, M, m = parts
         return projected(a.reshape(L, d), w.reshape(L, d), t, M.reshape(d, d), m)
+
+    @cached_property
+    def turns(self) -> Float[np.ndarray, "L turns d"]:
+        """An orthonormal basis of the directions in which each w can turn, all those orthogonal to it.
+
+        The rows but the first of the Householder reflection that takes w to the first axis, up to sign.
+        """
+        v = self.w.copy()
+        v[:, 0] += np.where(v[:, 0] < 0, -1.0, 1.0)
+        square = np.einsum("ld,ld->l", v, v)
+        return np.eye(self.dim)[1:] - 2 * v[:, 1:, None] * v[:, None] / square[:, None, None]
+
+    def reduced(self, vector: Float[np.ndarray, " P"]) -> Float[np.ndarray, " free"]:
+        """A vector over all numbers with its part in w replaced by the coordinates in `turns`."""
+        first, last = self.kinks * self.dim, 2 * self.kinks * self.dim
+        along = np.einsum("lrd,ld->lr", self.turns, vector[first:last].reshape(self.kinks, self.dim))
+        return np.concatenate([vector[:first], along.ravel(), vector[last:]])
+
+    def expanded(self, vector: Float[np.ndarray, " free"]) -> Float[np.ndarray, " P"]:
+        """The vector over all numbers whose coordinates these are: `reduced` backwards."""
+        L, d = self.kinks, self.dim
+        first, last = L * d, L * (2 * d - 1)
+        w = np.einsum("lrd,lr->ld", self.turns, vector[first:last].reshape(L, d - 1))
+        return np.concatenate([vector[:first], w.ravel(), vector[last:]])
 
     def inserted(
         self,

@@ -32,5 +32,5 @@ def prune(theta: Parameters, samples: Samples, count: int, rng: np.random.Genera
     out = np.sort(np.argsort(cost, kind="stable")[:count])
     columns = blocks[out].ravel()
     step = -inverse[:, columns] @ np.linalg.solve(inverse[np.ix_(columns, columns)], theta.a[out].ravel())
-    tried = [theta.moved(fraction * step).without(out) for fraction in _PARTS]
+    tried = [theta.moved(fraction * theta.expanded(step)).without(out) for fraction in _PARTS]
     return min(tried, key=lambda pruned: p_norm(pruned(part.x) - part.y, 2))

@@ -12,7 +12,7 @@ from ..target import FlowMap
 from .parameters import Parameters
 from .samples import Samples, sample, training_target
 
-_POINTS_PER_KINK = 80
+_POINTS_PER_KINK = 40
 _LEAST_POINTS = 2048
 _PROBES = 128
 

@@ -87,8 +87,6 @@ class Starts:
             minimize(fit.parameters, part, 2.0, _LAST_STEPS, rng, self._stop)
             for _, fit in fits[:_LAST_PLACES]
         ]
-        import os
-        if os.environ.get("DBG"): print("    race",kinks,[(k,f"{f.norm:.2e}") for k,f in fits],self._kinds,flush=True)
         return min(final, key=lambda fit: fit.norm)
 
     def _raced(self, start: Parameters, part: Samples, rng: np.random.Generator, steps: int) -> Fit:
