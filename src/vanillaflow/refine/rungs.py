@@ -36,10 +36,11 @@ def next_rung(excess: Mapping[int, float], max_kinks: int) -> int | None:
         return min(int(np.ceil(kinks * factor)), max_kinks) if kinks < max_kinks else None
     short = max((kinks for kinks in excess if kinks < enough), default=0)
     close = _CLOSE if enough <= _MANY else _CLOSE_OF_MANY
-    if excess[enough] >= close or enough <= _NEXT * short or len(excess) >= _MOST_RUNGS:
+    near = enough <= max(_NEXT * short, short + 1)
+    if excess[enough] >= close or near or len(excess) >= _MOST_RUNGS:
         return None
     kinks = enough * (excess[enough] / _AIM) ** (1 / order)
-    return int(np.clip(kinks, min(short + 1, enough - 1), enough - 1)) or None
+    return int(np.clip(kinks, short + 1, enough - 1))
 
 
 def _order(excess: Mapping[int, float]) -> float:
