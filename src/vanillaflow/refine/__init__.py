@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import CompilationInterrupted, ToleranceNotReached
 from ..planar import PlanarFlow
 from ..target import FlowMap
+from .equalize import equalized
 from .finishing import finished
 from .growth import grow
 from .least_squares import Fit, minimize, p_norm
@@ -109,7 +110,7 @@ def _grown_until_within(
     while True:
         rng, samples = search.rng(theta.kinks), search.samples(theta.kinks)
         norm = p_norm(theta(samples.x) - samples.y, 2)
-        best, error = finished(theta, search, rng)
+        best, error = finished(equalized(theta, search, rng), search, rng)
         if error <= search.tolerance or search.late() or theta.kinks >= max_kinks:
             return best, error <= search.tolerance
         factor = float(np.clip((error / search.tolerance) ** _EXPONENT, _LEAST_GROWTH, _MOST_GROWTH))

@@ -12,16 +12,13 @@ from ..certificates.sampled import certify_sampled
 from ..crossings import crossings
 from .least_squares import minimize
 from .parameters import Parameters
-from .samples import Samples, sample, worst_points
+from .samples import Samples, worst_points
 from .search import Search
 
 # (p, steps) of each stage.
 _STAGES = ((6.0, 8), (12.0, 8), (24.0, 8), (48.0, 8), *[(64.0, 5)] * 4)
 # From this p on, a stage that is further than this above the tolerance ends it: there is no hope.
 _HOPELESS = ((24.0, 1.5), (48.0, 1.3), (64.0, 1.15))
-# A refined flow in the plane has about kinks^2 / 2 pieces: so many points for each, at least and at most.
-_POINTS_PER_PIECE = 4
-_LEAST_POINTS, _MOST_POINTS = 8192, 100_000
 _CROSSINGS = 4000
 _GENERATIONS = 2
 _SEARCHES = 100
@@ -33,8 +30,7 @@ _NEAR, _RADIUS = 50, 0.01
 
 def finished(theta: Parameters, search: Search, rng: np.random.Generator) -> tuple[Parameters, float]:
     """`theta` with its maximum error lowered, and that error by searches of its own."""
-    count = int(np.clip(_POINTS_PER_PIECE * theta.kinks**2 / 2, _LEAST_POINTS, _MOST_POINTS))
-    base = sample(search.training, count, search.seed + 1)
+    base = search.dense_samples(theta.kinks)
     peaks: list[Samples] = []
     samples = base
     best, least = theta, np.inf

@@ -53,35 +53,6 @@ def rate_of_block(lam, a, z, rate):
 
 
 @njit(cache=True, nogil=True, fastmath=_FUSED)
-def images(x, a, w, t, M, m):
-    """M P(x) + m for points x (n, d)."""
-    n, d = x.shape
-    L = t.size
-    y = np.empty((n, d))
-    for first in range(0, n, _BLOCK):
-        last = min(first + _BLOCK, n)
-        width = last - first
-        state, z = np.ascontiguousarray(x[first:last].T), np.empty(width)
-        for k in range(L):
-            z[:] = -t[k]
-            for i in range(d):
-                factor, here = w[k, i], state[i]
-                for q in range(width):
-                    z[q] += factor * here[q]
-            for q in range(width):
-                z[q] = max(z[q], 0.0)
-            for i in range(d):
-                factor, here = a[k, i], state[i]
-                for q in range(width):
-                    here[q] += factor * z[q]
-        for i in range(d):
-            y[first:last, i] = m[i]
-            for j in range(d):
-                y[first:last, i] += M[i, j] * state[j]
-    return y
-
-
-@njit(cache=True, nogil=True, fastmath=_FUSED)
 def scaled_jacobian(x, a, w, t, M, directions, scale, J):
     """Fill J (P, d, n): derivatives in a, w, t, M, m, each raveled, of outputs times scale (n, d).
 

@@ -187,20 +187,24 @@ def _best_step(here: Point, damped: Damped, objective: _Objective, damping: floa
     g = objective.gradient(here)
     nothing = _Step(Point(here.parameters, np.inf, here.residual), damping, lambda b: b)
 
-    def attempt(value: float) -> _Step:
+    def inverted(value: float) -> tuple[Inverse, np.ndarray] | None:
         inverse = damped(value)
         if inverse is None:
-            return replace(nothing, damping=value)
+            return None
         step = -inverse(g)
-        if not np.all(np.isfinite(step)):
-            return replace(nothing, damping=value)
-        return _Step(objective.at(here.parameters.moved(step)), value, inverse)
+        return (inverse, step) if np.all(np.isfinite(step)) else None
 
     def best_of(*powers: int) -> _Step:
         """The best with damping times factor^power; of infinite value if all are out of range."""
         values = [damping * _DAMPING_FACTOR**power for power in powers]
-        tasks = [partial(attempt, v) for v in values if _DAMPING_RANGE[0] < v < _DAMPING_RANGE[1]]
-        return min(side_by_side(tasks), key=lambda step: step.point.value, default=nothing)
+        values = [value for value in values if _DAMPING_RANGE[0] < value < _DAMPING_RANGE[1]]
+        best = replace(nothing, damping=values[0] if values else damping)
+        for value, solved in zip(values, side_by_side([partial(inverted, value) for value in values])):
+            if solved is not None:
+                inverse, step = solved
+                tried = _Step(objective.at(here.parameters.moved(step)), value, inverse)
+                best = min(best, tried, key=lambda step: step.point.value)
+        return best
 
     low, high = -1, 1
     best = best_of(low, high)

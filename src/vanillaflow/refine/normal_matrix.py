@@ -103,12 +103,13 @@ class _Dense:
 
     def _inverse(self, A: np.ndarray) -> Inverse | None:
         try:
-            # numpy's factorization releases the interpreter's lock, scipy's does not.
-            factor = np.linalg.cholesky(A)
+            # numpy's factorization releases the interpreter's lock, scipy's does not. Transposed it is in the
+            # order of columns, which saves each solution a copy.
+            factor = np.linalg.cholesky(A).T
         except np.linalg.LinAlgError:
             return None
         theta = self.theta
-        return lambda b: theta.expanded(cho_solve((factor, True), theta.reduced(b), check_finite=False))
+        return lambda b: theta.expanded(cho_solve((factor, False), theta.reduced(b), check_finite=False))
 
     def _diagonal(self) -> np.ndarray:
         return _raised(np.diag(self.H))

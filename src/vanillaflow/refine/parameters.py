@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 
 from ..box import Box
 from ..planar import PlanarFlow
-from .jacobian_kernels import images
+from .images import images
 
 KAPPA_RANGE = (0.1, 10.0)
 
@@ -39,7 +39,7 @@ class Parameters:
         return self.kinks * (2 * self.dim + 1) + self.dim * (self.dim + 1)
 
     def __call__(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
-        return images(x, self.a, self.w, self.t, self.M, self.m)
+        return images(x, self.a, self.w, self.t) @ self.M.T + self.m
 
     def pack(self) -> Float[np.ndarray, " P"]:
         """All numbers in the order of the Jacobian's columns."""

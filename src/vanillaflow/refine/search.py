@@ -14,6 +14,10 @@ from .samples import Samples, sample, training_target
 
 _POINTS_PER_KINK = 40
 _LEAST_POINTS = 2048
+# A refined flow in the plane has about kinks^2 / 2 pieces: so many dense points for each, and so many for
+# each kink; at least and at most.
+_DENSE_PER_PIECE, _DENSE_PER_KINK = 4, 200
+_LEAST_DENSE, _MOST_DENSE = 8192, 100_000
 _PROBES = 128
 
 
@@ -41,6 +45,7 @@ class Search:
         self.best: Parameters | None = None
         self.error = np.inf
         self.path: list[tuple[str, int, float]] = []
+        self._dense: tuple[int, Samples] | None = None
         self._report = report
         self._deadline = perf_counter() + max_seconds
 
@@ -52,9 +57,21 @@ class Search:
         """Random numbers for the work on so many kinks."""
         return np.random.default_rng([self.seed, kinks])
 
+    def points(self, kinks: int) -> int:
+        """How many points least squares with so many kinks needs."""
+        return max(_LEAST_POINTS, _POINTS_PER_KINK * kinks)
+
     def samples(self, kinks: int) -> Samples:
         """Points enough for least squares with so many kinks."""
-        return sample(self.training, max(_LEAST_POINTS, _POINTS_PER_KINK * kinks), self.seed)
+        return sample(self.training, self.points(kinks), self.seed)
+
+    def dense_samples(self, kinks: int) -> Samples:
+        """Other points, some in nearly every piece of a flow with so many kinks. The last are kept."""
+        wanted = max(_DENSE_PER_PIECE * kinks**2 // 2, _DENSE_PER_KINK * kinks)
+        count = min(max(wanted, _LEAST_DENSE), max(_MOST_DENSE, 2 * self.points(kinks)))
+        if self._dense is None or self._dense[0] != count:
+            self._dense = count, sample(self.training, count, self.seed + 1)
+        return self._dense[1]
 
     def offer(self, stage: str, theta: Parameters, error: float, searched: bool = True) -> None:
         """Enter a stage into the path, and keep it if it is the best."""

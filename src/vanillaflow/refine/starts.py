@@ -74,6 +74,10 @@ class Starts:
                 untried.append(kind)
             else:
                 fits.append((kind, self._raced(start, part, rng, _STEPS)))
+        if not fits:
+            # The kinds that did well with more kinks need more than these.
+            start = sliced_start(self._target, kinks, 1, rng, self._seed)
+            fits.append((("slices", kinks), self._raced(start, part, rng, _STEPS)))
         fits = [
             (kind, self._raced(fit.parameters, part, rng, _MORE_STEPS))
             for kind, fit in _by_norm(fits)[:_PLACES]
