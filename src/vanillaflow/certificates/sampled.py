@@ -17,6 +17,9 @@ _FIRST_RADIUS = 0.1
 _SMALLEST_RADIUS = 1e-5
 _COORDINATES = 2**17
 _MOST_MOVES = 12
+# A planar flow in the plane has about kinks^2 / 2 pieces, each with an error of its own: at least a point for
+# every other one, up to so many.
+_PIECES_PER_POINT, _MOST_POINTS = 2, 65_536
 # Points that are moved to crossings; fewer where maps and dimensions are many.
 _CROSSINGS, _CROSSING_COST = 4096, 10**8
 
@@ -34,12 +37,13 @@ def certify_sampled(
     Of a PlanarFlow also on crossings of its kinks near the points of large error.
     From the `starts` worst points, `rounds` rounds of random moves of shrinking radius climb to the local
     maxima of the error. Everything is seeded. By default there are 8192 points, fewer for d > 16, where
-    a point costs more. The target may be another PlanarFlow; raises ValueError if that has no domain.
+    a point costs more, and more for a PlanarFlow of more than 181 kinks. The target may be another
+    PlanarFlow; raises ValueError if that has no domain.
     """
     domain = target.domain
     if domain is None:
         raise ValueError("a sampled certificate needs the domain to search; this target has none")
-    points = points or min(8192, _COORDINATES // target.dim)
+    points = points or _default_points(flow, target.dim)
     x = search_points(domain, points, seed)
     residual = _residual(flow, target, x)
     errors = residual.max(axis=1)
@@ -68,6 +72,14 @@ def certify_sampled(
         radius = np.maximum(np.where(improved, 1.3 * radius, 0.5 * radius), _SMALLEST_RADIUS)
     worst = int(np.argmax(errors))
     return Certificate("sampled", float(errors[worst]), per_output, x[worst], 0.0, compared)
+
+
+def _default_points(flow: Callable[[np.ndarray], np.ndarray], dim: int) -> int:
+    count = min(8192, _COORDINATES // dim)
+    if not isinstance(flow, PlanarFlow):
+        return count
+    pieces = flow.kinks**2 // 2
+    return max(count, min(pieces // _PIECES_PER_POINT, _MOST_POINTS, _COORDINATES // dim))
 
 
 def _residual(

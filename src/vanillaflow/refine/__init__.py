@@ -25,8 +25,8 @@ from .search import Search
 from .starts import Starts
 from .threads import own_threads
 
-# The maximum error that finishing reaches, in root mean squares before it (measured: 3.4 to 4.8).
-_RATIO = 4.0
+# The maximum error that finishing reaches, in root mean squares of the fit before it (measured: 3 to 4.5).
+_RATIO = 4.3
 # Kinks per dimension of the first fit.
 _FIRST_RUNG = 12
 _MOST_GROWTH = 3.5
@@ -35,9 +35,12 @@ _EXPONENT, _LEAST_GROWTH = 0.8, 1.05
 # Kinks taken out at once, as a part of all, halved where that was too many; and how often that is tried. Not
 # for how long: the result must not depend on the clock.
 _SHRINKING, _LEAST_SHRINKING, _MOST_SHRINKINGS = 0.06, 0.02, 2
-_STEPS = 20
-# A fit that is this far above the promise of the tolerance after the first steps is left there.
+# Nor down to hardly more kinks than have been too few.
+_NEAR = 1.07
+# A fit that is this far above the promise of the tolerance after the first steps is left there. Others get
+# more steps, few where there are many kinks: each costs seconds, and equalizing follows.
 _FIRST_STEPS, _FAR = 12, 2.0
+_STEPS, _MANY, _STEPS_OF_MANY = 20, 200, 6
 
 Path = tuple[tuple[str, int, float], ...]
 
@@ -60,9 +63,9 @@ def refine_construction(
         with own_threads():
             starts = Starts(search.training, tolerance / _RATIO, seed, search.late)
             theta = _fitted(search, starts, max_kinks)
-            theta, succeeded = _grown_until_within(search, theta, starts, max_kinks)
+            theta, missed, succeeded = _grown_until_within(search, theta, starts, max_kinks)
             if succeeded:
-                _shrunk_while_within(search, theta)
+                _shrunk_while_within(search, theta, missed)
     except KeyboardInterrupt:
         if search.best is None:
             raise
@@ -99,26 +102,31 @@ def _fit(search: Search, starts: Starts, kinks: int) -> Fit:
     start = starts.best(kinks, samples, rng)
     fit = minimize(start.parameters, samples, 2.0, _FIRST_STEPS, rng, search.late)
     if _RATIO * fit.norm <= _FAR * search.tolerance:
-        fit = minimize(fit.parameters, samples, 2.0, _STEPS, rng, search.late)
+        steps = _STEPS if kinks <= _MANY else _STEPS_OF_MANY
+        fit = minimize(fit.parameters, samples, 2.0, steps, rng, search.late)
     return fit
 
 
 def _grown_until_within(
     search: Search, theta: Parameters, starts: Starts, max_kinks: int
-) -> tuple[Parameters, bool]:
-    """`theta` finished; with more kinks and finished again, until that is within the tolerance."""
+) -> tuple[Parameters, int, bool]:
+    """`theta` finished; with more kinks and finished again, until that is within the tolerance.
+
+    Also the number of kinks that the last finish before it had, 0 if none, and whether it succeeded.
+    """
+    missed = 0
     while True:
         rng, samples = search.rng(theta.kinks), search.samples(theta.kinks)
-        norm = p_norm(theta(samples.x) - samples.y, 2)
         best, error = finished(equalized(theta, search, rng), search, rng)
         if error <= search.tolerance or search.late() or theta.kinks >= max_kinks:
-            return best, error <= search.tolerance
+            return best, missed, error <= search.tolerance
+        missed, norm = theta.kinks, p_norm(theta(samples.x) - samples.y, 2)
         factor = float(np.clip((error / search.tolerance) ** _EXPONENT, _LEAST_GROWTH, _MOST_GROWTH))
-        kinks = min(int(np.ceil(theta.kinks * factor)), max_kinks)
+        kinks = min(int(np.ceil(missed * factor)), max_kinks)
         fit = _fit(search, starts, kinks)
-        if kinks * fit.norm > theta.kinks * norm:
+        if kinks * fit.norm > missed * norm:
             # A bad start. Growth may be stuck where the fit was stuck, but it may be better.
-            grown = grow(theta, samples, kinks - theta.kinks, rng)
+            grown = grow(theta, samples, kinks - missed, rng)
             fit = min(
                 fit,
                 minimize(grown, search.samples(kinks), 2.0, _STEPS, rng, search.late),
@@ -127,13 +135,13 @@ def _grown_until_within(
         theta = fit.parameters
 
 
-def _shrunk_while_within(search: Search, theta: Parameters) -> None:
-    """Fewer kinks while that is within the tolerance."""
+def _shrunk_while_within(search: Search, theta: Parameters, missed: int) -> None:
+    """Fewer kinks while that is within the tolerance; `missed` kinks were too few."""
     part = _SHRINKING
     for _ in range(_MOST_SHRINKINGS):
-        if theta.kinks == 1 or part < _LEAST_SHRINKING or search.late():
-            break
         count = max(1, int(part * theta.kinks))
+        if theta.kinks - count <= _NEAR * missed or part < _LEAST_SHRINKING or search.late():
+            break
         rng, samples = search.rng(theta.kinks), search.samples(theta.kinks)
         fit = minimize(prune(theta, samples, count, rng), samples, 2.0, _STEPS, rng, search.late)
         fewer, error = finished(fit.parameters, search, rng)

@@ -19,7 +19,8 @@ from .search import Search
 _STAGES = ((6.0, 8), (12.0, 8), (24.0, 8), (48.0, 8), *[(64.0, 5)] * 4)
 # From this p on, a stage that is further than this above the tolerance ends it: there is no hope.
 _HOPELESS = ((24.0, 1.5), (48.0, 1.3), (64.0, 1.15))
-_CROSSINGS = 4000
+# Crossings that join the points at each stage: so many pieces for one, at least and at most.
+_PIECES_PER_CROSSING, _LEAST_CROSSINGS, _MOST_CROSSINGS = 6, 4000, 16_000
 _GENERATIONS = 2
 _SEARCHES = 100
 # The search that chooses must not be the one that certifies.
@@ -63,7 +64,9 @@ def finished(theta: Parameters, search: Search, rng: np.random.Generator) -> tup
 def _corners(theta: Parameters, samples: Samples, search: Search) -> Samples:
     """Crossings of the kinks near the samples of largest error."""
     errors = np.abs(theta(samples.x) - samples.y).max(axis=1)
-    top = samples.x[np.argsort(-errors, kind="stable")[:_CROSSINGS]]
+    count = theta.kinks**2 // 2 // _PIECES_PER_CROSSING
+    count = int(np.clip(count, _LEAST_CROSSINGS, _MOST_CROSSINGS))
+    top = samples.x[np.argsort(-errors, kind="stable")[:count]]
     corners = np.unique(crossings(theta.flow(search.target.domain), top, search.target.domain), axis=0)
     return Samples(corners, search.training(corners))
 

@@ -33,6 +33,9 @@ def next_rung(excess: Mapping[int, float], max_kinks: int) -> int | None:
         kinks = max(excess)
         most = _MOST_GROWTH if kinks <= _MANY else _MOST_GROWTH_OF_MANY
         factor = np.clip((excess[kinks] / _AIM) ** (1 / order), _LEAST_GROWTH, most)
+        if kinks * factor > _MANY:
+            # The first few kinks are often slow to help.
+            factor = np.clip((excess[kinks] / _AIM) ** (1 / max(order, _ORDER)), _LEAST_GROWTH, most)
         return min(int(np.ceil(kinks * factor)), max_kinks) if kinks < max_kinks else None
     short = max((kinks for kinks in excess if kinks < enough), default=0)
     close = _CLOSE if enough <= _MANY else _CLOSE_OF_MANY

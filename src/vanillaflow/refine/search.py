@@ -19,6 +19,8 @@ _LEAST_POINTS = 2048
 _DENSE_PER_PIECE, _DENSE_PER_KINK = 4, 200
 _LEAST_DENSE, _MOST_DENSE = 8192, 100_000
 _PROBES = 128
+# A search finds errors so many times those at the samples that were fitted.
+_DOUBT = 1.2
 
 
 class Search:
@@ -81,9 +83,9 @@ class Search:
         self._report(f"{stage}: {theta.kinks} kinks, error {error:.2e}")
 
     def keep(self, theta: Parameters, error: float, searched: bool) -> None:
-        """Keep the parameters if they are the best. Within the tolerance is only what has been searched."""
+        """Keep the parameters if they are the best; an error not searched for is taken for larger."""
         if not searched:
-            error = max(error, float(np.nextafter(self.tolerance, np.inf)))
+            error = max(_DOUBT * error, float(np.nextafter(self.tolerance, np.inf)))
         if self.best is None or self._rank(theta, error) < self._rank(self.best, self.error):
             self.best, self.error = theta, error
 
