@@ -16,7 +16,7 @@ demo: $(VENV)/.demo
 
 # Two processes; one thread for the linear algebra: on matrices this small more only wait for one another.
 test: lint
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check

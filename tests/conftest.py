@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import iter_modules
 
+import pytest
 from jaxtyping import install_import_hook
 
 # Read when numba is imported, which is later.
@@ -49,3 +50,11 @@ if any(name.partition(".")[0] == "vanillaflow" for name in sys.modules):
 _spec = find_spec("vanillaflow")
 assert _spec is not None and _spec.origin is not None
 install_import_hook(sorted(_modules("vanillaflow", Path(_spec.origin).parent)), "annotation_checks.check")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All tests of one system of the zoo go to one process, which compiles it once (zoo_cases)."""
+    for item in items:
+        name = getattr(item, "callspec", None) and item.callspec.params.get("name")
+        if isinstance(name, str):
+            item.add_marker(pytest.mark.xdist_group(name))

@@ -34,7 +34,7 @@ _MOST_GROWTH = 3.5
 _EXPONENT, _LEAST_GROWTH = 0.8, 1.05
 # Kinks taken out at once, as a part of all, halved where that was too many; and how often that is tried. Not
 # for how long: the result must not depend on the clock.
-_SHRINKING, _LEAST_SHRINKING, _MOST_SHRINKINGS = 0.06, 0.02, 2
+_SHRINKING, _LEAST_SHRINKING, _MOST_SHRINKINGS, _SHRINKINGS_OF_MANY = 0.06, 0.02, 5, 1
 # Nor down to hardly more kinks than have been too few.
 _NEAR = 1.07
 # A fit that is this far above the promise of the tolerance after the first steps is left there. Others get
@@ -138,7 +138,7 @@ def _grown_until_within(
 def _shrunk_while_within(search: Search, theta: Parameters, missed: int) -> None:
     """Fewer kinks while that is within the tolerance; `missed` kinks were too few."""
     part = _SHRINKING
-    for _ in range(_MOST_SHRINKINGS):
+    for _ in range(_MOST_SHRINKINGS if theta.kinks <= _MANY else _SHRINKINGS_OF_MANY):
         count = max(1, int(part * theta.kinks))
         if theta.kinks - count <= _NEAR * missed or part < _LEAST_SHRINKING or search.late():
             break

@@ -37,8 +37,9 @@ _CLOSE = 0.3
 # Each start runs for a few steps, the best few for more, and those of them that are best for more again.
 _STEPS, _MORE_STEPS, _LAST_STEPS = 4, 5, 10
 _PLACES, _LAST_PLACES = 5, 2
-# With many kinks each step takes seconds: so many of the best smooth fits run, and only the best goes on.
-_MANY, _FEW_STARTS = 200, 2
+# With many kinks each step takes seconds: so many of the best smooth fits run, and so many of the kinds that
+# did well with fewer, and only the best goes on.
+_MANY, _FEW_STARTS, _FEW_KINDS = 200, 2, 2
 _TRIAL_POINTS_PER_KINK = 30
 # A split construction may have this many kinks more or less than asked for, in parts.
 _SLACK = 0.1
@@ -54,7 +55,8 @@ class Starts:
         self._goal = goal
         self._seed = seed
         self._stop = stop
-        self._kinds = _KINDS
+        self._good: tuple[Kind, ...] = ()
+        self._untried = _KINDS
         self._ridges: dict[int, list[RidgeFit]] = {}
 
     def best(self, kinks: int, samples: Samples, rng: np.random.Generator) -> Fit:
@@ -63,17 +65,18 @@ class Starts:
         fits: list[tuple[Kind | None, Fit]] = [
             (None, self._raced(start, part, rng, _STEPS)) for start in self._ridge_starts(kinks, part)
         ]
-        if kinks > _MANY and fits:
-            return _by_norm(fits)[0][1]
-        untried: list[Kind] = []
-        for kind in self._kinds:
+        many = kinks > _MANY and bool(fits)
+        missing: list[Kind] = []
+        for kind in self._good[:_FEW_KINDS] if many else self._good + self._untried:
             if fits and self._stop():
                 break
             start = _start(self._target, kind, kinks, part, rng, self._seed)
             if start is None:
-                untried.append(kind)
+                missing.append(kind)
             else:
                 fits.append((kind, self._raced(start, part, rng, _STEPS)))
+        if many:
+            return _by_norm(fits)[0][1]
         if not fits:
             # The kinds that did well with more kinks need more than these.
             start = sliced_start(self._target, kinks, 1, rng, self._seed)
@@ -83,10 +86,10 @@ class Starts:
             for kind, fit in _by_norm(fits)[:_PLACES]
         ]
         fits = _by_norm(fits)
-        self._kinds = (
-            *(kind for kind, fit in fits if kind is not None and fit.norm <= _WORSE * fits[0][1].norm),
-            *untried,
+        self._good = tuple(
+            kind for kind, fit in fits if kind is not None and fit.norm <= _WORSE * fits[0][1].norm
         )
+        self._untried = tuple(missing)
         final = [
             minimize(fit.parameters, part, 2.0, _LAST_STEPS, rng, self._stop)
             for _, fit in fits[:_LAST_PLACES]
