@@ -15,8 +15,8 @@ from .parameters import Parameters
 from .samples import Samples, worst_points
 from .search import Search
 
-# (p, steps) of each stage.
-_STAGES = ((6.0, 8), (12.0, 8), (24.0, 8), (48.0, 8), *[(64.0, 5)] * 4)
+# (p, steps) of each stage: few steps for large p, as the crossings of the kinks move with them.
+_STAGES = ((6.0, 6), (12.0, 6), (24.0, 4), (24.0, 4), *[(48.0, 3)] * 4, *[(64.0, 3)] * 6)
 # From this p on, a stage that is further than this above the tolerance ends it: there is no hope.
 _HOPELESS = ((24.0, 1.5), (48.0, 1.3), (64.0, 1.15))
 # Crossings that join the points at each stage: so many pieces for one, at least and at most.
