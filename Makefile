@@ -28,7 +28,7 @@ bench: $(VENV)/.test
 	$(BIN)/python benchmarks/convergence.py
 
 bench-depth: $(VENV)/.test
-	OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python benchmarks/depth.py
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/depth.py
 
 clean:
 	rm -rf $(VENV) out

@@ -24,6 +24,7 @@ _HOME = {
     "from_equations": "fields.equations",
     "load_system": "fields.equations",
     "from_torch": "fields.torch_module",
+    "from_callable": "fields.callable_field",
     "System": "fields.system",
     "zoo": "fields.zoo",
     "Box": "box",
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from .errors import VanillaflowError as VanillaflowError
     from .export.safetensors import load as load
     from .fields import zoo as zoo
+    from .fields.callable_field import from_callable as from_callable
     from .fields.equations import from_equations as from_equations
     from .fields.equations import load_system as load_system
     from .fields.profiles import Profile as Profile

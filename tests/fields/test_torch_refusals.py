@@ -1,4 +1,4 @@
-"""from_torch refuses what it cannot read exactly, and says what it found."""
+"""from_torch refuses what is no field, and with `exact` what it cannot read, and says what it found."""
 
 import sys
 
@@ -129,8 +129,55 @@ REFUSED = {
 def test_refusals(case):
     build, reason = REFUSED[case]
     with pytest.raises(vf.FieldError, match=reason) as caught:
-        vf.from_torch(build())
+        vf.from_torch(build(), exact=True)
     assert "\n" not in str(caught.value)
+
+
+# Of these, what is no field even if it is only evaluated.
+NO_FIELD = {
+    "three arguments": "pass dim",
+    "branch": "other values for a point alone",
+    "numpy inside": None,
+    "random numbers": "other values when it is called again",
+    "hidden state": "other values when it is called again",
+    "two results": "returns a tuple",
+    "division by zero": None,
+    "not square": "cannot be evaluated|maps points of shape .* to",
+    "scripted": "pass dim",
+    "wrong chain": "cannot be evaluated in float64",
+    "convolution": "pass dim",
+    "dropout in training": r"call module.eval\(\) first",
+    "functional dropout in training": "other values when it is called again",
+    "recurrent": "pass dim",
+    "no forward": r"must take \(y\) or \(t, y\)|cannot be evaluated",
+    "arguments in the other order": "cannot be evaluated|maps points",
+    "lazy": "has no values yet",
+    "complex": "is complex",
+    "wide constant": None,
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("case", [case for case in NO_FIELD if NO_FIELD[case]])
+def test_what_is_no_field(case):
+    with pytest.raises(vf.FieldError, match=NO_FIELD[case]) as caught:
+        vf.from_torch(REFUSED[case][0]())
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("case", [case for case in REFUSED if case not in NO_FIELD])
+def test_what_is_not_read_is_evaluated(case):
+    """The field is the module in float64, whatever it computes."""
+    module = REFUSED[case][0]()
+    field = vf.from_torch(module)
+    x = np.random.default_rng(3).normal(size=(50, field.dim))
+    reference = module.double()
+    with torch.no_grad():
+        for t in (0.0, 0.7):
+            y = torch.from_numpy(x.copy())
+            v = reference(torch.tensor(t, dtype=torch.float64), y) if hasattr(module, "nfe") else reference(y)
+            np.testing.assert_array_equal(field(t, x), v.numpy())
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -154,10 +201,10 @@ def test_dimension():
     with pytest.raises(
         vf.FieldError, match="found Tanh, without a Linear that tells the dimension of y: pass dim"
     ):
-        vf.from_torch(nn.Tanh())
+        vf.from_torch(nn.Tanh(), exact=True)
     assert vf.from_torch(nn.Tanh(), dim=3).dim == 3
     with pytest.raises(vf.FieldError, match="whose Linear reads 2 numbers where there are 3"):
-        vf.from_torch(perceptron(nn.Tanh()), dim=3)
+        vf.from_torch(perceptron(nn.Tanh()), dim=3, exact=True)
     for dim in (0, -1):
         with pytest.raises(vf.FieldError, match="dim must be a positive integer"):
             vf.from_torch(perceptron(nn.Tanh()), dim=dim)
@@ -165,7 +212,7 @@ def test_dimension():
 
 def test_constant_field():
     with pytest.raises(vf.FieldError, match="returns a constant; a vector field returns one tensor"):
-        vf.from_torch(ODEFunc(lambda m, t, y: m.k), dim=2)
+        vf.from_torch(ODEFunc(lambda m, t, y: m.k), dim=2, exact=True)
 
 
 def test_without_torch(monkeypatch):

@@ -65,6 +65,16 @@ def evaluate(module: nn.Module, t: float, x: np.ndarray) -> np.ndarray:
     return y.numpy()
 
 
+def likely_dimensions(module: nn.Module) -> list[int]:
+    """What the last Linear returns, as the velocity it is a part of, and what the first one reads."""
+    linear = [part for part in module.modules() if isinstance(part, nn.Linear)]
+    return list(dict.fromkeys([linear[-1].out_features, linear[0].in_features])) if linear else []
+
+
+def has_dropout_in_training(module: nn.Module) -> bool:
+    return any(part.training and "Dropout" in type(part).__name__ for part in module.modules())
+
+
 def read_field(module: nn.Module, dim: int | None) -> RidgeForm:
     """The ridge form that the module's forward computes from y in R^d. Raises FieldError if there is none."""
     root = _traced(_Call(module, _takes_time(module)))

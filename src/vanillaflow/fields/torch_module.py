@@ -1,4 +1,4 @@
-"""from_torch: read a neural ODE's PyTorch module as a RidgeField, exactly or not at all.
+"""from_torch: a neural ODE's PyTorch module as a field, read exactly as a RidgeField where it is one.
 
 This module can be imported without torch; `torch_graph`, which reads the module's graph, cannot.
 """
@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import FieldError
 from ..optional import import_optional
+from .callable_field import CallableField, require_field
 from .ridge import RidgeField
 
 if TYPE_CHECKING:
@@ -23,21 +24,27 @@ _POINTS_PER_SCALE = 32
 _SCALES = (0.1, 1.0, 5.0)
 
 
-def from_torch(module: torch.nn.Module, dim: int | None = None) -> RidgeField:
-    """The field v(x) = A x + c + sum_k a_k g_k(w_k . x + b_k) that a PyTorch module computes.
+def from_torch(
+    module: torch.nn.Module, dim: int | None = None, exact: bool = False
+) -> RidgeField | CallableField:
+    """The vector field that a PyTorch module computes, called as `module(y)` or `module(t, y)`.
 
-    `module` is called as `module(y)` or, as torchdiffeq does, `module(t, y)` with a time that it ignores.
-    Read are `Linear -> activation -> Linear`, inside any containers, and what else is linear in such terms:
-    sums, products with constants, `-y + net(y)`, a single `Linear`. Activations: Tanh, Sigmoid, ReLU,
-    LeakyReLU, ELU(alpha=1), SiLU, GELU(approximate="none"), Softplus(beta=1, threshold>=20), and as
-    functions also sin, cos, exp, abs, arctan and integer powers. Weights are converted to float64 exactly.
-    The result is compared with the module, evaluated in float64, at random points and several times.
+    Where it has the form v(x) = A x + c + sum_k a_k g_k(w_k . x + b_k), that is read from its graph, exactly:
+    `Linear -> activation -> Linear`, inside any containers, and what else is linear in such terms: sums,
+    products with constants, `-y + net(y)`, a single `Linear`. Activations: Tanh, Sigmoid, ReLU, LeakyReLU,
+    ELU(alpha=1), SiLU, GELU(approximate="none"), Softplus(beta=1, threshold>=20), and as functions also sin,
+    cos, exp, abs, arctan and integer powers. Weights are converted to float64 exactly, and the result is
+    compared with the module, evaluated in float64, at random points and several times.
 
-    `dim` is the dimension of y; needed only for a module without any `Linear`. The module is not changed.
+    Any other module, such as a deeper network or one that depends on time, becomes a field that evaluates a
+    float64 copy of it on batches of points (n, dim); the default method compiles that. With `exact` it is
+    refused.
 
-    Raises FieldError, saying what was found, for everything else: deeper networks, a field that depends on
-    time, dropout in training mode, weights that are not finite, a forward that branches on its data. Raises
-    VanillaflowError if torch is not installed.
+    `dim` is the dimension of y; needed where no `Linear` tells it. The module is not changed.
+
+    Raises FieldError, saying what was found: for a module that is random (dropout in training mode), counts
+    its calls, mixes the points of a batch, returns another shape, has weights that are not finite or cannot
+    be evaluated in float64; with `exact` for all that is not read. VanillaflowError without torch.
     """
     torch = import_optional("torch", extra="torch", purpose="from_torch")
     if not isinstance(module, torch.nn.Module):
@@ -48,13 +55,47 @@ def from_torch(module: torch.nn.Module, dim: int | None = None) -> RidgeField:
         raise FieldError(f"dim must be a positive integer, got {dim!r}")
     # torch.compile wraps the module it was given.
     copy = torch_graph.float64_copy(getattr(module, "_orig_mod", module))
-    form = torch_graph.read_field(copy, dim)
+    try:
+        return _read(copy, dim)
+    except FieldError:
+        if exact:
+            raise
+    return _evaluated(copy, dim, type(module).__name__)
+
+
+def _read(module: torch.nn.Module, dim: int | None) -> RidgeField:
+    from .torch_graph import read_field
+
+    form = read_field(module, dim)
     try:
         field = RidgeField(form.a.T, form.w, form.b, list(form.profiles), form.A, form.c)
     except ValueError as error:
         raise FieldError(f"the module computes no finite field: {error}") from None
-    _require_equal(field, copy)
+    _require_equal(field, module)
     return field
+
+
+def _evaluated(module: torch.nn.Module, dim: int | None, label: str) -> CallableField:
+    """The field that evaluates `module` (in float64), which must behave as a field does."""
+    from .torch_graph import evaluate, has_dropout_in_training, likely_dimensions
+
+    if has_dropout_in_training(module):
+        raise FieldError("dropout is random in training mode: call module.eval() first")
+
+    def velocity(t: float, x: np.ndarray) -> np.ndarray:
+        return evaluate(module, t, x)
+
+    reasons = []
+    for d in likely_dimensions(module) if dim is None else [dim]:
+        try:
+            require_field(velocity, d, "the module")
+        except FieldError as error:
+            reasons.append(error)
+        else:
+            return CallableField(velocity, d, label)
+    if not reasons:
+        raise FieldError("the module has no Linear that tells the dimension of y: pass dim")
+    raise reasons[0]
 
 
 def _require_equal(field: RidgeField, module: torch.nn.Module) -> None:

@@ -1,0 +1,120 @@
+"""from_callable: any vectorized Python function as a field, checked for what a solver relies on."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from ..errors import FieldError
+
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_POINTS, _SCALES, _TIME = 4, (0.1, 1.0, 5.0), 0.5
+# A row on its own may be summed in another order than in a batch: so much of its size, at most.
+_ROUNDING = 1e-9
+
+
+class CallableField:
+    """The field v(t, x) that `function(t, x)` computes for all rows of an array x (n, d) at once."""
+
+    def __init__(self, function: Callable[[float, np.ndarray], Any], dim: int, label: str):
+        self.function, self.dim, self.label = function, dim, label
+
+    def __call__(self, t: float, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+        """v(t, .) at the rows of x."""
+        return np.asarray(self.function(t, x), dtype=np.float64)
+
+    def __repr__(self) -> str:
+        return f"CallableField({self.label}, dim={self.dim})"
+
+
+def from_callable(function: Callable[..., Any], dim: int) -> CallableField:
+    """The field of a vectorized function, NumPy's, JAX's or any other that takes and returns arrays.
+
+    Parameters
+    ----------
+    function : `function(t, x)`, or `function(x)` if it does not depend on time, which maps points x (n, dim)
+        to velocities (n, dim), each row on its own, in float64. Which of the two is told by the arguments
+        without defaults.
+    dim : the dimension of the state.
+
+    The function is tried at a few points, where it may give infinite or undefined values. Such a field is
+    compiled by the default method; the construction of the theorem (`method="split"`) needs a RidgeField.
+
+    Raises FieldError, saying what was found, if the function cannot be called so, returns another shape or
+    less than double precision, is random, remembers its calls, changes its argument, or mixes rows.
+    """
+    if not callable(function):
+        raise FieldError(f"from_callable needs a function of (t, x) or (x), got {type(function).__name__}")
+    if isinstance(dim, bool) or not isinstance(dim, int) or dim < 1:
+        raise FieldError(f"dim must be a positive integer, got {dim!r}")
+    label = getattr(function, "__qualname__", type(function).__name__)
+    timed = _takes_time(function)
+
+    def velocity(t: float, x: np.ndarray) -> Any:
+        return function(t, x) if timed else function(x)
+
+    require_field(velocity, dim, f"the function {label}")
+    return CallableField(velocity, dim, label)
+
+
+def require_field(velocity: Callable[[float, np.ndarray], Any], dim: int, what: str) -> None:
+    """Raise FieldError unless `velocity(t, x)` behaves as a vector field on R^dim does."""
+    rng = np.random.default_rng(0)
+    x = np.concatenate([scale * rng.standard_normal((_POINTS, dim)) for scale in _SCALES])
+    v = _values(velocity, x, what)
+    if v.shape != x.shape:
+        raise FieldError(
+            f"{what} maps points of shape {x.shape} to {v.shape}; a vector field keeps the shape"
+        )
+    if not np.array_equal(v, _values(velocity, x, what), equal_nan=True):
+        raise FieldError(
+            f"{what} gives other values when it is called again with the same arguments; a vector field is "
+            "not random and does not count its calls"
+        )
+    alone = np.concatenate([_values(velocity, row[None], what) for row in x])
+    with np.errstate(invalid="ignore"):
+        off = np.abs(alone - v) > _ROUNDING * (1 + np.abs(v).max(axis=1, keepdims=True))
+    if alone.shape != v.shape or np.any(off):
+        raise FieldError(f"{what} gives other values for a point alone than among others; rows must not mix")
+
+
+def _values(velocity: Callable[[float, np.ndarray], Any], x: np.ndarray, what: str) -> np.ndarray:
+    given = x.copy()
+    try:
+        with np.errstate(all="ignore"):
+            v = np.asarray(velocity(_TIME, given))
+    except FieldError:
+        raise
+    except Exception as error:  # Whatever the user's code may raise.
+        reason = next(iter(str(error).splitlines()), "")
+        raise FieldError(
+            f"{what} fails for points of shape {x.shape}: {type(error).__name__}: {reason}"
+        ) from error
+    if not np.array_equal(given, x):
+        raise FieldError(f"{what} changes its argument in place; it must leave the points as they are")
+    if v.dtype.kind not in "iuf":
+        raise FieldError(f"{what} returns values of type {v.dtype}; a vector field is real")
+    if v.dtype.kind == "f" and v.dtype.itemsize < 8:
+        raise FieldError(
+            f"{what} computes in {v.dtype}, too coarse for the solver, which aims at 1e-10: let it compute "
+            'in float64 (JAX: jax.config.update("jax_enable_x64", True))'
+        )
+    return v
+
+
+def _takes_time(function: Callable[..., Any]) -> bool:
+    """Whether it is (t, x) rather than (x), by its positional arguments without defaults."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return True  # What tells no arguments, such as a compiled function, is called as solvers call it.
+    required = [p for p in parameters if p.kind in _POSITIONAL and p.default is inspect.Parameter.empty]
+    if len(required) not in (1, 2):
+        raise FieldError(
+            f"a field takes (t, x) or (x); this function takes {len(required)} arguments without defaults"
+        )
+    return len(required) == 2
