@@ -21,4 +21,3 @@ def test_the_error_is_more_even():
     before, after = fit.parameters(x) - y, even(x) - y
     assert p_norm(after, 8) < 0.9 * p_norm(before, 8)
     assert p_norm(after, 2) < 1.1 * p_norm(before, 2)
-    print(p_norm(after, 8) / p_norm(before, 8), p_norm(after, 2) / p_norm(before, 2))
