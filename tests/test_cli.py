@@ -32,6 +32,22 @@ y = [-0.5, 1]
 [flow]
 duration = 0.5
 """
+# A Python module of systems.
+SYSTEMS = """
+import numpy as np
+import vanillaflow as vf
+
+number = 3
+target = vf.FlowMap(vf.from_callable(lambda x: -np.tanh(x), 2), 0.5, vf.Box([-1, -1], [1, 1]), name="decay")
+
+def needs(something):
+    return target
+
+class Family:
+    @staticmethod
+    def system():
+        return vf.System("family", target.field, target.domain, target.duration)
+"""
 
 
 @pytest.fixture
@@ -146,6 +162,15 @@ def test_same_seed_same_file(run):
     assert np.array_equal(a.weights, b.weights) and np.array_equal(a.slopes, b.slopes)
 
 
+@pytest.mark.parametrize("name, title", [("target", "decay"), ("Family.system", "family")])
+def test_systems_of_a_python_module(run, name, title):
+    Path("systems.py").write_text(SYSTEMS)
+    sys.modules.pop("systems", None)
+    out = run("compile", f"systems:{name}", "--tol", "1e-1", "-o", "decay.onnx")
+    assert out.startswith(f"{title}: a vanilla network of width 2") and Path("decay.onnx").is_file()
+    assert "" not in sys.path[:1]
+
+
 def test_zoo_name_and_method(run):
     assert "split" in run("compile", "pendulum", "--tol", "0.3", "--method", "split")
 
@@ -212,7 +237,12 @@ def test_inspect_of_a_file_that_does_not_know_its_origin(run):
     [
         (["compile", "pendulm", "--tol", "0.1"], "did you mean 'pendulum'"),
         (["compile", "missing.toml", "--tol", "0.1"], "missing.toml: there is no such file"),
-        (["compile", "package.module:thing", "--tol", "0.1"], "not read yet"),
+        (["compile", "no.module:thing", "--tol", "0.1"], "module 'no.module' cannot be imported"),
+        (["compile", "fails_itself:x", "--tol", "0.1"], "cannot be imported: ZeroDivisionError: division by"),
+        (["compile", "systems:missing", "--tol", "0.1"], "module 'systems' has no 'missing'"),
+        (["compile", "systems:number", "--tol", "0.1"], "systems:number is a int; it should be"),
+        (["compile", "systems:needs", "--tol", "0.1"], "systems:needs() fails: TypeError"),
+        (["compile", "systems:x()", "--tol", "0.1"], "is not of the form package.module:object"),
         (["compile", "broken.toml", "--tol", "0.1"], "broken.toml: not valid TOML"),
         (["compile", "hostile.toml", "--tol", "0.1"], "hostile.toml: equation x"),
         (["compile", "explodes.toml", "--tol", "0.1"], "blows up"),
@@ -251,6 +281,9 @@ def test_errors_are_one_line(fail, arguments, said):
     Path("broken.toml").write_text("name = ")
     Path("hostile.toml").write_text(TOML.replace('"y"', '"__import__(1)"', 1))
     Path("explodes.toml").write_text(TOML.replace('"-sin(x)"', '"y**2 + 100"'))
+    Path("fails_itself.py").write_text("1 / 0")
+    Path("systems.py").write_text(SYSTEMS)
+    sys.modules.pop("systems", None)
     Path("garbage.onnx").write_bytes(b"\x08\x08 no model\n")
     Path("garbage.safetensors").write_bytes(b"no tensors")
     Path("folder.onnx").mkdir()

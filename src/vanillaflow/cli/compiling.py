@@ -14,7 +14,6 @@ from typer.core import TyperCommand
 
 from ..errors import (
     CompilationInterrupted,
-    FieldError,
     OutputError,
     ToleranceNotReached,
     VanillaflowError,
@@ -25,7 +24,6 @@ from .text import one_line, rows, size_text
 
 if TYPE_CHECKING:
     from ..certificates import Certificate
-    from ..fields.system import System
     from ..target import FlowMap
 
 _SUFFIXES = (".onnx", ".safetensors")
@@ -70,7 +68,9 @@ def compile_system(
     system: Annotated[
         str,
         typer.Argument(
-            metavar="SYSTEM", help="A name from `vanillaflow zoo list`, or a TOML file of equations."
+            metavar="SYSTEM",
+            help="A name from `vanillaflow zoo list`, a TOML file of equations, or package.module:object, a "
+            "System or FlowMap that a Python module defines.",
         ),
     ],
     tol: Annotated[
@@ -126,7 +126,7 @@ def compile_system(
     outputs = output or []
     for path in outputs:
         _require_output(path)
-    target = _read_system(system).target()
+    target = _read_target(system)
     if max_seconds is not None:
         _positive(max_seconds)
     request = Request(tol, dtype, slope, seed or 0)
@@ -157,20 +157,19 @@ def _require_output(path: Path) -> None:
     require_writable(path)
 
 
-def _read_system(name: str) -> System:
+def _read_target(name: str) -> FlowMap:
     from ..fields import zoo
 
-    if name in zoo.names():
-        return zoo.load(name)
-    if name.lower().endswith(".toml") or Path(name).is_file():
-        from ..fields.equations import load_system
+    if name not in zoo.names():
+        if name.lower().endswith(".toml") or Path(name).is_file():
+            from ..fields.equations import load_system
 
-        return load_system(name)
-    if ":" in name:
-        raise FieldError(
-            f"{name!r}: systems in Python modules are not read yet; write the equations as a TOML file"
-        )
-    return zoo.load(name)
+            return load_system(name).target()
+        if ":" in name:
+            from .python_object import target_named
+
+            return target_named(name)
+    return zoo.load(name).target()
 
 
 def _known_method(method: str | None) -> str | None:

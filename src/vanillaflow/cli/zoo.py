@@ -76,7 +76,9 @@ def show_system(
 
 def _system_rows(system: System, text: str | None) -> list[tuple[str, str]]:
     parameters = tomllib.loads(text).get("parameters", {}) if text is not None else {}
-    ridges = [str(field) for field, _ in system.field.segments(system.duration)]
+    from ..fields.ridge import ridge_segments
+
+    ridges = [str(field) for field, _ in ridge_segments(system.field, system.duration)]
     return [
         *[("equations" if i == 0 else "", equation) for i, equation in enumerate(system.equations)],
         *[("parameters", ", ".join(f"{key} = {value:.6g}" for key, value in parameters.items()))][

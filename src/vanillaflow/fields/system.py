@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..box import Box
-from ..target import FlowMap
-from .ridge import PiecewiseField, RidgeField
+from ..target import Field, FlowMap
 
 
 @dataclass(frozen=True)
 class System:
-    """What a TOML file or a zoo entry describes. `variables` names the d coordinates."""
+    """What a TOML file or a zoo entry describes, or a Python module. `variables` names the d coordinates."""
 
     name: str
-    field: RidgeField | PiecewiseField
+    field: Field
     domain: Box
     duration: float
     variables: tuple[str, ...] = ()
