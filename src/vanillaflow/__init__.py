@@ -33,6 +33,7 @@ _HOME = {
     "compile": "compiler",
     "certify": "certificates",
     "Certificate": "certificates",
+    "rollout_errors": "certificates.rollout",
     "FeedforwardNetwork": "network",
     "load": "export.safetensors",
     "VanillaflowError": "errors",
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from .box import Box as Box
     from .certificates import Certificate as Certificate
     from .certificates import certify as certify
+    from .certificates.rollout import rollout_errors as rollout_errors
     from .compiler import compile as compile
     from .errors import CompilationInterrupted as CompilationInterrupted
     from .errors import FieldError as FieldError

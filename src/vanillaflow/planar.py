@@ -120,6 +120,19 @@ class PlanarFlow:
         """The images of the rows of x."""
         return kernels.forward(self._points(x), self.a, self.w, self.t, self.stops, self.M, self.m)
 
+    def rollout(self, x: Float[np.ndarray, "n d"], steps: int) -> Float[np.ndarray, "m n d"]:
+        """The rows of x, their images, the images of those, ..., after 0, 1, ..., `steps` applications.
+
+        For a flow of duration T these are the states at times 0, T, ..., steps T, as long as they stay in the
+        domain; `rollout_errors` measures how the error grows. Raises ValueError if `steps` is negative.
+        """
+        if steps < 0:
+            raise ValueError(f"steps must not be negative, got {steps}")
+        states = [self._points(x)]
+        for _ in range(steps):
+            states.append(self(states[-1]))
+        return np.stack(states)
+
     def inverse(self, y: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
         """The preimages of the rows of y, in closed form: P^-1(y) = y - (a/kappa) relu(w.y - t)."""
         a = self.a / self.kappa[:, None]
