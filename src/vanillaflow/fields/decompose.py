@@ -33,6 +33,10 @@ _MAX_POWER = 64
 _MAX_TERMS = 2_000  # that multiplying out products may make of one equation
 
 
+class NoRidgeSumError(FieldError):
+    """A term of an equation is no sum of ridges, as far as this module can see."""
+
+
 def decompose(
     expressions: Sequence[sp.Expr], symbols: Sequence[sp.Symbol], domain: Box | None = None
 ) -> RidgeField:
@@ -40,8 +44,8 @@ def decompose(
 
     Ridges that several equations share become one piece with a vector direction. Functions without a
     registered profile get one of their own, named after their text, as in "z/(z**2 + 1)".
-    Raises FieldError, naming the equation and the term, if a term is of none of the three kinds; and if
-    the box is not of dimension d.
+    Raises NoRidgeSumError, naming the equation and the term, if a term is of none of the three kinds;
+    FieldError if the box is not of dimension d.
     """
     d = len(symbols)
     if domain is not None and domain.dim != d:
@@ -76,7 +80,7 @@ class _Decomposition:
         while todo:
             term = todo.pop()
             if made > _MAX_TERMS:
-                raise FieldError(
+                raise NoRidgeSumError(
                     f"equation {self.symbols[i]}: more than {_MAX_TERMS} terms once multiplied out"
                 )
             factor, core = term.as_independent(*self.symbols, as_Add=False)
@@ -165,9 +169,9 @@ class _Decomposition:
             if polynomial
             else "mixes functions of several variables"
         )
-        raise FieldError(
-            f"equation {self.symbols[i]}: the term {text} {what}, which is not supported yet; supported are "
-            f"functions of one affine form, such as sin(x - 2*y), and polynomials up to degree {MAX_DEGREE}"
+        raise NoRidgeSumError(
+            f"equation {self.symbols[i]}: the term {text} {what}; sums of ridges are made of functions of "
+            f"one affine form, such as sin(x - 2*y), and polynomials up to degree {MAX_DEGREE}"
         )
 
     def field(self) -> RidgeField:

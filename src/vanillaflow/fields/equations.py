@@ -16,12 +16,14 @@ import sympy as sp
 
 from ..box import Box
 from ..errors import FieldError
-from .decompose import decompose
+from .decompose import NoRidgeSumError, decompose
+from .expression_field import ExpressionField
 from .functions import BY_NAME
 from .parser import CONSTANTS, number, parse_expression
 from .ridge import RidgeField
 from .system import System
 
+TIME = "t"
 MAX_VARIABLES = 256
 MAX_FILE_BYTES = 1_000_000
 
@@ -38,23 +40,30 @@ def from_equations(
     equations: Mapping[str, str],
     parameters: Mapping[str, int | float] | None = None,
     domain: Box | None = None,
-) -> RidgeField:
-    """The field x' = text, as a RidgeField equal to it.
+    exact: bool = False,
+) -> RidgeField | ExpressionField:
+    """The field x' = text: a RidgeField equal to it where it is one, else an ExpressionField.
 
     Parameters
     ----------
     equations : variable names, in the order of the coordinates, with the text of their derivatives:
-        {"x": "y", "y": "-sin(x) - k*y"}. The text may use numbers, the variables and parameters, pi, e,
-        + - * / **, and the functions sin, cos, tan, exp, log, sqrt, tanh, sinh, cosh, abs, arctan, sigmoid,
-        softplus and relu.
-    parameters : their values.
+        {"x": "y", "y": "-sin(x) - k*y"}. The text may use numbers, the variables and parameters, the time t,
+        pi, e, + - * / **, and the functions sin, cos, tan, exp, log, sqrt, tanh, sinh, cosh, abs, arctan,
+        sigmoid, softplus and relu.
+    parameters : their values. A variable or parameter of the name t takes the place of the time.
     domain : the box on which the field will be used. It does not change the field, only how it is cut into
         ridges: polynomials are centred on the box.
+    exact : refuse equations that are no sum of ridges.
 
-    Supported terms: affine ones, functions of one affine form, polynomials up to degree 4.
-    Raises FieldError, saying which equation and where, for anything else. The text is never executed.
+    Sums of ridges are equations without time whose terms are affine, functions of one affine form, or
+    polynomials up to degree 4; every method compiles them. All others are evaluated as they stand, and the
+    default method compiles them.
+    Raises FieldError, saying which equation and where, for any other text. It is never executed.
     """
-    return _field(equations, {} if parameters is None else parameters, domain)
+    field = _field(equations, {} if parameters is None else parameters, domain)
+    if exact and isinstance(field, ExpressionField):
+        raise FieldError(field.reason)
+    return field
 
 
 def load_system(path: str | Path) -> System:
@@ -123,7 +132,7 @@ def _system(document: dict[str, Any]) -> System:
     )
 
 
-def _field(equations: Any, parameters: Any, domain: Box | None) -> RidgeField:
+def _field(equations: Any, parameters: Any, domain: Box | None) -> RidgeField | ExpressionField:
     """`from_equations` of arguments of any type."""
     if not isinstance(equations, Mapping) or not equations:
         raise FieldError('equations must be a non-empty mapping such as {"x": "y", "y": "-x"}')
@@ -131,10 +140,18 @@ def _field(equations: Any, parameters: Any, domain: Box | None) -> RidgeField:
         raise FieldError(f"{len(equations)} equations were given; at most {MAX_VARIABLES} are supported")
     symbols = {_name("variable", name): sp.Symbol(str(name), real=True) for name in equations}
     values = _parameter_values(parameters, symbols)
-    names = symbols | values
+    time = sp.Symbol("t", real=True)
+    names = {TIME: time} | symbols | values
     expressions = [parse_expression(text, names, f"equation {name}") for name, text in equations.items()]
+    variables = list(symbols.values())
     try:
-        return decompose(expressions, list(symbols.values()), domain)
+        timed = [v for v, e in zip(variables, expressions) if e.has(time) and time not in variables]
+        if timed:
+            return ExpressionField(expressions, variables, time, f"equation {timed[0]} depends on the time t")
+        try:
+            return decompose(expressions, variables, domain)
+        except NoRidgeSumError as error:
+            return ExpressionField(expressions, variables, time, str(error))
     except RecursionError:
         raise FieldError("the equations are nested too deeply; split them into smaller terms") from None
     except OverflowError:

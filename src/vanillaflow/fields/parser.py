@@ -139,8 +139,6 @@ class _Reader:
             return sp.Float(CONSTANTS[name])
         if name in BY_NAME:
             self.fail(node, f"{name} is a function; write {name}(...)")
-        if name == "t":
-            self.fail(node, "time t is not supported yet; the right-hand side may use only the variables")
         self.fail(node, f"unknown name {name!r}; {self._suggest(name, [*self.names, *CONSTANTS, *BY_NAME])}")
 
     def _sum(self, node: ast.expr, depth: int) -> sp.Expr:

@@ -182,9 +182,10 @@ class PiecewiseField:
 def ridge_segments(field: object, duration: float) -> list[tuple[RidgeField, float]]:
     """`field.segments(duration)`; raises FieldError if the field is not made of ridges."""
     if not isinstance(field, RidgeField | PiecewiseField):
+        reason = getattr(field, "reason", None)
         raise FieldError(
             "this construction needs a RidgeField or PiecewiseField, "
-            f"the target's field is a {type(field).__name__}"
+            f"the target's field is a {type(field).__name__}" + (f": {reason}" if reason else "")
         )
     return field.segments(duration)
 

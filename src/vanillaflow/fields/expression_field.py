@@ -1,0 +1,84 @@
+"""ExpressionField: equations of any form, evaluated as they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import sympy as sp
+from jaxtyping import Float
+
+from ..errors import FieldError
+from .functions import BY_HEAD
+
+# (t, x, the values of the steps before) -> the value of this step, a number or (n,).
+_Step = Callable[[float, np.ndarray, list], np.ndarray | float]
+
+
+class ExpressionField:
+    """The field x_i' = expressions[i], in the variables `symbols` and the time symbol `t`.
+
+    The expressions become a list of numpy operations, one for each different subexpression, so that no code
+    is generated and what several equations share is computed once. `reason` says why it is no RidgeField.
+    Raises FieldError for a function that is not one of `functions.BY_HEAD`.
+    """
+
+    def __init__(
+        self, expressions: Sequence[sp.Expr], symbols: Sequence[sp.Symbol], t: sp.Symbol, reason: str
+    ):
+        self.expressions = tuple(expressions)
+        self.dim = len(symbols)
+        self.reason = reason
+        self._symbols = {symbol: i for i, symbol in enumerate(symbols)}
+        self._time = t
+        self._places: dict[sp.Expr, int] = {}
+        self._steps: list[_Step] = []
+        self._results = [self._place(expression) for expression in expressions]
+
+    def __call__(self, t: float, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+        """v(t, .) at the rows of x; nan or infinite where the expressions are undefined."""
+        values: list = []
+        with np.errstate(all="ignore"):
+            for step in self._steps:
+                values.append(step(t, x, values))
+        return np.stack([np.broadcast_to(values[place], len(x)) for place in self._results], axis=1)
+
+    def __repr__(self) -> str:
+        return f"ExpressionField(dim={self.dim})"
+
+    def _place(self, node: sp.Expr) -> int:
+        """The number of the step that computes `node`, which comes after those of its parts."""
+        if node not in self._places:
+            step = self._step(node)
+            self._places[node] = len(self._steps)
+            self._steps.append(step)
+        return self._places[node]
+
+    def _step(self, node: sp.Expr) -> _Step:
+        if node in self._symbols:
+            column = self._symbols[node]
+            return lambda t, x, values: x[:, column]
+        if node == self._time:
+            return lambda t, x, values: t
+        if not node.free_symbols:
+            constant = float(node)
+            return lambda t, x, values: constant
+        if node.is_Pow and node.exp.is_Number:
+            base = self._place(node.base)
+            exponent = int(node.exp) if node.exp.is_Integer else float(node.exp)
+            return lambda t, x, values: np.power(np.asarray(values[base], dtype=np.float64), exponent)
+        if not (node.is_Add or node.is_Mul or node.func in BY_HEAD):
+            raise FieldError(f"the function {node.func.__name__} in {node} is not supported")
+        parts = [self._place(part) for part in node.args]
+        if node.is_Add or node.is_Mul:
+            combine = np.add if node.is_Add else np.multiply
+            return lambda t, x, values: _combined(combine, [values[part] for part in parts])
+        value = BY_HEAD[node.func].value
+        return lambda t, x, values: value(np.asarray(values[parts[0]], dtype=np.float64))
+
+
+def _combined(combine: np.ufunc, values: list) -> np.ndarray:
+    result = values[0]
+    for value in values[1:]:
+        result = combine(result, value)
+    return result
