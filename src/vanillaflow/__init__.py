@@ -25,6 +25,7 @@ _HOME = {
     "load_system": "fields.equations",
     "from_torch": "fields.torch_module",
     "from_callable": "fields.callable_field",
+    "fit_field": "fields.fit",
     "System": "fields.system",
     "zoo": "fields.zoo",
     "Box": "box",
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from .fields.callable_field import from_callable as from_callable
     from .fields.equations import from_equations as from_equations
     from .fields.equations import load_system as load_system
+    from .fields.fit import fit_field as fit_field
     from .fields.profiles import Profile as Profile
     from .fields.ridge import PiecewiseField as PiecewiseField
     from .fields.ridge import RidgeField as RidgeField
