@@ -1,4 +1,5 @@
 # make demo   compile two systems to ONNX and measure the files against the ODE solver
+# make neural-ode  train torchdiffeq's demo, compile it and measure the file against torchdiffeq
 # make test   lint, then the whole test suite
 # make bench  the measurements of benchmarks/, written to benchmarks/results/
 # make bench-depth  depth against error for every system and method; takes hours, resumes where it was stopped
@@ -9,10 +10,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench bench-depth clean
+.PHONY: demo neural-ode test lint bench bench-depth clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/demo.py out
+
+neural-ode: $(VENV)/.torchdiffeq
+	$(BIN)/python examples/train_neural_ode.py out
 
 # Two processes; one thread for the linear algebra: on matrices this small more only wait for one another.
 test: lint
@@ -40,6 +44,10 @@ $(BIN)/python:
 # Stamps: an extra is installed once, and again when pyproject.toml changes. The test extra pins torch.
 $(VENV)/.demo: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[onnxruntime]'
+	@touch $@
+
+$(VENV)/.torchdiffeq: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[torchdiffeq]'
 	@touch $@
 
 $(VENV)/.test: pyproject.toml | $(BIN)/python
