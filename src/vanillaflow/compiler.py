@@ -83,14 +83,20 @@ def compile(
 def _construction(method: str, max_seconds: float, report: Report) -> Construction:
     if method == "refine":
         deadline = perf_counter() + max_seconds
+        # What was certified above the tolerance is mostly so by little: the next attempt goes on from there.
+        last: PlanarFlow | None = None
+        reached = 0.0
 
         def refined(
             target: FlowMap, tolerance: float, max_kinks: int, seed: int
         ) -> tuple[PlanarFlow, str, Path]:
+            nonlocal last, reached
             left = deadline - perf_counter()
-            flow, path = refine_construction(target, tolerance, max_kinks, seed, left, report)
+            start = last if tolerance < reached else None
+            last, path = refine_construction(target, tolerance, max_kinks, seed, left, report, start)
+            reached = tolerance
             tried = ", ".join(f"{kinks} kinks {error:.1e}" for _, kinks, error in path)
-            return flow, f"refined: {tried}", path
+            return last, f"refined: {tried}", path
 
         return refined
     direct = {"split": split_construction, "paper": paper_construction}

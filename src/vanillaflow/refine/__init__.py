@@ -18,7 +18,7 @@ from .equalize import equalized
 from .finishing import finished
 from .growth import grow
 from .least_squares import Fit, minimize, p_norm
-from .parameters import Parameters
+from .parameters import Parameters, from_flow
 from .pruning import prune
 from .rungs import next_rung
 from .search import Search
@@ -52,9 +52,11 @@ def refine_construction(
     seed: int = 0,
     max_seconds: float = np.inf,
     report: Callable[[str], None] = lambda line: None,
+    start: PlanarFlow | None = None,
 ) -> tuple[PlanarFlow, Path]:
     """A refined flow whose searched error is within `tolerance`, and the path of (stage, kinks, error).
 
+    `start`, if there is one, was refined for a tolerance that is not much larger. It is finished for this one.
     Raises ToleranceNotReached, with the best flow found, when that takes more than `max_kinks` or longer than
     `max_seconds`; CompilationInterrupted, with the same, on Ctrl-C.
     """
@@ -62,7 +64,7 @@ def refine_construction(
     try:
         with own_threads():
             starts = Starts(search.training, tolerance / _RATIO, seed, search.late)
-            theta = _fitted(search, starts, max_kinks)
+            theta = _fitted(search, starts, max_kinks) if start is None else from_flow(start)
             theta, missed, succeeded = _grown_until_within(search, theta, starts, max_kinks)
             if succeeded:
                 _shrunk_while_within(search, theta, missed)
@@ -83,7 +85,7 @@ def refine_construction(
 
 
 def _fitted(search: Search, starts: Starts, max_kinks: int) -> Parameters:
-    """A least-squares fit that promises the tolerance, with hardly more kinks than that takes."""
+    """A fit that promises the tolerance, with hardly more kinks than that takes, and equalized."""
     kinks: int | None = min(_FIRST_RUNG * search.target.dim, max_kinks)
     fits: dict[int, Fit] = {}
     while kinks is not None:
@@ -93,7 +95,7 @@ def _fitted(search: Search, starts: Starts, max_kinks: int) -> Parameters:
         kinks = None if search.late() else next_rung(excess, max_kinks)
     enough = [k for k in fits if excess[k] <= 1]
     best = min(enough) if enough else min(fits, key=lambda k: excess[k])
-    return fits[best].parameters
+    return _equalized(fits[best], search)
 
 
 def _fit(search: Search, starts: Starts, kinks: int) -> Fit:
@@ -107,6 +109,10 @@ def _fit(search: Search, starts: Starts, kinks: int) -> Fit:
     return fit
 
 
+def _equalized(fit: Fit, search: Search) -> Parameters:
+    return equalized(fit.parameters, search, search.rng(fit.parameters.kinks))
+
+
 def _grown_until_within(
     search: Search, theta: Parameters, starts: Starts, max_kinks: int
 ) -> tuple[Parameters, int, bool]:
@@ -117,7 +123,7 @@ def _grown_until_within(
     missed = 0
     while True:
         rng, samples = search.rng(theta.kinks), search.samples(theta.kinks)
-        best, error = finished(equalized(theta, search, rng), search, rng)
+        best, error = finished(theta, search, rng)
         if error <= search.tolerance or search.late() or theta.kinks >= max_kinks:
             return best, missed, error <= search.tolerance
         missed, norm = theta.kinks, p_norm(theta(samples.x) - samples.y, 2)
@@ -132,7 +138,7 @@ def _grown_until_within(
                 minimize(grown, search.samples(kinks), 2.0, _STEPS, rng, search.late),
                 key=lambda each: each.norm,
             )
-        theta = fit.parameters
+        theta = _equalized(fit, search)
 
 
 def _shrunk_while_within(search: Search, theta: Parameters, missed: int) -> None:
