@@ -34,7 +34,7 @@ _MOST_GROWTH = 3.5
 _EXPONENT, _LEAST_GROWTH = 0.8, 1.05
 # Kinks taken out at once, as a part of all, halved where that was too many; and how often that is tried. Not
 # for how long: the result must not depend on the clock.
-_SHRINKING, _LEAST_SHRINKING, _MOST_SHRINKINGS, _SHRINKINGS_OF_MANY = 0.06, 0.02, 3, 1
+_SHRINKING, _LEAST_SHRINKING, _MOST_SHRINKINGS, _SHRINKINGS_OF_MANY = 0.06, 0.012, 6, 1
 # Nor down to hardly more kinks than have been too few.
 _NEAR = 1.07
 # A fit that is this far above the promise of the tolerance after the first steps is left there. Others get
@@ -149,8 +149,8 @@ def _shrunk_while_within(search: Search, theta: Parameters, missed: int) -> None
         if theta.kinks - count <= _NEAR * missed or part < _LEAST_SHRINKING or search.late():
             break
         rng, samples = search.rng(theta.kinks), search.samples(theta.kinks)
-        fit = minimize(prune(theta, samples, count, rng), samples, 2.0, _STEPS, rng, search.late)
-        fewer, error = finished(fit.parameters, search, rng)
+        pruned = prune(theta, samples, count, rng)
+        fewer, error = finished(equalized(pruned, search, rng), search, rng)
         if error <= search.tolerance:
             theta = fewer
         else:

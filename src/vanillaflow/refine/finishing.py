@@ -16,9 +16,9 @@ from .samples import Samples, worst_points
 from .search import Search
 
 # (p, steps) of each stage: few steps for large p, as the crossings of the kinks move with them.
-_STAGES = ((6.0, 6), (12.0, 6), (24.0, 4), (24.0, 4), *[(48.0, 3)] * 4, *[(64.0, 3)] * 6)
+_STAGES = ((6.0, 6), (12.0, 6), (24.0, 4), (24.0, 4), *[(48.0, 3)] * 4, *[(64.0, 3)] * 6, *[(96.0, 3)] * 8)
 # From this p on, a stage that is further than this above the tolerance ends it: there is no hope.
-_HOPELESS = ((24.0, 1.5), (48.0, 1.3), (64.0, 1.15))
+_HOPELESS = ((24.0, 1.5), (48.0, 1.3), (64.0, 1.07))
 # Crossings that join the points at each stage: so many pieces for one, at least and at most.
 _PIECES_PER_CROSSING, _LEAST_CROSSINGS, _MOST_CROSSINGS = 6, 4000, 16_000
 _GENERATIONS = 2
