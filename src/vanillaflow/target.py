@@ -71,6 +71,11 @@ class FlowMap:
     def dim(self) -> int:
         return self.domain.dim
 
+    @property
+    def held(self) -> int:
+        """How many of the last coordinates are inputs, which the flow leaves as they are."""
+        return int(getattr(self.field, "held", 0))
+
     def __call__(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
         """Phi at the rows of x."""
         x = np.asarray(x, dtype=np.float64)

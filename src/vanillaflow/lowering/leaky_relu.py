@@ -14,17 +14,21 @@ the leaky ReLU is the identity. Then x = U^-1 (...) and the linear maps merge wi
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from ..box import Box
 from ..network import FeedforwardNetwork
 from ..planar import PlanarFlow
 from .balance import balanced
-from .shears import LayerMaps, layer_maps
+from .shears import LEAST_COSINE, LayerMaps, cosines, layer_maps
 from .zonotope import lowest_values
 
 # What counts as one slope: the rounding of a kappa, not a visible change of the map.
 _SAME_SLOPE = 1e-9
+MOST_CONDITION = 20.0
+"""Weight matrices between two near shears that are worse conditioned are not made, if it can be helped."""
+# Maps with a larger cosine are conditioned as well as those that they would be taken apart into.
+_MOST_COSINE = 0.7
 
 
 def lower_to_leaky_relu(flow: PlanarFlow, slope: float | None = None) -> FeedforwardNetwork:
@@ -33,7 +37,8 @@ def lower_to_leaky_relu(flow: PlanarFlow, slope: float | None = None) -> Feedfor
     With `slope` given, every layer has exactly that slope: each kappa must be `slope` or 1 / `slope` up to
     rounding, and no map a shear, as `one_slope.with_one_slope` makes them.
 
-    Depth is the number of planar maps that have a kink, shears counting twice (see `shears`). Raises
+    Depth is the number of planar maps that have a kink, shears counting twice (see `shears`), and so does a
+    near shear where the weights beside it are worse conditioned than MOST_CONDITION otherwise. Raises
     ValueError if the flow has no domain: the shifts that carry d - 1 coordinates past each activation depend
     on it. Raises ValueError, too, if a layer takes another slope than the one given.
     """
@@ -41,10 +46,38 @@ def lower_to_leaky_relu(flow: PlanarFlow, slope: float | None = None) -> Feedfor
         raise ValueError(
             "lowering needs the domain on which the network must equal the flow; this flow has none"
         )
-    maps = layer_maps(flow)
+    cosine = cosines(flow)
+    apart = cosine < LEAST_COSINE
+    while True:
+        maps = layer_maps(flow, apart)
+        network = _lowered(flow, flow.domain, maps, slope)
+        more = _worst_near_shears(network, maps, np.where(apart, np.inf, cosine))
+        if slope is not None or more.size == 0:
+            return network
+        apart[more] = True
+
+
+def _worst_near_shears(
+    network: FeedforwardNetwork, maps: LayerMaps, cosine: Float[np.ndarray, " L"]
+) -> Int[np.ndarray, " k"]:
+    """Of the planar maps before and after each badly conditioned weight matrix the one with less cosine.
+
+    Infinite is the cosine of those that cannot be taken apart (any more).
+    """
+    bad = np.flatnonzero(network.condition_numbers() > MOST_CONDITION)
+    beside = np.concatenate([[-1], maps.source, [-1]])
+    pairs = np.stack([beside[bad], beside[bad + 1]], axis=1)
+    of_pair = np.where(pairs < 0, np.inf, np.where(cosine[pairs] < _MOST_COSINE, cosine[pairs], np.inf))
+    rows, least = np.arange(len(pairs)), of_pair.argmin(axis=1)
+    return np.unique(pairs[rows, least][np.isfinite(of_pair[rows, least])])
+
+
+def _lowered(
+    flow: PlanarFlow, domain: Box, maps: LayerMaps, slope: float | None
+) -> FeedforwardNetwork:
     V = complements(maps.a)
     U = np.concatenate([maps.w[:, None, :], V], axis=1)
-    shifts = -_lowest_pass_through(flow, flow.domain, maps, V)
+    shifts = -_lowest_pass_through(flow, domain, maps, V)
     kappa = 1.0 + np.einsum("ld,ld->l", maps.w, maps.a)
     expands = kappa > 1
     slopes = np.where(expands, 1 / kappa, kappa)
@@ -72,7 +105,7 @@ def lower_to_leaky_relu(flow: PlanarFlow, slope: float | None = None) -> Feedfor
             np.array([*weights, outward]),
             np.array([*biases, offset]),
             slopes,
-            domain=flow.domain,
+            domain=domain,
             provenance=flow.provenance,
         )
     )

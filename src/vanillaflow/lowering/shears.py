@@ -41,11 +41,20 @@ class LayerMaps:
     undoes: Bool[np.ndarray, " L"]
 
 
-def layer_maps(flow: PlanarFlow) -> LayerMaps:
-    """The planar maps of the flow, normalized, shears taken apart, maps without a kink left out.
+def cosines(flow: PlanarFlow) -> Float[np.ndarray, " L"]:
+    """|w.a| / (|w||a|) of every planar map, 1 where that is undefined."""
+    size = np.linalg.norm(flow.w, axis=1) * np.linalg.norm(flow.a, axis=1)
+    along = np.abs(np.einsum("ld,ld->l", flow.w, flow.a))
+    return np.divide(along, size, out=np.ones_like(size), where=size > 0)
+
+
+def layer_maps(flow: PlanarFlow, apart: Bool[np.ndarray, " L"] | None = None) -> LayerMaps:
+    """The planar maps of the flow, normalized, those in `apart` (by default those with a cosine below
+    LEAST_COSINE) taken apart, maps without a kink left out.
 
     Those are the ones with a = 0, which do nothing, and with w = 0, which translate by a relu(-t).
     """
+    apart = cosines(flow) < LEAST_COSINE if apart is None else apart
     size = np.linalg.norm(flow.w, axis=1)
     active = np.flatnonzero(size * np.linalg.norm(flow.a, axis=1) > _LEAST_REACH)
     size = size[active, None]
@@ -53,8 +62,7 @@ def layer_maps(flow: PlanarFlow) -> LayerMaps:
     a, w, t = flow.a[active] * size, flow.w[active] / size, flow.t[active] / size[:, 0]
     reach = np.linalg.norm(a, axis=1)
     along = np.einsum("ld,ld->l", w, a)
-    shear = np.abs(along) < LEAST_COSINE * reach
-    source = np.repeat(np.arange(active.size), np.where(shear, 2, 1))
+    source = np.repeat(np.arange(active.size), np.where(apart[active], 2, 1))
     undoes = np.concatenate([[False], source[1:] == source[:-1]]) if source.size else np.zeros(0, dtype=bool)
     tilts = np.concatenate([undoes[1:], [False]]) if source.size else undoes
     delta, along, a, w, t = reach[source], along[source], a[source], w[source], t[source]

@@ -64,7 +64,7 @@ def refine_construction(
     try:
         with own_threads():
             starts = Starts(search.training, tolerance / _RATIO, seed, search.late)
-            theta = _fitted(search, starts, max_kinks) if start is None else from_flow(start)
+            theta = _fitted(search, starts, max_kinks) if start is None else from_flow(start, target.held)
             theta, missed, succeeded = _grown_until_within(search, theta, starts, max_kinks)
             if succeeded:
                 _shrunk_while_within(search, theta, missed)

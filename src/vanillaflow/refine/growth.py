@@ -11,12 +11,10 @@ fitted flow has no use for that.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from .jacobian_kernels import states_and_adjoints
-from .parameters import Parameters
+from .parameters import Parameters, projected
 from .samples import Samples
 
 # New directions start at this part of their first-order optimum: they are chosen one by one.
@@ -40,6 +38,9 @@ def grow(
     x, y = part.x, part.y
     n = len(x)
     state, adjoint = states_and_adjoints(x, theta.a, theta.w, theta.t, theta.M)
+    # An a has no part in what is held.
+    e = theta.moving
+    adjoint = adjoint[..., :e]
     residual = y - (state[-1] @ theta.M.T + theta.m)
     size = np.linalg.norm(residual, axis=1) + 1e-300
 
@@ -52,21 +53,21 @@ def grow(
     ones = np.concatenate([np.ones((n, 1)), x], axis=1)
     affine, _ = np.linalg.qr(ones)
     bump = np.empty((candidates, n))
-    gram = np.empty((candidates, d, d))
+    gram = np.empty((candidates, e, e))
     for c in range(candidates):
         phi = np.maximum(state[place[c]] @ w[c] - t[c], 0.0)
         bump[c] = phi - affine @ (affine.T @ phi)
         pushed = adjoint[place[c]] * bump[c][:, None, None]
         gram[c] = np.einsum("nij,nik->jk", pushed, pushed, optimize=True)
     trace = np.trace(gram, axis1=1, axis2=2)
-    gram += (1e-8 * trace + 1e-12 * trace.max())[:, None, None] * np.eye(d)
+    gram += (1e-8 * trace + 1e-12 * trace.max())[:, None, None] * np.eye(e)
 
     chosen: list[int] = []
     directions: list[np.ndarray] = []
     open_ = np.ones(candidates, dtype=bool)
     used_places = np.unique(place)
     for _ in range(min(kinks, candidates)):
-        slope = np.empty((candidates, d))
+        slope = np.empty((candidates, e))
         for k in used_places:
             rows = place == k
             slope[rows] = bump[rows] @ np.einsum("nij,ni->nj", adjoint[k], residual)
@@ -79,7 +80,9 @@ def grow(
         residual = residual - np.einsum("nij,j,n->ni", adjoint[place[c]], a[c], bump[c])
     order = sorted(range(len(chosen)), key=lambda i: place[chosen[i]])
     picked = [chosen[i] for i in order]
-    grown = theta.inserted(place[picked], np.array([directions[i] for i in order]), w[picked], t[picked])
+    a = np.zeros((len(order), d))
+    a[:, :e] = [directions[i] for i in order]
+    grown = theta.inserted(place[picked], a, w[picked], t[picked])
     return _affine_refitted(grown, x, y)
 
 
@@ -87,6 +90,6 @@ def _affine_refitted(theta: Parameters, x: np.ndarray, y: np.ndarray) -> Paramet
     """`theta` with its final affine map fitted anew: the scores left out the affine part of the new maps."""
     ends = np.linalg.solve(theta.M, (theta(x) - theta.m).T).T
     solution, *_ = np.linalg.lstsq(np.concatenate([ends, np.ones((len(x), 1))], axis=1), y, rcond=None)
-    refitted = replace(theta, M=solution[:-1].T.copy(), m=solution[-1].copy())
+    refitted = projected(theta.a, theta.w, theta.t, solution[:-1].T.copy(), solution[-1].copy(), theta.held)
     better = np.mean((refitted(x) - y) ** 2) < np.mean((theta(x) - y) ** 2)
     return refitted if better else theta

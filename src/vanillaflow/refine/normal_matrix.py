@@ -66,6 +66,7 @@ def dense_matrix(theta: Parameters, x: np.ndarray, weights: np.ndarray) -> Float
 
     A w only turns: what scaling it would do, its a and t do as well.
     """
+    free = theta.free
     d, P = theta.dim, theta.count - theta.kinks
     root = np.sqrt(weights)
     # Parts of a fixed size, a few at a time: each holds its rows of the Jacobian and a matrix.
@@ -83,7 +84,7 @@ def dense_matrix(theta: Parameters, x: np.ndarray, weights: np.ndarray) -> Float
     for i in range(0, len(firsts), _AT_ONCE):
         for part in side_by_side([partial(part_of, first) for first in firsts[i : i + _AT_ONCE]]):
             H += part
-    return H
+    return H if free.all() else H[np.ix_(free, free)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +142,8 @@ class _Products:
     def diagonal(self) -> np.ndarray:
         theta = self.theta
         arrays = theta.a, theta.w, theta.t, theta.M, theta.turns
-        return _raised(self._summed(lambda part: column_squares(self.x[part], *arrays, self.weights[part])))
+        squares = self._summed(lambda part: column_squares(self.x[part], *arrays, self.weights[part]))
+        return _raised(squares[theta.free])
 
     def _summed(self, part_of: Callable[[slice], np.ndarray]) -> np.ndarray:
         parts = side_by_side([partial(part_of, part) for part in parts_of(len(self.x))])

@@ -1,4 +1,8 @@
-"""The parameters of a refinement: planar maps and one affine map after them, kept within bounds."""
+"""The parameters of a refinement: planar maps and one affine map after them, kept within bounds.
+
+The last `held` coordinates of the state are inputs, which a flow leaves as they are: there every a is zero and
+the affine map is the identity. These numbers are not free.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from ..box import Box
 from ..planar import PlanarFlow
@@ -24,6 +28,7 @@ class Parameters:
     t: Float[np.ndarray, " L"]
     M: Float[np.ndarray, "d d"]
     m: Float[np.ndarray, " d"]
+    held: int = 0
 
     @property
     def kinks(self) -> int:
@@ -32,6 +37,11 @@ class Parameters:
     @property
     def dim(self) -> int:
         return self.m.size
+
+    @property
+    def moving(self) -> int:
+        """How many coordinates are not held."""
+        return self.dim - self.held
 
     @property
     def count(self) -> int:
@@ -50,7 +60,7 @@ class Parameters:
         L, d = self.kinks, self.dim
         parts = np.split(self.pack() + step, np.cumsum([L * d, L * d, L, d * d]))
         a, w, t, M, m = parts
-        return projected(a.reshape(L, d), w.reshape(L, d), t, M.reshape(d, d), m)
+        return projected(a.reshape(L, d), w.reshape(L, d), t, M.reshape(d, d), m, self.held)
 
     @cached_property
     def turns(self) -> Float[np.ndarray, "L turns d"]:
@@ -63,15 +73,25 @@ class Parameters:
         square = np.einsum("ld,ld->l", v, v)
         return np.eye(self.dim)[1:] - 2 * v[:, 1:, None] * v[:, None] / square[:, None, None]
 
+    @cached_property
+    def free(self) -> Bool[np.ndarray, " turned"]:
+        """Which of all numbers are free, with the coordinates in `turns` for the w."""
+        L, d = self.kinks, self.dim
+        moving = np.arange(d) < self.moving
+        turns_and_t = np.ones(L * d, dtype=bool)
+        return np.concatenate([np.tile(moving, L), turns_and_t, np.repeat(moving, d), moving])
+
     def reduced(self, vector: Float[np.ndarray, " P"]) -> Float[np.ndarray, " free"]:
-        """A vector over all numbers with its part in w replaced by the coordinates in `turns`."""
+        """A vector over all numbers as one over the free ones."""
         first, last = self.kinks * self.dim, 2 * self.kinks * self.dim
         along = np.einsum("lrd,ld->lr", self.turns, vector[first:last].reshape(self.kinks, self.dim))
-        return np.concatenate([vector[:first], along.ravel(), vector[last:]])
+        return np.concatenate([vector[:first], along.ravel(), vector[last:]])[self.free]
 
     def expanded(self, vector: Float[np.ndarray, " free"]) -> Float[np.ndarray, " P"]:
         """The vector over all numbers whose coordinates these are: `reduced` backwards."""
         L, d = self.kinks, self.dim
+        given, vector = vector, np.zeros(self.free.size)
+        vector[self.free] = given
         first, last = L * d, L * (2 * d - 1)
         w = np.einsum("lrd,lr->ld", self.turns, vector[first:last].reshape(L, d - 1))
         return np.concatenate([vector[:first], w.ravel(), vector[last:]])
@@ -90,6 +110,7 @@ class Parameters:
             np.insert(self.t, at, t),
             self.M,
             self.m,
+            self.held,
         )
 
     def without(self, out: Int[np.ndarray, " k"]) -> Parameters:
@@ -102,17 +123,25 @@ class Parameters:
         return PlanarFlow(self.a, self.w, self.t, [self.kinks], self.M[None], self.m[None], domain=domain)
 
 
-def projected(a: np.ndarray, w: np.ndarray, t: np.ndarray, M: np.ndarray, m: np.ndarray) -> Parameters:
-    """Scale to |w| = 1, which changes nothing, and move a along w until kappa is within KAPPA_RANGE."""
+def projected(
+    a: np.ndarray, w: np.ndarray, t: np.ndarray, M: np.ndarray, m: np.ndarray, held: int = 0
+) -> Parameters:
+    """Scale to |w| = 1, which changes nothing, move a along w until kappa is within KAPPA_RANGE, and hold."""
     size = np.maximum(np.linalg.norm(w, axis=1, keepdims=True), 1e-12)
     a, w, t = a * size, w / size, t / size[:, 0]
+    moving = w
+    if held:
+        moving = w * (np.arange(m.size) < m.size - held)
+        a, M, m = a.copy(), M.copy(), m.copy()
+        a[:, -held:], M[-held:], m[-held:] = 0.0, np.eye(m.size)[-held:], 0.0
     along = np.einsum("ld,ld->l", a, w)
     kept = np.clip(along, KAPPA_RANGE[0] - 1, KAPPA_RANGE[1] - 1)
-    return Parameters(a + (kept - along)[:, None] * w, w, t, M, m)
+    square = np.maximum(np.einsum("ld,ld->l", moving, moving), 1e-24)
+    return Parameters(a + ((kept - along) / square)[:, None] * moving, w, t, M, m, held)
 
 
-def from_flow(flow: PlanarFlow) -> Parameters:
-    """The same map with every affine map moved behind the planar ones (M P M^-1 is planar again)."""
+def from_flow(flow: PlanarFlow, held: int = 0) -> Parameters:
+    """The same map, whose last `held` coordinates are inputs, with every affine map moved behind the planar ones (M P M^-1 is planar again)."""
     M, m = np.eye(flow.dim), np.zeros(flow.dim)
     a, w, t = flow.a.copy(), flow.w.copy(), flow.t.copy()
     j = 0
@@ -122,4 +151,4 @@ def from_flow(flow: PlanarFlow) -> Parameters:
             j += 1
         if k < flow.kinks:
             a[k], w[k], t[k] = np.linalg.solve(M, a[k]), M.T @ w[k], t[k] - w[k] @ m
-    return projected(a, w, t, M, m)
+    return projected(a, w, t, M, m, held)

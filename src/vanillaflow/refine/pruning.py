@@ -21,16 +21,17 @@ _PARTS = (1.0, 0.5, 0.25, 0.0)
 
 def prune(theta: Parameters, samples: Samples, count: int, rng: np.random.Generator) -> Parameters:
     """`theta` without the `count` planar maps that cost least, the others adapted."""
-    L, d = theta.kinks, theta.dim
-    part = samples.thinned(max(2048, 4 * theta.count // d), rng)
+    L, d = theta.kinks, theta.moving
+    part = samples.thinned(max(2048, 4 * theta.count // theta.dim), rng)
     H = dense_matrix(theta, part.x, np.full(part.x.shape, 1.0 / part.x.size))
     diagonal = np.diag(H)
     inverse = np.linalg.inv(H + np.diag(_RIDGE * diagonal + 1e-10 * diagonal.max()))
+    a = theta.a[:, :d]
     blocks = np.arange(L * d).reshape(L, d)
     inner = inverse[blocks[:, :, None], blocks[:, None, :]]
-    cost = np.einsum("li,li->l", theta.a, np.linalg.solve(inner, theta.a[:, :, None])[:, :, 0])
+    cost = np.einsum("li,li->l", a, np.linalg.solve(inner, a[:, :, None])[:, :, 0])
     out = np.sort(np.argsort(cost, kind="stable")[:count])
     columns = blocks[out].ravel()
-    step = -inverse[:, columns] @ np.linalg.solve(inverse[np.ix_(columns, columns)], theta.a[out].ravel())
+    step = -inverse[:, columns] @ np.linalg.solve(inverse[np.ix_(columns, columns)], a[out].ravel())
     tried = [theta.moved(fraction * theta.expanded(step)).without(out) for fraction in _PARTS]
     return min(tried, key=lambda pruned: p_norm(pruned(part.x) - part.y, 2))

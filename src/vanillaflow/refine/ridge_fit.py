@@ -48,7 +48,7 @@ def fit_ridges(target: FlowMap, count: int, goal: float, seed: int, stop: Stop) 
     samples = Samples(x, target(x))
 
     def begin(w: np.ndarray) -> RidgeFit:
-        maps = idle_maps(x, w, _DEGREE)
+        maps = idle_maps(x, w, _DEGREE, target.held)
         return _run(RidgeFit(maps, np.inf, _DAMPING, x), samples, _SHORT, goal, stop)
 
     directions = rng.normal(size=(_RUNS, count, d))

@@ -22,6 +22,7 @@ _MARGIN = 0.02
 class RidgeMaps:
     """x -> M R_n(...R_1(x)...) + m with R_r(x) = x + f_r(w_r.x), |w_r| = 1.
 
+    The last `held` coordinates stay as they are: f_r is zero there, and M the identity.
     The profiles are f_r(s) = sum_k F[r, k] T_k((2 s - low - high) / (high - low)), T_k the Chebyshev
     polynomials.
     """
@@ -32,11 +33,17 @@ class RidgeMaps:
     high: Float[np.ndarray, " R"]
     M: Float[np.ndarray, "d d"]
     m: Float[np.ndarray, " d"]
+    held: int = 0
 
     @property
     def count(self) -> int:
         """How many numbers a step has."""
-        return self.F.size + self.w.size + self.M.size + self.m.size
+        R, q, d = self.F.shape
+        return R * (q * self._moving + d) + self._moving * (d + 1)
+
+    @property
+    def _moving(self) -> int:
+        return self.m.size - self.held
 
     def __call__(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
         return self.states(x)[-1] @ self.M.T + self.m
@@ -73,15 +80,16 @@ class RidgeMaps:
     def jacobian(self, states: list[Float[np.ndarray, "n d"]]) -> Float[np.ndarray, "n d P"]:
         """The derivative with respect to all numbers, in the order of `moved`."""
         n, d = states[0].shape
+        e = self._moving
         columns = []
         for r, S in enumerate(self.sensitivities(states)):
             s = states[r] @ self.w[r]
             T = chebyshev.chebvander(self.unit(r, s), self.F.shape[1] - 1)
             along = S @ self.profile(r, s, 1)[:, :, None]
-            columns.append((T[:, None, :, None] * S[:, :, None, :]).reshape(n, d, -1))
+            columns.append((T[:, None, :, None] * S[:, :, None, :e]).reshape(n, d, -1))
             columns.append(along * states[r][:, None, :])
-        eye = np.broadcast_to(np.eye(d), (n, d, d))
-        columns.append((eye[:, :, :, None] * states[-1][:, None, None, :]).reshape(n, d, d * d))
+        eye = np.broadcast_to(np.eye(d)[:, :e], (n, d, e))
+        columns.append((eye[:, :, :, None] * states[-1][:, None, None, :]).reshape(n, d, e * d))
         return np.concatenate([*columns, eye], axis=2)
 
     def moved(self, step: Float[np.ndarray, " P"], x: Float[np.ndarray, "n d"]) -> RidgeMaps:
@@ -90,16 +98,14 @@ class RidgeMaps:
         The states of the points x tell the ranges of the profiles.
         """
         R, q, d = self.F.shape
-        ridges, M, m = np.split(step, [R * (q + 1) * d, R * (q + 1) * d + d * d])
-        ridges = ridges.reshape(R, q + 1, d)
-        moved = replace(
-            self,
-            F=self.F + ridges[:, :q],
-            w=self.w + ridges[:, q],
-            M=self.M + M.reshape(d, d),
-            m=self.m + m,
-        )
-        return moved._ranged(x)
+        e = self._moving
+        ridges, M_step, m_step = np.split(step, [R * (q * e + d), R * (q * e + d) + e * d])
+        ridges = ridges.reshape(R, q * e + d)
+        F, M, m = self.F.copy(), self.M.copy(), self.m.copy()
+        F[:, :, :e] += ridges[:, : q * e].reshape(R, q, e)
+        M[:e] += M_step.reshape(e, d)
+        m[:e] += m_step
+        return replace(self, F=F, w=self.w + ridges[:, q * e :], M=M, m=m)._ranged(x)
 
     def _ranged(self, x: Float[np.ndarray, "n d"]) -> RidgeMaps:
         """The same maps with |w| = 1 and each profile's range the one that the states of `x` have."""
@@ -119,9 +125,11 @@ class RidgeMaps:
         return replace(self, w=w, F=F, low=low, high=high)
 
 
-def idle_maps(x: Float[np.ndarray, "n d"], w: Float[np.ndarray, "R d"], degree: int) -> RidgeMaps:
+def idle_maps(
+    x: Float[np.ndarray, "n d"], w: Float[np.ndarray, "R d"], degree: int, held: int = 0
+) -> RidgeMaps:
     """Ridge maps with the directions w that do nothing yet, on the points x."""
     R, d = w.shape
     zeros, ones = np.zeros(R), np.ones(R)
-    maps = RidgeMaps(w, np.zeros((R, degree + 1, d)), -ones, ones, np.eye(d), np.zeros(d))
+    maps = RidgeMaps(w, np.zeros((R, degree + 1, d)), -ones, ones, np.eye(d), np.zeros(d), held)
     return maps.moved(np.zeros(maps.count), x) if zeros.size else maps

@@ -22,12 +22,12 @@ _CANDIDATES = 200
 _STEPS = 15
 
 
-def affine_fit(x: np.ndarray, y: np.ndarray) -> Parameters:
+def affine_fit(x: np.ndarray, y: np.ndarray, held: int = 0) -> Parameters:
     """The affine map that is closest to y at the points x in the mean square, and no planar maps."""
     d = x.shape[1]
     solution, *_ = np.linalg.lstsq(np.concatenate([x, np.ones((len(x), 1))], axis=1), y, rcond=None)
     none = np.zeros((0, d))
-    return Parameters(none, none, np.zeros(0), solution[:d].T.copy(), solution[d].copy())
+    return projected(none, none, np.zeros(0), solution[:d].T.copy(), solution[d].copy(), held)
 
 
 def sliced_start(target: FlowMap, kinks: int, slices: int, rng: np.random.Generator, seed: int) -> Parameters:
@@ -36,12 +36,13 @@ def sliced_start(target: FlowMap, kinks: int, slices: int, rng: np.random.Genera
     counts[: kinks - counts.sum()] += 1
     x = search_points(target.domain, _SAMPLES, seed)
     states = target.trajectory(x, np.linspace(0, target.duration, counts.size + 1))
-    return composed([_fit(states[i], states[i + 1], int(n), rng) for i, n in enumerate(counts)])
+    held = target.held
+    return composed([_fit(states[i], states[i + 1], int(n), rng, held) for i, n in enumerate(counts)])
 
 
-def _fit(x: np.ndarray, y: np.ndarray, kinks: int, rng: np.random.Generator) -> Parameters:
+def _fit(x: np.ndarray, y: np.ndarray, kinks: int, rng: np.random.Generator, held: int) -> Parameters:
     samples = Samples(x, y)
-    theta = grow(affine_fit(x, y), samples, kinks, rng, candidates=_CANDIDATES)
+    theta = grow(affine_fit(x, y, held), samples, kinks, rng, candidates=_CANDIDATES)
     return minimize(theta, samples, 2.0, _STEPS, rng).parameters
 
 
@@ -55,4 +56,4 @@ def composed(parts: list[Parameters]) -> Parameters:
         w.append(part.w @ M)
         t.append(part.t - part.w @ m)
         M, m = part.M @ M, part.M @ m + part.m
-    return projected(np.concatenate(a), np.concatenate(w), np.concatenate(t), M, m)
+    return projected(np.concatenate(a), np.concatenate(w), np.concatenate(t), M, m, parts[0].held)

@@ -146,7 +146,7 @@ def _split_start(target: FlowMap, scheme: str, steps: int, kinks: int, samples: 
         counted = int(candidate.kinks(shrink * density).sum())
         if (1 - _SLACK) * kinks <= counted <= kinks:
             try:
-                return from_flow(candidate.build(shrink * density, target))
+                return from_flow(candidate.build(shrink * density, target), target.held)
             except (ToleranceNotReached, ValueError, np.linalg.LinAlgError):
                 # Too steep for so few kinks, or an affine map that cannot be moved to the end.
                 return None
