@@ -1,5 +1,7 @@
 # make demo   compile two systems to ONNX and measure the files against the ODE solver
 # make neural-ode  train torchdiffeq's demo, compile it and measure the file against torchdiffeq
+# make doors  compile fields of every kind and measure the files against SciPy
+# make fuzz   a minute of random equations
 # make test   lint, then the whole test suite
 # make bench  the measurements of benchmarks/, written to benchmarks/results/
 # make bench-depth  depth against error for every system and method; takes hours, resumes where it was stopped
@@ -10,13 +12,19 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo neural-ode test lint bench bench-depth clean
+.PHONY: demo neural-ode doors fuzz test lint bench bench-depth clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/demo.py out
 
 neural-ode: $(VENV)/.torchdiffeq
 	$(BIN)/python examples/train_neural_ode.py out
+
+doors: $(VENV)/.torchdiffeq
+	$(BIN)/python examples/every_door.py out
+
+fuzz: $(VENV)/.fuzz
+	$(BIN)/python tests/fields/fuzz_equations.py -max_total_time=60
 
 # Two processes; one thread for the linear algebra: on matrices this small more only wait for one another.
 test: lint
@@ -48,6 +56,10 @@ $(VENV)/.demo: pyproject.toml | $(BIN)/python
 
 $(VENV)/.torchdiffeq: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[torchdiffeq]'
+	@touch $@
+
+$(VENV)/.fuzz: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[fuzz]'
 	@touch $@
 
 $(VENV)/.test: pyproject.toml | $(BIN)/python

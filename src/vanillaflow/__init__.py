@@ -22,7 +22,8 @@ _HOME = {
     "PiecewiseField": "fields.ridge",
     "Profile": "fields.profiles",
     "from_equations": "fields.equations",
-    "load_system": "fields.equations",
+    "from_sympy": "fields.symbolic",
+    "load_system": "fields.system_file",
     "from_torch": "fields.torch_module",
     "from_callable": "fields.callable_field",
     "fit_field": "fields.fit",
@@ -65,12 +66,13 @@ if TYPE_CHECKING:
     from .fields import zoo as zoo
     from .fields.callable_field import from_callable as from_callable
     from .fields.equations import from_equations as from_equations
-    from .fields.equations import load_system as load_system
     from .fields.fit import fit_field as fit_field
     from .fields.profiles import Profile as Profile
     from .fields.ridge import PiecewiseField as PiecewiseField
     from .fields.ridge import RidgeField as RidgeField
+    from .fields.symbolic import from_sympy as from_sympy
     from .fields.system import System as System
+    from .fields.system_file import load_system as load_system
     from .fields.torch_module import from_torch as from_torch
     from .network import FeedforwardNetwork as FeedforwardNetwork
     from .planar import PlanarFlow as PlanarFlow

@@ -91,17 +91,20 @@ class FeedforwardNetwork:
             y = np.maximum(y, slope * y)
         return y @ self.weights[-1].T + self.biases[-1]
 
-    def to_torch(self, dtype: str = "float32") -> Any:
-        """A plain nn.Sequential of nn.Linear and nn.LeakyReLU. `dtype` is "float32" or "float64"."""
+    def to_torch(self, dtype: str = "float32", outputs: int | None = None) -> Any:
+        """A plain nn.Sequential of nn.Linear and nn.LeakyReLU. `dtype` is "float32" or "float64".
+
+        With `outputs` only the first so many coordinates are given, for a flow with inputs say the state.
+        """
         from .export.torch import to_torch
 
-        return to_torch(self, dtype)
+        return to_torch(self, dtype, outputs)
 
-    def to_onnx(self, path: str | PathLike[str], dtype: str = "float32") -> None:
-        """Write an ONNX file of Gemm and LeakyRelu nodes with a dynamic batch. `dtype` as in `to_torch`."""
+    def to_onnx(self, path: str | PathLike[str], dtype: str = "float32", outputs: int | None = None) -> None:
+        """Write an ONNX file of Gemm and LeakyRelu nodes with a dynamic batch; the rest as in `to_torch`."""
         from .export.onnx import write_onnx
 
-        write_onnx(self, path, dtype)
+        write_onnx(self, path, dtype, outputs)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write as safetensors; `vanillaflow.load` reads it back."""

@@ -114,13 +114,12 @@ class FlowMap:
         n, d = x.shape
         if n == 0:
             return x.copy()
-        midpoint = 0.5 * (t0 + t1)
-        # A switching field is asked strictly inside the span, where it does not jump.
-        switching = hasattr(self.field, "times")
+        # A switching field is not asked at the end of the span, where it jumps.
+        last = float(np.nextafter(t1, t0)) if hasattr(self.field, "times") else t1
 
         def rate(t: float, y: np.ndarray) -> np.ndarray:
             with np.errstate(all="ignore"):
-                v = np.asarray(self.field(midpoint if switching else t, y.reshape(n, d)), dtype=np.float64)
+                v = np.asarray(self.field(min(t, last), y.reshape(n, d)), dtype=np.float64)
             if v.shape != (n, d):
                 raise FieldError(f"the field returned shape {v.shape} for points of shape {(n, d)}")
             return v.ravel()

@@ -29,6 +29,13 @@ def require_positive(name: str, value: float) -> float:
     return float(value)
 
 
+def require_count(name: str, value: int, most: int) -> int:
+    """`value` as an int; raises ValueError naming `name` unless it is a whole number from 1 to `most`."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not 1 <= value <= most:
+        raise ValueError(f"{name} must be a whole number from 1 to {most}, got {value!r}")
+    return int(value)
+
+
 def require_fraction(name: str, value: float) -> float:
     """`value` as a float; raises ValueError naming `name` unless it is above zero and below one."""
     if require_positive(name, value) >= 1:

@@ -162,7 +162,7 @@ def _read_target(name: str) -> FlowMap:
 
     if name not in zoo.names():
         if name.lower().endswith(".toml") or Path(name).is_file():
-            from ..fields.equations import load_system
+            from ..fields.system_file import load_system
 
             return load_system(name).target()
         if ":" in name:

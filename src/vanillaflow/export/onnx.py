@@ -21,7 +21,7 @@ from ..network import FeedforwardNetwork
 from ..provenance import Provenance
 from .checksum import checksum
 from .files import read_bytes, write_atomically
-from .rounding import rounded_layers
+from .rounding import first_outputs, rounded_layers
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -37,22 +37,30 @@ _PREFIX = "vanillaflow."
 _ELEMENT = {"float32": TensorProto.FLOAT, "float64": TensorProto.DOUBLE}
 
 
-def write_onnx(network: FeedforwardNetwork, path: str | PathLike[str], dtype: str = "float32") -> None:
+def write_onnx(
+    network: FeedforwardNetwork,
+    path: str | PathLike[str],
+    dtype: str = "float32",
+    outputs: int | None = None,
+) -> None:
     """Write the network as an ONNX model with input "x" and output "y" of shape (batch, d), any batch.
 
     Layers are `Gemm(transB=1)` and `LeakyRelu(alpha)`. An ONNX attribute is a float32, so in a float64
     model with a slope that float32 cannot hold, every activation is instead a `PRelu` whose slope is a
     float64 tensor of one element: the same function, exactly. metadata_props say what the network was
-    compiled from and how accurate it is (see `read_onnx_metadata`).
+    compiled from and how accurate it is (see `read_onnx_metadata`). With `outputs`, y holds only the first so
+    many coordinates; such a file is no network of one width any more, and is not read back.
 
     Raises ValueError if a weight overflows `dtype` ("float32" or "float64"), naming the layer, and
-    OutputError if `path` cannot be written.
+    OutputError if `path` cannot be written. ValueError, too, for a wrong number of outputs.
     """
-    model = onnx_model(network, dtype)
+    model = onnx_model(network, dtype, outputs)
     write_atomically(path, model.SerializeToString(deterministic=True))
 
 
-def onnx_model(network: FeedforwardNetwork, dtype: str = "float32") -> onnx.ModelProto:
+def onnx_model(
+    network: FeedforwardNetwork, dtype: str = "float32", outputs: int | None = None
+) -> onnx.ModelProto:
     """The model that `write_onnx` writes, checked."""
     weights, biases, slopes = rounded_layers(network, dtype)
     if weights.nbytes + biases.nbytes > _MAX_BYTES:
@@ -60,9 +68,12 @@ def onnx_model(network: FeedforwardNetwork, dtype: str = "float32") -> onnx.Mode
             f"the network has {(weights.nbytes + biases.nbytes) / 2**30:.1f} GiB of weights; "
             "an ONNX file cannot exceed 2 GiB"
         )
+    kept = first_outputs(network, outputs)
     by_attribute = np.array_equal(slopes.astype(np.float32), slopes)
     nodes, tensors, name = [], [], "x"
     for i, (W, b) in enumerate(zip(weights, biases)):
+        if i == network.depth:
+            W, b = W[:kept], b[:kept]
         tensors += [numpy_helper.from_array(W, f"W{i}"), numpy_helper.from_array(b, f"b{i}")]
         out = f"z{i}" if i < network.depth else "y"
         nodes.append(helper.make_node("Gemm", [name, f"W{i}", f"b{i}"], [out], name=f"gemm{i}", transB=1))
@@ -77,7 +88,8 @@ def onnx_model(network: FeedforwardNetwork, dtype: str = "float32") -> onnx.Mode
             tensors.append(numpy_helper.from_array(slopes[i : i + 1], f"slope{i}"))
             nodes.append(helper.make_node("PRelu", [out, f"slope{i}"], [name], name=f"activation{i}"))
     ends = [
-        helper.make_tensor_value_info(end, _ELEMENT[dtype], ["batch", network.width]) for end in ("x", "y")
+        helper.make_tensor_value_info(end, _ELEMENT[dtype], ["batch", size])
+        for end, size in (("x", network.width), ("y", kept))
     ]
     graph = helper.make_graph(nodes, "vanillaflow", ends[:1], ends[1:], tensors)
     model = helper.make_model(
@@ -225,6 +237,10 @@ def _layers(graph: onnx.GraphProto) -> tuple[np.ndarray, np.ndarray, np.ndarray]
         name = node.output[0]
     if name != "y" or len(weights) != len(slopes) + 1:
         raise FileFormatError("its chain of layers does not end with a Gemm that makes 'y'")
+    if len(weights[-1]) < len(biases[0]):
+        raise FileFormatError(
+            f"it gives only {len(weights[-1])} of the {len(biases[0])} outputs of its network"
+        )
     if len({W.shape for W in weights}) > 1 or len({b.shape for b in biases}) > 1:
         raise FileFormatError("its layers differ in width")
     return np.stack(weights), np.stack(biases), np.array(slopes)

@@ -5,8 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from ..network import FeedforwardNetwork
+from ..validation import require_count
 
 DTYPES = ("float32", "float64")
+
+
+def first_outputs(network: FeedforwardNetwork, outputs: int | None) -> int:
+    """How many outputs an export gives, all by default; raises ValueError unless 1 <= outputs <= width."""
+    return network.width if outputs is None else require_count("outputs", outputs, network.width)
 
 
 def rounded_layers(network: FeedforwardNetwork, dtype: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -6,28 +6,34 @@ from typing import TYPE_CHECKING
 
 from ..network import FeedforwardNetwork
 from ..optional import import_optional
-from .rounding import rounded_layers
+from .rounding import first_outputs, rounded_layers
 
 if TYPE_CHECKING:
     import torch
 
 
-def to_torch(network: FeedforwardNetwork, dtype: str = "float32") -> torch.nn.Sequential:
+def to_torch(
+    network: FeedforwardNetwork, dtype: str = "float32", outputs: int | None = None
+) -> torch.nn.Sequential:
     """An `nn.Sequential` of `nn.Linear` and `nn.LeakyReLU` only, on the CPU and in evaluation mode.
 
     Its parameters require gradients, as those of any new module do: call `.requires_grad_(False)` to freeze
-    them. `dtype` is "float32" or "float64"; in float64 it agrees with the network to rounding.
+    them. `dtype` is "float32" or "float64"; in float64 it agrees with the network to rounding. With `outputs`
+    the last Linear gives only the first so many coordinates.
 
-    Raises ValueError if a weight overflows `dtype`, naming the layer, and VanillaflowError if torch is not
-    installed.
+    Raises ValueError if a weight overflows `dtype`, naming the layer, or for a wrong number of outputs, and
+    VanillaflowError if torch is not installed.
     """
     torch = import_optional("torch", extra="torch", purpose="to_torch")
     weights, biases, slopes = rounded_layers(network, dtype)
+    kept = first_outputs(network, outputs)
     modules = []
     for i, (W, b) in enumerate(zip(weights, biases)):
+        if i == network.depth:
+            W, b = W[:kept], b[:kept]
         # skip_init: no random initialization, hence no change to the user's random state.
         linear = torch.nn.utils.skip_init(
-            torch.nn.Linear, network.width, network.width, device="cpu", dtype=getattr(torch, dtype)
+            torch.nn.Linear, W.shape[1], W.shape[0], device="cpu", dtype=getattr(torch, dtype)
         )
         with torch.no_grad():
             linear.weight.copy_(torch.from_numpy(W))

@@ -18,10 +18,13 @@ _ROUNDING = 1e-9
 
 
 class CallableField:
-    """The field v(t, x) that `function(t, x)` computes for all rows of an array x (n, d) at once."""
+    """The field v(t, x) that `function(t, x)` computes for all rows of an array x (n, d) at once.
 
-    def __init__(self, function: Callable[[float, np.ndarray], Any], dim: int, label: str):
-        self.function, self.dim, self.label = function, dim, label
+    The last `held` coordinates are inputs, where it is zero.
+    """
+
+    def __init__(self, function: Callable[[float, np.ndarray], Any], dim: int, label: str, held: int = 0):
+        self.function, self.dim, self.label, self.held = function, dim, label, held
 
     def __call__(self, t: float, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
         """v(t, .) at the rows of x."""
@@ -31,7 +34,7 @@ class CallableField:
         return f"CallableField({self.label}, dim={self.dim})"
 
 
-def from_callable(function: Callable[..., Any], dim: int) -> CallableField:
+def from_callable(function: Callable[..., Any], dim: int, inputs: int = 0) -> CallableField:
     """The field of a vectorized function, NumPy's, JAX's or any other that takes and returns arrays.
 
     Parameters
@@ -40,6 +43,9 @@ def from_callable(function: Callable[..., Any], dim: int) -> CallableField:
         to velocities (n, dim), each row on its own, in float64. Which of the two is told by the arguments
         without defaults.
     dim : the dimension of the state.
+    inputs : with m of them, the function is `function(t, x, u)` or `function(x, u)`, with u (n, m), and the
+        field has dimension dim + m: the inputs come after the state and stay as they are during the flow. A
+        network compiled on a box of both serves for all inputs.
 
     The function is tried at a few points, where it may give infinite or undefined values. Such a field is
     compiled by the default method; the construction of the theorem (`method="split"`) needs a RidgeField.
@@ -51,14 +57,26 @@ def from_callable(function: Callable[..., Any], dim: int) -> CallableField:
         raise FieldError(f"from_callable needs a function of (t, x) or (x), got {type(function).__name__}")
     if isinstance(dim, bool) or not isinstance(dim, int) or dim < 1:
         raise FieldError(f"dim must be a positive integer, got {dim!r}")
+    if isinstance(inputs, bool) or not isinstance(inputs, int) or inputs < 0:
+        raise FieldError(f"inputs must be a number of inputs, 0 or more, got {inputs!r}")
     label = getattr(function, "__qualname__", type(function).__name__)
-    timed = _takes_time(function)
+    what = f"the function {label}"
+    timed = _takes_time(function, inputs > 0)
 
     def velocity(t: float, x: np.ndarray) -> Any:
-        return function(t, x) if timed else function(x)
+        given = (x[:, :dim], x[:, dim:]) if inputs else (x,)
+        v = function(t, *given) if timed else function(*given)
+        return _with_inputs_at_rest(v, x, dim, what) if inputs else v
 
-    require_field(velocity, dim, f"the function {label}")
-    return CallableField(velocity, dim, label)
+    require_field(velocity, dim + inputs, what)
+    return CallableField(velocity, dim + inputs, label, inputs)
+
+
+def _with_inputs_at_rest(v: Any, x: np.ndarray, dim: int, what: str) -> np.ndarray:
+    v = np.asarray(v)
+    if v.shape != (len(x), dim):
+        raise FieldError(f"{what} maps states of shape {(len(x), dim)} to {v.shape}; it must keep the shape")
+    return np.concatenate([v, np.zeros((len(x), x.shape[1] - dim), dtype=v.dtype)], axis=1)
 
 
 def require_field(velocity: Callable[[float, np.ndarray], Any], dim: int, what: str) -> None:
@@ -106,15 +124,17 @@ def _values(velocity: Callable[[float, np.ndarray], Any], x: np.ndarray, what: s
     return v
 
 
-def _takes_time(function: Callable[..., Any]) -> bool:
-    """Whether it is (t, x) rather than (x), by its positional arguments without defaults."""
+def _takes_time(function: Callable[..., Any], with_inputs: bool) -> bool:
+    """Whether it is (t, x) rather than (x), and (t, x, u) with inputs, by its arguments without defaults."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
         return True  # What tells no arguments, such as a compiled function, is called as solvers call it.
     required = [p for p in parameters if p.kind in _POSITIONAL and p.default is inspect.Parameter.empty]
-    if len(required) not in (1, 2):
+    with_time = 3 if with_inputs else 2
+    if len(required) not in (with_time - 1, with_time):
+        kinds = "(t, x, u) or (x, u)" if with_inputs else "(t, x) or (x)"
         raise FieldError(
-            f"a field takes (t, x) or (x); this function takes {len(required)} arguments without defaults"
+            f"a field takes {kinds}; this function takes {len(required)} arguments without defaults"
         )
-    return len(required) == 2
+    return len(required) == with_time

@@ -165,7 +165,7 @@ class _Decomposition:
         text = text if len(text) <= 80 else text[:77] + "..."
         polynomial = term.is_polynomial(*self.symbols)
         what = (
-            f"is a polynomial of degree {sp.total_degree(term, *self.symbols)} in several variables"
+            f"is a polynomial of degree {_degree(term, self.symbols)} in several variables"
             if polynomial
             else "mixes functions of several variables"
         )
@@ -197,6 +197,16 @@ class _Decomposition:
             add(constant, column, -self.center[j] / self.half[j])
         c[list(constant)] = [float(v) for v in constant.values()]
         return RidgeField(a, w, b, [profile for profile, _, _ in rows], A=A, c=c)
+
+
+def _degree(polynomial: sp.Expr, symbols: Sequence[sp.Symbol]) -> int:
+    """The degree, found without multiplying out, which may take for ever; terms rarely cancel."""
+    if polynomial.is_Pow:
+        return int(polynomial.exp) * _degree(polynomial.base, symbols)
+    if polynomial.is_Add or polynomial.is_Mul:
+        degrees = [_degree(part, symbols) for part in polynomial.args]
+        return max(degrees) if polynomial.is_Add else sum(degrees)
+    return int(polynomial in symbols)
 
 
 def _axis(forms: list[AffineForm]) -> AffineForm:

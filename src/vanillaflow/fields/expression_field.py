@@ -19,7 +19,8 @@ class ExpressionField:
     """The field x_i' = expressions[i], in the variables `symbols` and the time symbol `t`.
 
     The expressions become a list of numpy operations, one for each different subexpression, so that no code
-    is generated and what several equations share is computed once. `reason` says why it is no RidgeField.
+    is generated and what several equations share is computed once. `reason` says why it is no RidgeField;
+    `held` is how many of the last coordinates have the derivative 0.
     Raises FieldError for a function that is not one of `functions.BY_HEAD`.
     """
 
@@ -29,6 +30,8 @@ class ExpressionField:
         self.expressions = tuple(expressions)
         self.dim = len(symbols)
         self.reason = reason
+        moving = [i for i, expression in enumerate(expressions) if expression != 0]
+        self.held = self.dim - 1 - max(moving) if moving else 0
         self._symbols = {symbol: i for i, symbol in enumerate(symbols)}
         self._time = t
         self._places: dict[sp.Expr, int] = {}

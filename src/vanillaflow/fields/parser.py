@@ -20,6 +20,7 @@ import sympy as sp
 
 from ..errors import FieldError
 from .functions import BY_NAME
+from .orders import PRIME, lettered, primed
 
 MAX_LENGTH = 10_000
 MAX_DEPTH = 40
@@ -51,15 +52,18 @@ _EXCERPT = 50  # characters shown on each side of the place of an error
 def parse_expression(text: object, names: Mapping[str, sp.Expr], label: str) -> sp.Expr:
     """The SymPy expression that `text` writes.
 
-    `names` gives the variables (as symbols) and the parameters (as numbers); pi, e and the functions of
-    `functions.BY_NAME` are known besides. `label`, for example "equation x", starts every error message.
+    `names` gives the variables (as symbols, with primes at the end or without) and the parameters (as
+    numbers); pi, e and the functions of `functions.BY_NAME` are known besides. `label`, for example "equation x", starts every error message.
     Raises FieldError, pointing at the place in the text.
     """
     if not isinstance(text, str):
         raise FieldError(f'{label}: expected text such as "x - y", got {type(text).__name__}')
     if len(text) > MAX_LENGTH:
         raise FieldError(f"{label}: the text has {len(text)} characters; at most {MAX_LENGTH} are read")
-    reader = _Reader(text.translate(_WHITESPACE).strip(), names, label)
+    text = text.translate(_WHITESPACE).strip()
+    if any(PRIME in name for name in names):
+        text, names = lettered(text), {lettered(name): value for name, value in names.items()}
+    reader = _Reader(text, names, label)
     try:
         return reader.read()
     except RecursionError:
@@ -94,7 +98,7 @@ class _Reader:
         expression = self.build(tree.body, 0)
         infinite = any(not math.isfinite(_magnitude(n)) for n in expression.atoms(sp.Float, sp.Rational))
         if infinite or expression.has(sp.I, sp.zoo, sp.nan, sp.oo, -sp.oo):
-            raise FieldError(f"{self.label}: {self.text[:80]!r} has no finite real value")
+            raise FieldError(f"{self.label}: {primed(self.text[:80])!r} has no finite real value")
         return expression
 
     def build(self, node: ast.expr, depth: int) -> sp.Expr:
@@ -270,13 +274,14 @@ class _Reader:
             encoded = self.text.encode()
             start = len(encoded[: place.col_offset].decode())
             end = len(encoded[: place.end_col_offset or place.col_offset + 1].decode())
-        start = min(max(start, 0), len(self.text))
-        left, right = max(0, start - _EXCERPT), min(len(self.text), start + _EXCERPT)
-        before, after = "..." * (left > 0), "..." * (right < len(self.text))
+        text = primed(self.text)
+        start = min(max(start, 0), len(text))
+        left, right = max(0, start - _EXCERPT), min(len(text), start + _EXCERPT)
+        before, after = "..." * (left > 0), "..." * (right < len(text))
         carets = "^" * max(1, min(end, right) - start)
         raise FieldError(
-            f"{self.label}, column {start + 1}: {message}\n"
-            f"    {before}{self.text[left:right]}{after}\n"
+            f"{self.label}, column {start + 1}: {primed(message)}\n"
+            f"    {before}{text[left:right]}{after}\n"
             f"    {' ' * (len(before) + start - left)}{carets}"
         )
 

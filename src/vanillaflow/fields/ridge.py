@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -60,6 +61,12 @@ class RidgeField:
     @property
     def dim(self) -> int:
         return self.a.shape[1]
+
+    @cached_property
+    def held(self) -> int:
+        """How many of the last coordinates the field never moves, so that they are inputs (not all of d)."""
+        moves = np.any(self.a != 0, axis=0) | np.any(self.A != 0, axis=1) | (self.c != 0)
+        return self.dim - 1 - int(np.max(np.flatnonzero(moves))) if moves.any() else 0
 
     @property
     def ridges(self) -> int:
@@ -137,7 +144,7 @@ class PiecewiseField:
 
     Parameters
     ----------
-    fields : RidgeFields of one dimension.
+    fields : RidgeFields of one dimension. The default method also takes an ExpressionField among them.
     times : the len(fields) - 1 switching times, positive and increasing; the first field starts at 0 and
         the last one lasts for ever.
 
@@ -145,7 +152,7 @@ class PiecewiseField:
     Raises FieldError if the dimensions or the times do not fit.
     """
 
-    def __init__(self, fields: Sequence[RidgeField], times: Sequence[float]):
+    def __init__(self, fields: Sequence[Any], times: Sequence[float]):
         self.fields = tuple(fields)
         self.times = _locked(require_finite("PiecewiseField times", list(times)))
         if not self.fields or self.times.shape != (len(self.fields) - 1,):
@@ -164,6 +171,16 @@ class PiecewiseField:
     def dim(self) -> int:
         return self.fields[0].dim
 
+    @property
+    def held(self) -> int:
+        """How many of the last coordinates no piece moves."""
+        return min(field.held for field in self.fields)
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is not made of ridges, if it is not."""
+        return next((field.reason for field in self.fields if not isinstance(field, RidgeField)), None)
+
     def __call__(self, t: float, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
         """v(t, x) at the rows of x."""
         return self.fields[int(np.searchsorted(self.times, t, side="right"))](t, x)
@@ -179,9 +196,15 @@ class PiecewiseField:
         return f"PiecewiseField(dim={self.dim}, times={self.times.tolist()}, fields={list(self.fields)})"
 
 
+def is_ridge_sum(field: object) -> bool:
+    """Whether the field is made of ridges, at all times."""
+    parts = field.fields if isinstance(field, PiecewiseField) else [field]
+    return all(isinstance(part, RidgeField) for part in parts)
+
+
 def ridge_segments(field: object, duration: float) -> list[tuple[RidgeField, float]]:
     """`field.segments(duration)`; raises FieldError if the field is not made of ridges."""
-    if not isinstance(field, RidgeField | PiecewiseField):
+    if not isinstance(field, RidgeField | PiecewiseField) or not is_ridge_sum(field):
         reason = getattr(field, "reason", None)
         raise FieldError(
             "this construction needs a RidgeField or PiecewiseField, "

@@ -10,7 +10,10 @@ from ..target import Field, FlowMap
 
 @dataclass(frozen=True)
 class System:
-    """What a TOML file or a zoo entry describes, or a Python module. `variables` names the d coordinates."""
+    """What a TOML file or a zoo entry describes, or a Python module.
+
+    `variables` names the d coordinates. The last of them may be `inputs`, which the flow leaves as they are.
+    """
 
     name: str
     field: Field
@@ -18,6 +21,7 @@ class System:
     duration: float
     variables: tuple[str, ...] = ()
     equations: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
 
     def target(self) -> FlowMap:
         """The FlowMap to compile."""

@@ -72,9 +72,7 @@ def _worst_near_shears(
     return np.unique(pairs[rows, least][np.isfinite(of_pair[rows, least])])
 
 
-def _lowered(
-    flow: PlanarFlow, domain: Box, maps: LayerMaps, slope: float | None
-) -> FeedforwardNetwork:
+def _lowered(flow: PlanarFlow, domain: Box, maps: LayerMaps, slope: float | None) -> FeedforwardNetwork:
     V = complements(maps.a)
     U = np.concatenate([maps.w[:, None, :], V], axis=1)
     shifts = -_lowest_pass_through(flow, domain, maps, V)

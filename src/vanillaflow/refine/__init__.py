@@ -56,7 +56,7 @@ def refine_construction(
 ) -> tuple[PlanarFlow, Path]:
     """A refined flow whose searched error is within `tolerance`, and the path of (stage, kinks, error).
 
-    `start`, if there is one, was refined for a tolerance that is not much larger. It is finished for this one.
+    `start`, if there is one, was refined for a tolerance not much larger. It is finished for this one.
     Raises ToleranceNotReached, with the best flow found, when that takes more than `max_kinks` or longer than
     `max_seconds`; CompilationInterrupted, with the same, on Ctrl-C.
     """

@@ -1,7 +1,7 @@
 """The parameters of a refinement: planar maps and one affine map after them, kept within bounds.
 
-The last `held` coordinates of the state are inputs, which a flow leaves as they are: there every a is zero and
-the affine map is the identity. These numbers are not free.
+The last `held` coordinates of the state are inputs, which a flow leaves as they are: there every a is zero
+and the affine map is the identity. These numbers are not free.
 """
 
 from __future__ import annotations
@@ -141,7 +141,10 @@ def projected(
 
 
 def from_flow(flow: PlanarFlow, held: int = 0) -> Parameters:
-    """The same map, whose last `held` coordinates are inputs, with every affine map moved behind the planar ones (M P M^-1 is planar again)."""
+    """The same map with every affine map moved behind the planar ones (M P M^-1 is planar again).
+
+    Its last `held` coordinates are inputs.
+    """
     M, m = np.eye(flow.dim), np.zeros(flow.dim)
     a, w, t = flow.a.copy(), flow.w.copy(), flow.t.copy()
     j = 0

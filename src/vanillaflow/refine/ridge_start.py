@@ -37,8 +37,8 @@ def ridge_start(fit: RidgeFit, kinks: int) -> Parameters:
         a.append(np.linalg.solve(M, steps.T).T)
         w.append(signs[:, None] * (maps.w[r] @ M))
         t.append(signs * (at - maps.w[r] @ m))
-    a, w, t = np.concatenate(a), np.concatenate(w), np.concatenate(t)
-    return projected(a, w, t, maps.M @ M, maps.M @ m + maps.m, maps.held)
+    M, m = maps.M @ M, maps.M @ m + maps.m
+    return projected(np.concatenate(a), np.concatenate(w), np.concatenate(t), M, m, maps.held)
 
 
 def _densities(maps: RidgeMaps, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "R bins"]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import ToleranceNotReached
-from ..fields.ridge import PiecewiseField, RidgeField
+from ..fields.ridge import is_ridge_sum
 from ..split import plan, sub_flows
 from ..splitting import AFFINE, SCHEMES
 from ..target import FlowMap
@@ -128,7 +128,7 @@ def _start(
     name, number = kind
     if name == "slices":
         return sliced_start(target, kinks, -(-kinks // number), rng, seed)
-    if isinstance(target.field, RidgeField | PiecewiseField):
+    if is_ridge_sum(target.field):
         return _split_start(target, name, number, kinks, samples)
     return None
 

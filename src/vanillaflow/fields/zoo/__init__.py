@@ -1,6 +1,6 @@
 """The zoo: twelve systems with box and duration, the project's own benchmark suite.
 
-The small ones are TOML files beside this module, read through `fields.equations` (which imports sympy);
+The small ones are TOML files beside this module, read through `fields.system_file` (which imports sympy);
 the others are built here as a RidgeField directly. Each file and function names its source.
 """
 
@@ -171,7 +171,7 @@ def allen_cahn(d: int = 64) -> System:
 
 
 def _from_toml(name: str) -> System:
-    from ..equations import parse_system  # imports sympy, which the other systems do without
+    from ..system_file import parse_system  # imports sympy, which the other systems do without
 
     resource = files(__name__) / f"{name}.toml"
     return parse_system(resource.read_text(encoding="utf-8"), source=f"zoo/{name}.toml")

@@ -1,0 +1,124 @@
+"""TOML files of equations into systems."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..box import Box
+from ..errors import FieldError
+from .equations import from_equations
+from .names import checked_interval, checked_number
+from .orders import derivative, first_order
+from .system import System
+
+MAX_FILE_BYTES = 1_000_000
+
+_TABLES = {
+    "name": "the name of the system, as text",
+    "equations": "a table with one line per variable",
+    "domain": "a table with [low, high] per variable",
+    "flow": "a table with the duration",
+    "parameters": "a table of numbers, or of ranges [low, high] (optional)",
+    "inputs": "a table with [low, high] per input (optional)",
+}
+
+
+def load_system(path: str | Path) -> System:
+    """The System that a TOML file describes; the format is that of the files in the zoo.
+
+    Inputs, and parameters given as a range [low, high], become coordinates after the variables, which the
+    flow leaves as they are: one network then serves for all their values.
+
+    Raises FieldError, naming the file and the key, if the file cannot be read, is larger than 1 MB, is not
+    TOML, or if a key is missing, unknown or of the wrong kind.
+    """
+    path = Path(path)
+    try:
+        if not path.is_file():
+            raise FieldError(f"{path}: there is no such file")
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+    except (OSError, ValueError) as error:
+        if isinstance(error, FieldError):
+            raise
+        raise FieldError(f"{path}: cannot be read ({error})") from None
+    if len(data) > MAX_FILE_BYTES:
+        raise FieldError(f"{path}: the file is larger than 1 MB; a system of equations is a short text")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise FieldError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8 TOML") from None
+    return parse_system(text, source=str(path))
+
+
+def parse_system(text: str, source: str) -> System:
+    """The System that TOML text describes. `source` says in error messages where the text is from."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise FieldError(f"{source}: not valid TOML: {error}") from None
+    except RecursionError:
+        raise FieldError(f"{source}: not valid TOML: nested too deeply") from None
+    try:
+        return _system(document)
+    except ValueError as error:
+        raise FieldError(f"{source}: {error}") from None
+
+
+def _system(document: dict[str, Any]) -> System:
+    _check_keys("the file", document, known=_TABLES, required=["name", "equations", "domain", "flow"])
+    name = document["name"]
+    if not isinstance(name, str) or not name.strip():
+        raise FieldError(f"name must be non-empty text, got {name!r}")
+    tables = {key: document.get(key, {}) for key in _TABLES if key != "name"}
+    for key, table in tables.items():
+        if not isinstance(table, dict):
+            raise FieldError(f"{key} must be {_TABLES[key]}, got {table!r}")
+    _check_keys("[flow]", tables["flow"], known=["duration"], required=["duration"])
+    duration = checked_number("[flow] duration", tables["flow"]["duration"])
+    if not duration > 0:
+        raise FieldError(f"[flow] duration must be positive, got {duration:g}")
+    equations = tables["equations"]
+    if not equations:
+        raise FieldError('[equations] is empty; write one line per variable, such as x = "-x"')
+    coordinates = first_order(equations)
+    _check_keys("[domain]", tables["domain"], known=coordinates, required=list(coordinates))
+    ranged = {key: value for key, value in tables["parameters"].items() if isinstance(value, list)}
+    for key in ranged:
+        if key in tables["inputs"]:
+            raise FieldError(f"{key!r} is both an input and a parameter; rename one of them")
+    bounds = [
+        *[checked_interval(f"[domain] {key}", tables["domain"][key]) for key in coordinates],
+        *[checked_interval(f"[inputs] {key}", value) for key, value in tables["inputs"].items()],
+        *[checked_interval(f"[parameters] {key}", value) for key, value in ranged.items()],
+    ]
+    domain = Box(*np.array(bounds).T)
+    inputs = (*tables["inputs"], *ranged)
+    fixed = {key: value for key, value in tables["parameters"].items() if key not in ranged}
+    return System(
+        name=name,
+        field=from_equations(equations, fixed, domain, inputs=inputs),
+        domain=domain,
+        duration=duration,
+        variables=(*coordinates, *inputs),
+        equations=tuple(f"{derivative(key)} = {' '.join(text.split())}" for key, text in equations.items()),
+        inputs=inputs,
+    )
+
+
+def _check_keys(where: str, table: Mapping[str, Any], known, required: list[str]) -> None:
+    for key in table:
+        if key not in known:
+            close = difflib.get_close_matches(key, list(known), n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"
+            raise FieldError(f"{where} has an unknown key {key!r}; {hint}")
+    for key in required:
+        if key not in table:
+            what = f"; it is {_TABLES[key]}" if key in _TABLES and where == "the file" else ""
+            raise FieldError(f"{where} lacks the key {key!r}{what}")
