@@ -53,8 +53,8 @@ def parse_expression(text: object, names: Mapping[str, sp.Expr], label: str) -> 
     """The SymPy expression that `text` writes.
 
     `names` gives the variables (as symbols, with primes at the end or without) and the parameters (as
-    numbers); pi, e and the functions of `functions.BY_NAME` are known besides. `label`, for example "equation x", starts every error message.
-    Raises FieldError, pointing at the place in the text.
+    numbers); pi, e and the functions of `functions.BY_NAME` are known besides. `label`, for example
+    "equation x", starts every error message. Raises FieldError, pointing at the place in the text.
     """
     if not isinstance(text, str):
         raise FieldError(f'{label}: expected text such as "x - y", got {type(text).__name__}')
