@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -13,6 +13,9 @@ from scipy.integrate import DOP853
 from .box import Box
 from .errors import FieldError, FlowLeavesDomain
 from .validation import require_positive
+
+if TYPE_CHECKING:
+    from .sampled_flow import SampledFlow
 
 # Points solved together. One adaptive step size serves the whole batch, so a batch is kept moderate.
 _BATCH = 2048
@@ -61,11 +64,29 @@ class FlowMap:
         dim = getattr(field, "dim", domain.dim)
         if dim != domain.dim:
             raise FieldError(f"the field has dimension {dim} but the box has dimension {domain.dim}")
-        self.field = field
+        self.field: Any = field
         self.duration = require_positive("duration", duration)
         self.domain = domain
         self.name = name or "unnamed"
         self.rtol = require_positive("rtol", rtol)
+
+    @staticmethod
+    def from_samples(
+        x: Float[np.ndarray, "n d"],
+        y: Float[np.ndarray, "n d"],
+        domain: Box | None = None,
+        duration: float = 1.0,
+        smoothing: float = 0.0,
+        name: str | None = None,
+    ) -> SampledFlow:
+        """A flow that is known only by points x and their images y; see `sampled_flow.SampledFlow`."""
+        from .sampled_flow import SampledFlow
+
+        return SampledFlow(x, y, domain, duration, smoothing, name)
+
+    def coarser(self, rtol: float) -> FlowMap:
+        """The same flow, computed only to a relative tolerance of `rtol` if that is larger than its own."""
+        return FlowMap(self.field, self.duration, self.domain, name=self.name, rtol=max(self.rtol, rtol))
 
     @property
     def dim(self) -> int:

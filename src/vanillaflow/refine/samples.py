@@ -47,9 +47,7 @@ def training_target(target: FlowMap, tolerance: float) -> FlowMap:
     """The same flow, computed only as accurately as training needs."""
     size = float(np.max(np.abs([target.domain.low, target.domain.high]))) + 1.0
     rtol = min(_LOOSEST, _PART_OF_TOLERANCE * tolerance / size)
-    return FlowMap(
-        target.field, target.duration, target.domain, name=target.name, rtol=max(target.rtol, rtol)
-    )
+    return target.coarser(rtol)
 
 
 def sample(target: FlowMap, count: int, seed: int) -> Samples:

@@ -56,7 +56,7 @@ class Starts:
         self._seed = seed
         self._stop = stop
         self._good: tuple[Kind, ...] = ()
-        self._untried = _KINDS
+        self._untried = () if target.field is None else _KINDS
         self._ridges: dict[int, list[RidgeFit]] = {}
 
     def best(self, kinks: int, samples: Samples, rng: np.random.Generator) -> Fit:
@@ -127,7 +127,9 @@ def _start(
 ) -> Parameters | None:
     name, number = kind
     if name == "slices":
-        return sliced_start(target, kinks, -(-kinks // number), rng, seed)
+        # What is known by samples only has no states in between.
+        slices = 1 if target.field is None else -(-kinks // number)
+        return sliced_start(target, kinks, slices, rng, seed)
     if is_ridge_sum(target.field):
         return _split_start(target, name, number, kinks, samples)
     return None
