@@ -153,5 +153,7 @@ def _shrunk_while_within(search: Search, theta: Parameters, missed: int) -> None
         fewer, error = finished(equalized(pruned, search, rng), search, rng)
         if error <= search.tolerance:
             theta = fewer
+        elif count == 1:
+            break
         else:
             part /= 2
