@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import comb
 
 import numpy as np
 from jaxtyping import Float
@@ -17,9 +18,9 @@ _FIRST_RADIUS = 0.1
 _SMALLEST_RADIUS = 1e-5
 _COORDINATES = 2**17
 _MOST_MOVES = 12
-# A planar flow in the plane has about kinks^2 / 2 pieces, each with an error of its own: at least a point for
-# every other one, up to so many.
-_PIECES_PER_POINT, _MOST_POINTS = 2, 65_536
+# A planar flow in the plane has about kinks^2 / 2 pieces, in three dimensions kinks^3 / 6, each with an error
+# of its own: at least a point for every other one, up to so many.
+_PIECES_PER_POINT, _MOST_POINTS, _PIECES_OF = 2, 65_536, 3
 # Points that are moved to crossings; fewer where maps and dimensions are many.
 _CROSSINGS, _CROSSING_COST = 4096, 10**8
 
@@ -37,8 +38,8 @@ def certify_sampled(
     Of a PlanarFlow also on crossings of its kinks near the points of large error.
     From the `starts` worst points, `rounds` rounds of random moves of shrinking radius climb to the local
     maxima of the error. Everything is seeded. By default there are 8192 points, fewer for d > 16, where
-    a point costs more, and more for a PlanarFlow of more than 181 kinks. The target may be another
-    PlanarFlow; raises ValueError if that has no domain.
+    a point costs more, and more for a PlanarFlow of more than 181 kinks in the plane or 46 beyond. The target
+    may be another PlanarFlow; raises ValueError if that has no domain.
     """
     domain = target.domain
     if domain is None:
@@ -78,7 +79,7 @@ def _default_points(flow: Callable[[np.ndarray], np.ndarray], dim: int) -> int:
     count = min(8192, _COORDINATES // dim)
     if not isinstance(flow, PlanarFlow):
         return count
-    pieces = flow.kinks**2 // 2
+    pieces = comb(flow.kinks, min(flow.dim, _PIECES_OF))
     return max(count, min(pieces // _PIECES_PER_POINT, _MOST_POINTS, _COORDINATES // dim))
 
 

@@ -34,7 +34,7 @@ _MOST_GROWTH = 3.5
 _EXPONENT, _LEAST_GROWTH = 0.8, 1.05
 # Kinks taken out at once, as a part of all, halved where that was too many; and how often that is tried. Not
 # for how long: the result must not depend on the clock.
-_SHRINKING, _LEAST_SHRINKING, _MOST_SHRINKINGS, _SHRINKINGS_OF_MANY = 0.06, 0.012, 6, 1
+_SHRINKING, _LEAST_SHRINKING, _MOST_SHRINKINGS, _SHRINKINGS_OF_MANY = 0.06, 0.012, 4, 1
 # Nor down to hardly more kinks than have been too few.
 _NEAR = 1.07
 # A fit that is this far above the promise of the tolerance after the first steps is left there. Others get
