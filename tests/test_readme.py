@@ -32,8 +32,12 @@ def test_python_runs_and_prints_what_its_comments_say(empty_directory, capsys):
     assert (empty_directory / "pendulum.onnx").exists()
 
 
-def test_commands_run_on_the_system_that_it_shows(empty_directory, capsys):
-    (toml,) = blocks("toml")
+def test_systems_are_read_and_commands_run_on_the_first(empty_directory, capsys):
+    toml, family = blocks("toml")
+    (empty_directory / "family.toml").write_text(family)
+    system = vf.load_system("family.toml")
+    assert (system.domain.dim, system.field.held) == (4, 2)
+    (empty_directory / "family.toml").unlink()
     (empty_directory / "mine.toml").write_text(toml)
     lines = [line for block in blocks("sh") for line in block.splitlines()]
     assert lines
