@@ -24,6 +24,7 @@ _HOME = {
     "from_equations": "fields.equations",
     "from_sympy": "fields.symbolic",
     "load_system": "fields.system_file",
+    "from_onnx": "fields.onnx_field",
     "from_torch": "fields.torch_module",
     "from_callable": "fields.callable_field",
     "fit_field": "fields.fit",
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from .fields.callable_field import from_callable as from_callable
     from .fields.equations import from_equations as from_equations
     from .fields.fit import fit_field as fit_field
+    from .fields.onnx_field import from_onnx as from_onnx
     from .fields.profiles import Profile as Profile
     from .fields.ridge import PiecewiseField as PiecewiseField
     from .fields.ridge import RidgeField as RidgeField

@@ -1,4 +1,4 @@
-"""TOML files of equations into systems."""
+"""TOML files into systems: equations, or an ONNX model as the field, with its box and duration."""
 
 from __future__ import annotations
 
@@ -27,13 +27,16 @@ _TABLES = {
     "parameters": "a table of numbers, or of ranges [low, high] (optional)",
     "inputs": "a table with [low, high] per input (optional)",
 }
+_KEYS = {"equations": list(_TABLES), "field": ["name", "field", "domain", "flow"]}
 
 
 def load_system(path: str | Path) -> System:
     """The System that a TOML file describes; the format is that of the files in the zoo.
 
     Inputs, and parameters given as a range [low, high], become coordinates after the variables, which the
-    flow leaves as they are: one network then serves for all their values.
+    flow leaves as they are: one network then serves for all their values. In place of [equations] there may be
+    `field = "model.onnx"`, an ONNX model beside the file (`from_onnx`); [domain] then names the coordinates in
+    their order.
 
     Raises FieldError, naming the file and the key, if the file cannot be read, is larger than 1 MB, is not
     TOML, or if a key is missing, unknown or of the wrong kind.
@@ -54,11 +57,14 @@ def load_system(path: str | Path) -> System:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise FieldError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8 TOML") from None
-    return parse_system(text, source=str(path))
+    return parse_system(text, source=str(path), directory=path.parent)
 
 
-def parse_system(text: str, source: str) -> System:
-    """The System that TOML text describes. `source` says in error messages where the text is from."""
+def parse_system(text: str, source: str, directory: Path | None = None) -> System:
+    """The System that TOML text describes. `source` says in error messages where the text is from.
+
+    ONNX models are looked for in `directory`; without one there are none.
+    """
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -66,13 +72,14 @@ def parse_system(text: str, source: str) -> System:
     except RecursionError:
         raise FieldError(f"{source}: not valid TOML: nested too deeply") from None
     try:
-        return _system(document)
+        return _system(document, directory)
     except ValueError as error:
         raise FieldError(f"{source}: {error}") from None
 
 
-def _system(document: dict[str, Any]) -> System:
-    _check_keys("the file", document, known=_TABLES, required=["name", "equations", "domain", "flow"])
+def _system(document: dict[str, Any], directory: Path | None) -> System:
+    given = "field" if "field" in document else "equations"
+    _check_keys("the file", document, known=_KEYS[given], required=["name", given, "domain", "flow"])
     name = document["name"]
     if not isinstance(name, str) or not name.strip():
         raise FieldError(f"name must be non-empty text, got {name!r}")
@@ -84,6 +91,8 @@ def _system(document: dict[str, Any]) -> System:
     duration = checked_number("[flow] duration", tables["flow"]["duration"])
     if not duration > 0:
         raise FieldError(f"[flow] duration must be positive, got {duration:g}")
+    if given == "field":
+        return _model_system(name, document["field"], tables["domain"], duration, directory)
     equations = tables["equations"]
     if not equations:
         raise FieldError('[equations] is empty; write one line per variable, such as x = "-x"')
@@ -109,6 +118,26 @@ def _system(document: dict[str, Any]) -> System:
         variables=(*coordinates, *inputs),
         equations=tuple(f"{derivative(key)} = {' '.join(text.split())}" for key, text in equations.items()),
         inputs=inputs,
+    )
+
+
+def _model_system(
+    name: str, model: Any, bounds: dict[str, Any], duration: float, directory: Path | None
+) -> System:
+    if not isinstance(model, str) or not model.lower().endswith(".onnx") or directory is None:
+        raise FieldError(f"field must be the name of an ONNX file beside this one, got {model!r}")
+    if not bounds:
+        raise FieldError("[domain] is empty; write one line per coordinate of the model, such as x = [-1, 1]")
+    from .onnx_field import from_onnx  # which imports onnx; equations do without
+
+    domain = Box(*np.array([checked_interval(f"[domain] {key}", value) for key, value in bounds.items()]).T)
+    return System(
+        name=name,
+        field=from_onnx(directory / model, dim=domain.dim),
+        domain=domain,
+        duration=duration,
+        variables=tuple(bounds),
+        equations=(f"({', '.join(bounds)})' = {Path(model).name}",),
     )
 
 
