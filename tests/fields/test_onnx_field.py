@@ -1,4 +1,4 @@
-"""from_onnx: the model's values in float64, through Python and TOML, and reasons for models that are no field."""
+"""from_onnx: the model's values in float64, through Python and TOML, and models that are no field."""
 
 import numpy as np
 import onnx

@@ -94,7 +94,7 @@ def _inputs(graph: onnx.GraphProto) -> tuple[str, tuple[str, tuple[int, ...]] | 
     if len(graph.output) != 1 or len(states) != 1 or len(times) > 1 or len(inputs) > 2:
         found = ", ".join(f"{name} of rank {len(shape)}" for name, shape in shapes.items())
         raise FieldError(
-            "a field has one output, an input of shape (n, d), and perhaps the time as another; this model has "
+            "a field has one output, an input of shape (n, d), and perhaps the time as another; this has "
             f"{len(graph.output)} outputs and the inputs {found or 'none'}"
         )
     columns = shapes[states[0]][1].dim_value or None
