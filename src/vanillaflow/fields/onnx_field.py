@@ -48,7 +48,8 @@ def from_onnx(path: str | os.PathLike[str], dim: int | None = None) -> CallableF
             feeds = {state: x}
             if time is not None:
                 feeds[time[0]] = np.full(time[1], float(t))
-            return evaluator.run([output], feeds)[0]
+            results: Any = evaluator.run([output], feeds)
+            return results[0]
 
         require_field(velocity, dim, "the model")
     except FieldError as error:
