@@ -214,12 +214,12 @@ def test_a_sliced_start_has_the_kinks_asked_for():
 
 def test_refined_pendulum_is_shallower_than_split_and_within_tolerance():
     target = vf.zoo.pendulum().target()
-    refined = vf.compile(target, tol=3e-2, method="refine")
-    assert vf.certify(refined, target, seed=77).bound <= 3e-2 * 1.02  # another search than the compiler's
-    assert refined.kinks < vf.compile(target, tol=3e-2, method="split").kinks
+    refined = vf.compile(target, tol=6e-2, method="refine")
+    assert vf.certify(refined, target, seed=77).bound <= 6e-2 * 1.02  # another search than the compiler's
+    assert refined.kinks < vf.compile(target, tol=6e-2, method="split").kinks
     network, x = refined.to_network(), target.domain.sample(5000, 3)
     assert np.allclose(network(x), refined(x), rtol=0, atol=1e-9)
-    again = vf.compile(target, tol=3e-2, method="refine")
+    again = vf.compile(target, tol=6e-2, method="refine")
     assert np.array_equal(again.a, refined.a) and np.array_equal(again.t, refined.t)
 
 
