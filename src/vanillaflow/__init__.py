@@ -33,6 +33,7 @@ _HOME = {
     "Box": "box",
     "FlowMap": "target",
     "PlanarFlow": "planar",
+    "FlowChain": "chain",
     "compile": "compiler",
     "certify": "certificates",
     "Certificate": "certificates",
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from .certificates import Certificate as Certificate
     from .certificates import certify as certify
     from .certificates.rollout import rollout_errors as rollout_errors
+    from .chain import FlowChain as FlowChain
     from .compiler import compile as compile
     from .errors import CompilationInterrupted as CompilationInterrupted
     from .errors import FieldError as FieldError

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from time import perf_counter
+from typing import overload
 
 from .attempts import Outcome, best_attempt
+from .chain import FlowChain
 from .construction import Construction, Path, Report
 from .errors import CompilationInterrupted, ToleranceNotReached
+from .increments import compiled_chain
 from .paper import paper_construction
 from .planar import PlanarFlow
 from .provenance import Provenance
@@ -19,17 +23,48 @@ from .validation import require_fraction, require_positive
 METHODS = ("refine", "split", "paper")
 
 
+@overload
+def compile(
+    target: FlowMap,
+    tol: float,
+    method: str = ...,
+    *,
+    times: None = None,
+    slope: float | None = ...,
+    max_kinks: int = ...,
+    max_seconds: float = ...,
+    seed: int = ...,
+    report: Report = ...,
+) -> PlanarFlow: ...
+
+
+@overload
+def compile(
+    target: FlowMap,
+    tol: float,
+    method: str = ...,
+    *,
+    times: Sequence[float],
+    slope: float | None = ...,
+    max_kinks: int = ...,
+    max_seconds: float = ...,
+    seed: int = ...,
+    report: Report = ...,
+) -> FlowChain: ...
+
+
 def compile(
     target: FlowMap,
     tol: float,
     method: str = "refine",
     *,
+    times: Sequence[float] | None = None,
     slope: float | None = None,
     max_kinks: int = 20_000,
     max_seconds: float = float("inf"),
     seed: int = 0,
     report: Report = lambda line: None,
-) -> PlanarFlow:
+) -> PlanarFlow | FlowChain:
     """Compile `target` to a PlanarFlow whose sampled supremum error over the box is at most `tol`.
 
     Parameters
@@ -40,6 +75,8 @@ def compile(
         for small dimensions; "split", exact flows of the ridge pieces made piecewise linear, scheme and steps
         and kinks chosen for the fewest kinks, mostly faster and with far more of them; or "paper", the
         literal construction of arXiv:2209.10909, a baseline.
+    times : with increasing times within (0, target.duration], a FlowChain: the flow to each of them, each
+        within `tol`, made of increments that the later ones share. Takes method="refine", and no slope.
     slope : with a number in (0, 1), a flow of the paper's strict class: `to_network(slope=slope)` then has
         this slope in every layer. Takes many times as many kinks, unless "split" finds nothing but shears.
     max_kinks : give up beyond this many planar maps.
@@ -55,6 +92,14 @@ def compile(
     require_positive("max_kinks", max_kinks)
     if max_seconds != float("inf"):
         require_positive("max_seconds", max_seconds)
+    if times is not None:
+        if method != "refine" or slope is not None:
+            raise ValueError('several times take method="refine" and no slope')
+
+        def one(part: FlowMap, tolerance: float, kinks: int, seconds: float) -> PlanarFlow:
+            return compile(part, tolerance, max_kinks=kinks, max_seconds=seconds, seed=seed, report=report)
+
+        return compiled_chain(target, tol, times, one, max_kinks, max_seconds, report)
     start = perf_counter()
     construct = _construction(method, max_seconds, report)
     if slope is not None:

@@ -30,7 +30,7 @@ def crossings(flow: PlanarFlow, x: Float[np.ndarray, "n d"], domain: Box) -> Flo
     sine = min(_LEAST_SINE, 0.5 / np.sqrt(domain.dim))
     for _ in range(_STEPS):
         x = _crossings(x, flow.a, flow.w, flow.t, flow.stops, flow.M, flow.m, domain.low, domain.high, sine)
-    return x
+    return domain.clip(x)
 
 
 @njit(cache=True, nogil=True)

@@ -18,7 +18,7 @@ from jaxtyping import Float
 from numba import njit, prange
 
 from ..box import Box
-from ..planar import PlanarFlow
+from ..planar import PlanarFlow, concatenate
 
 _MOST_CELLS = 256
 _CELL_BUDGET = 2**18
@@ -51,6 +51,20 @@ def lowest_values(
         size, longest, probes, tilts, tilted_probes, max(_MOST_GENERATORS, 4 * domain.dim),
     )  # fmt: skip
     return low - _SLACK * (1 + np.abs(low)), low_tilted - _SLACK * (1 + np.abs(low_tilted))
+
+
+def image_box(flow: PlanarFlow) -> Box:
+    """A box that holds the flow's image of its domain. Raises ValueError if it has none."""
+    if flow.domain is None:
+        raise ValueError("only a flow with a domain has an image")
+    d = flow.dim
+    # One planar map more, so that there is a place after all the others.
+    whole = concatenate([flow, PlanarFlow(np.zeros((1, d)), np.eye(d)[:1], np.zeros(1))])
+    probes = np.zeros((whole.kinks, 2 * d, d))
+    probes[-1] = np.concatenate([np.eye(d), -np.eye(d)])
+    nothing = np.zeros((whole.kinks, d))
+    low, _ = lowest_values(whole, flow.domain, probes, nothing, np.zeros((whole.kinks, 0, d)))
+    return Box(low[-1, :d], -low[-1, d:])
 
 
 def _sizes(flow: PlanarFlow) -> Float[np.ndarray, " L"]:
