@@ -135,20 +135,25 @@ class PlanarFlow:
 
     def inverse(self, y: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
         """The preimages of the rows of y, in closed form: P^-1(y) = y - (a/kappa) relu(w.y - t)."""
-        a = self.a / self.kappa[:, None]
-        M_inverse = np.linalg.inv(self.M) if len(self.M) else self.M
-        return kernels.inverse(self._points(y), a, self.w, self.t, self.stops, M_inverse, self.m)
+        return kernels.forward(self._points(y), *self._inverse_maps)
+
+    @cached_property
+    def _inverse_maps(self) -> tuple[np.ndarray, ...]:
+        """The inverse's a, w, t, stops, M and m: planar and affine maps again, in the opposite order."""
+        M = np.linalg.inv(self.M[::-1]) if len(self.M) else self.M
+        m = -np.einsum("jrs,js->jr", M, self.m[::-1])
+        a = -self.a / self.kappa[:, None]
+        parts = (a[::-1], self.w[::-1], self.t[::-1], self.kinks - self.stops[::-1], M, m)
+        return tuple(np.ascontiguousarray(part) for part in parts)
 
     def log_abs_det(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
         """log |det D flow| at the rows of x: log kappa summed over active planar maps, plus the affine maps'.
 
         On a kink's hyperplane, where the derivative jumps, the inactive side is taken.
         """
-        log_kappa = np.log(self.kappa)
-        _, log_det = kernels.forward_with_log_det(
-            self._points(x), self.a, self.w, self.t, log_kappa, self.stops, self.M, self.m
-        )
-        return log_det + self._affine_log_dets.sum()
+        maps = (self.a, self.w, self.t, self.stops, self.M, self.m)
+        active = kernels.log_abs_det(self._points(x), *maps, np.log(self.kappa))
+        return active + self._affine_log_dets.sum()
 
     def jacobian(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d d"]:
         """D flow at the rows of x: entry [q, i, j] is d flow_i / d x_j at x_q (inactive side on kinks)."""

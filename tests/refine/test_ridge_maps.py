@@ -10,7 +10,7 @@ from vanillaflow.refine.least_squares import never, p_norm
 from vanillaflow.refine.ridge_fit import RidgeFit, fit_ridges
 from vanillaflow.refine.ridge_maps import RidgeMaps, idle_maps
 from vanillaflow.refine.ridge_start import ridge_start
-from vanillaflow.refine.threads import own_threads
+from vanillaflow.threads import own_threads
 
 
 def random_maps(dim: int, count: int, x: np.ndarray, seed: int) -> RidgeMaps:

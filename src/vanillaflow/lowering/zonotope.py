@@ -13,19 +13,24 @@ many generators are reduced by boxing the smallest (Girard 2005).
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from jaxtyping import Float
-from numba import njit, prange
 
 from ..box import Box
 from ..planar import PlanarFlow, concatenate
+from ..threads import own_threads, parts_of, side_by_side
+from .zonotope_kernels import propagate
 
 _MOST_CELLS = 256
 _CELL_BUDGET = 2**18
 _MOST_GENERATORS = 160
+# Fewer cells are not worth a thread.
+_LEAST_CELLS = 8
 # Rounding of the bounds themselves: many orders above what float64 arithmetic on them can lose.
 _SLACK = 1e-9
-# Rounding of what is parallel, or of what lies in a plane.
+# Rounding of what is parallel.
 _PARALLEL = 1e-13
 
 
@@ -46,10 +51,22 @@ def lowest_values(
     centers, halves = cells(domain, count)
     size = _sizes(flow)
     longest = int(np.diff(np.append(np.flatnonzero(size == 0), flow.kinks)).max(initial=0))
-    low, low_tilted = _propagate(
-        centers, halves, flow.a, flow.w, flow.t, flow.stops, flow.M, flow.m,
-        size, longest, probes, tilts, tilted_probes, max(_MOST_GENERATORS, 4 * domain.dim),
-    )  # fmt: skip
+    most = max(_MOST_GENERATORS, 4 * domain.dim)
+
+    transposed = np.ascontiguousarray(flow.M.transpose(0, 2, 1))
+
+    def part_of(part: slice) -> tuple[np.ndarray, np.ndarray]:
+        low, low_tilted = (np.full(probes.shape[:2], np.inf) for _ in range(2))
+        propagate(
+            centers[part], halves[part], flow.a, flow.w, flow.t, flow.stops, transposed, flow.m,
+            size, longest, probes, tilts, tilted_probes, most, low, low_tilted,
+        )  # fmt: skip
+        return low, low_tilted
+
+    with own_threads():
+        parts = side_by_side([partial(part_of, part) for part in parts_of(len(centers), _LEAST_CELLS)])
+    low, low_tilted = (np.min(each, axis=0) for each in zip(*parts))
+    low_tilted[~tilts.any(axis=1)] = 0.0
     return low - _SLACK * (1 + np.abs(low)), low_tilted - _SLACK * (1 + np.abs(low_tilted))
 
 
@@ -94,173 +111,3 @@ def cells(domain: Box, most: int) -> tuple[Float[np.ndarray, "n d"], Float[np.nd
     place = np.arange(counts.prod())[:, None] // strides % counts
     centers = domain.low + half * (2 * place + 1)
     return centers, np.broadcast_to(half, centers.shape).copy()
-
-
-@njit(cache=True)
-def _reduce(G, count, keep):
-    """Box the smallest of the first `count` generators so that at most keep + d remain. Returns how many."""
-    d = G.shape[1]
-    size = np.empty(count)
-    for i in range(count):
-        size[i] = np.abs(G[i]).sum() - np.abs(G[i]).max()
-    order = np.argsort(-size)
-    kept = np.empty((keep, d))
-    for i in range(keep):
-        kept[i] = G[order[i]]
-    spread = np.zeros(d)
-    for i in range(keep, count):
-        for j in range(d):
-            spread[j] += abs(G[order[i], j])
-    G[:keep] = kept
-    for j in range(d):
-        G[keep + j] = 0.0
-        G[keep + j, j] = spread[j]
-    return keep + d
-
-
-@njit(cache=True)
-def _lowest(c, G, count, along, z, nu, F, n, probe):
-    """min of probe.(x + F(nu)) over the zonotope, nu = w.x: `along` has w.G, z is w.c."""
-    d = c.size
-    first, last = 0.0, 0.0
-    for j in range(d):
-        first += probe[j] * F[0, j]
-        last += probe[j] * F[n - 1, j]
-    chord = (last - first) / (nu[n - 1] - nu[0]) if nu[n - 1] > nu[0] else 0.0
-    deviation = 0.0
-    for q in range(n):
-        f = -first - chord * (nu[q] - nu[0])
-        for j in range(d):
-            f += probe[j] * F[q, j]
-        deviation = min(deviation, f)
-    value = first + chord * (z - nu[0]) + deviation
-    for j in range(d):
-        value += probe[j] * c[j]
-    for i in range(count):
-        s = chord * along[i]
-        for j in range(d):
-            s += probe[j] * G[i, j]
-        value -= abs(s)
-    return value
-
-
-@njit(cache=True)
-def _kink(nu, h, F, n, a, size, along, t):
-    """Follow F and h = nu + w.F, known at n nodes, by x + a relu(size h - t). Returns the number of nodes."""
-    for q in range(n - 1):
-        left, right = size * h[q] - t, size * h[q + 1] - t
-        if (left < 0.0 < right) or (right < 0.0 < left):
-            part = left / (left - right)
-            nu[q + 2 : n + 1] = nu[q + 1 : n].copy()
-            h[q + 2 : n + 1] = h[q + 1 : n].copy()
-            F[q + 2 : n + 1] = F[q + 1 : n].copy()
-            nu[q + 1] = nu[q] + part * (nu[q + 1] - nu[q])
-            h[q + 1] = t / size
-            F[q + 1] = F[q] + part * (F[q + 2] - F[q])
-            n += 1
-            break
-    for q in range(n):
-        z = size * h[q] - t
-        if z > 0.0:
-            h[q] += along * z
-            F[q] += a * z
-    return n
-
-
-@njit(cache=True)
-def _fold(c, G, count, along, z, nu, F, n):
-    """The zonotope of x + F(nu). The deviation gets up to two symbols along its largest parts, then a box.
-
-    Returns the number of generators.
-    """
-    d = c.size
-    chord = np.zeros(d)
-    if nu[n - 1] > nu[0]:
-        chord = (F[n - 1] - F[0]) / (nu[n - 1] - nu[0])
-    c += F[0] + chord * (z - nu[0])
-    deviation = np.empty((n, d))
-    for q in range(n):
-        deviation[q] = F[q] - F[0] - chord * (nu[q] - nu[0])
-    for i in range(count):
-        G[i] += chord * along[i]
-    negligible = _PARALLEL * np.abs(F[:n]).max()
-    for _ in range(2):
-        norms = np.sqrt((deviation * deviation).sum(axis=1))
-        largest = np.argmax(norms)
-        if norms[largest] <= negligible:
-            return count
-        unit = deviation[largest] / norms[largest]
-        low, high = 0.0, 0.0
-        for q in range(n):
-            s = 0.0
-            for j in range(d):
-                s += deviation[q, j] * unit[j]
-            low, high = min(low, s), max(high, s)
-            deviation[q] -= s * unit
-        c += unit * (low + high) / 2
-        G[count] = unit * (high - low) / 2
-        count += 1
-    for j in range(d):
-        low, high = deviation[:, j].min(), deviation[:, j].max()
-        if high - low > negligible:
-            c[j] += (low + high) / 2
-            G[count] = 0.0
-            G[count, j] = (high - low) / 2
-            count += 1
-    return count
-
-
-@njit(cache=True, parallel=True)
-def _propagate(centers, halves, a, w, t, stops, M, m, sizes, longest, probes, tilts, tilted_probes, most):
-    cell_count, d = centers.shape
-    L, p = probes.shape[0], probes.shape[1]
-    low = np.full((cell_count, L, p), np.inf)
-    low_tilted = np.full((cell_count, L, p), np.inf)
-    for cell in prange(cell_count):
-        c = centers[cell].copy()
-        G = np.zeros((most + d + 2, d))
-        for j in range(d):
-            G[j, j] = halves[cell, j]
-        count = d
-        k = 0
-        # The run: its w, w.G and w.c, and its nodes.
-        normal, along, z = np.zeros(d), np.zeros(most + d + 2), 0.0
-        nu, h, F, n = np.zeros(longest + 2), np.zeros(longest + 2), np.zeros((longest + 2, d)), 0
-        for layer in range(L):
-            size = sizes[layer]
-            if size == 0.0:
-                if n > 0:
-                    count = _fold(c, G, count, along, z, nu, F, n)
-                    if count > most:
-                        count = _reduce(G, count, most // 2)
-                while k < stops.size and stops[k] == layer:
-                    c = M[k] @ c + m[k]
-                    G[:count] = G[:count] @ M[k].T
-                    k += 1
-                normal, size = w[layer].copy(), 1.0
-                z = (normal * c).sum()
-                radius = 0.0
-                for i in range(count):
-                    along[i] = (normal * G[i]).sum()
-                    radius += abs(along[i])
-                nu[0], nu[1], n = z - radius, z + radius, 2
-                h[:2] = nu[:2]
-                F[:2] = 0.0
-            for i in range(p):
-                low[cell, layer, i] = _lowest(c, G, count, along, z, nu, F, n, probes[layer, i])
-            if np.any(tilts[layer]):
-                nu_tilted, h_tilted, F_tilted = np.zeros(n + 1), np.zeros(n + 1), np.zeros((n + 1, d))
-                nu_tilted[:n], h_tilted[:n], F_tilted[:n] = nu[:n], h[:n], F[:n]
-                mu = (normal * tilts[layer]).sum()
-                n_tilted = _kink(nu_tilted, h_tilted, F_tilted, n, tilts[layer], size, mu, t[layer])
-                for i in range(p):
-                    low_tilted[cell, layer, i] = _lowest(
-                        c, G, count, along, z, nu_tilted, F_tilted, n_tilted, tilted_probes[layer, i]
-                    )
-            n = _kink(nu, h, F, n, a[layer], size, (normal * a[layer]).sum(), t[layer])
-    lowest, lowest_tilted = np.empty((L, p)), np.empty((L, p))
-    for layer in range(L):
-        for i in range(p):
-            lowest[layer, i] = low[:, layer, i].min()
-            lowest_tilted[layer, i] = low_tilted[:, layer, i].min() if np.any(tilts[layer]) else 0.0
-    return lowest, lowest_tilted

@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import CompilationInterrupted, ToleranceNotReached
 from ..planar import PlanarFlow
 from ..target import FlowMap
+from ..threads import own_threads
 from .equalize import equalized
 from .finishing import finished
 from .growth import grow
@@ -23,7 +24,6 @@ from .pruning import prune
 from .rungs import next_rung
 from .search import Search
 from .starts import Starts
-from .threads import own_threads
 
 # The maximum error that finishing reaches, in root mean squares of the fit before it (measured: 3 to 4.5).
 _RATIO = 4.3

@@ -48,7 +48,10 @@ def transposed_product(x, a, w, t, M, u):
         state, height = np.empty((L + 1, d, width)), np.empty((L, width))
         lam, rate, one = np.zeros((d, width)), np.empty(width), np.ones(width)
         states_of_block(x[first:last], a, w, t, state, height)
-        v = np.ascontiguousarray(u[first:last].T)
+        v = np.empty((d, width))
+        for i in range(d):
+            for q in range(width):
+                v[i, q] = u[first + q, i]
         for output in range(d):
             total[first_m + output] += _dot(v[output], one)
             for i in range(d):

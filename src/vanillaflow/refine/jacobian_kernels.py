@@ -114,7 +114,8 @@ def states_and_adjoints(x, a, w, t, M):
     state = np.empty((L + 1, n, d))
     adjoint = np.empty((L + 1, n, d, d))
     for q in range(n):
-        state[0, q] = x[q]
+        for i in range(d):
+            state[0, q, i] = x[q, i]
         for k in range(L):
             z = -t[k]
             for i in range(d):
@@ -122,7 +123,9 @@ def states_and_adjoints(x, a, w, t, M):
             z = max(z, 0.0)
             for i in range(d):
                 state[k + 1, q, i] = state[k, q, i] + a[k, i] * z
-        adjoint[L, q] = M
+        for output in range(d):
+            for i in range(d):
+                adjoint[L, q, output, i] = M[output, i]
         for k in range(L - 1, -1, -1):
             z = -t[k]
             for i in range(d):

@@ -22,12 +22,12 @@ from functools import partial
 import numpy as np
 from jaxtyping import Float
 
+from ..threads import parts_of, side_by_side
 from .gradient_kernels import transposed_product
 from .normal_matrix import Damped, Inverse, NormalMatrix, normal_matrix
 from .parameters import Parameters
 from .quasi_newton import Point, descend
 from .samples import Samples
-from .threads import parts_of, side_by_side
 
 _DAMPING_FACTOR = 3.0
 _DAMPING_RANGE = (1e-9, 1e8)

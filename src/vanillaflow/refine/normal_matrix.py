@@ -15,10 +15,10 @@ import numpy as np
 from jaxtyping import Float
 from scipy.linalg import cho_solve
 
+from ..threads import parts_of, side_by_side
 from .gradient_kernels import column_squares, product, transposed_product
 from .jacobian_kernels import scaled_jacobian
 from .parameters import Parameters
-from .threads import parts_of, side_by_side
 
 # A dense matrix of 6000^2 numbers takes 288 MB, and as much again for its factor.
 MOST_DENSE_PARAMETERS = 6000

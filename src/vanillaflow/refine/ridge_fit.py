@@ -14,10 +14,10 @@ from scipy.linalg import LinAlgError, solve
 
 from ..certificates.sampled import search_points
 from ..target import FlowMap
+from ..threads import side_by_side
 from .least_squares import Stop, p_norm
 from .ridge_maps import RidgeMaps, idle_maps
 from .samples import Samples
-from .threads import side_by_side
 
 _DEGREE = 8
 _LEAST_POINTS, _ROWS_PER_NUMBER = 1000, 5

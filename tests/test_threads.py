@@ -9,7 +9,7 @@ import vanillaflow as vf
 from vanillaflow.refine.least_squares import minimize
 from vanillaflow.refine.samples import sample
 from vanillaflow.refine.slices import sliced_start
-from vanillaflow.refine.threads import own_threads, parts_of, side_by_side
+from vanillaflow.threads import own_threads, parts_of, side_by_side
 
 
 def test_a_fit_does_not_depend_on_the_number_of_threads():

@@ -8,10 +8,11 @@ interpreter's lock. How the work is divided does not depend on the number of thr
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import ContextVar
+from threading import local
 from typing import TypeVar
 
 import numba
@@ -22,35 +23,56 @@ _LEAST_POINTS = 512
 _MOST_PARTS = 16
 
 T = TypeVar("T")
-_pool: ContextVar[ThreadPoolExecutor | None] = ContextVar("pool", default=None)
+# Whether this thread works on a part already: then it does the parts of that itself.
+_here = local()
+_pool: ThreadPoolExecutor | None = None
+
+
+def _forget_pool() -> None:
+    global _pool
+    _pool = None
+
+
+# A child process has none of the threads.
+os.register_at_fork(after_in_child=_forget_pool)
 
 
 @contextmanager
 def own_threads(count: int | None = None) -> Iterator[None]:
     """Within it, libraries compute on one thread, and `side_by_side` on `count`, or as many as numba had."""
     before = numba.get_num_threads()
-    count = count or before
+    outer = getattr(_here, "count", None)
     numba.set_num_threads(1)
+    _here.count = count or outer or before
     try:
-        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(count) as pool:
-            token = _pool.set(pool if count > 1 else None)
-            try:
-                yield
-            finally:
-                _pool.reset(token)
+        with threadpool_limits(1, user_api="blas"):
+            yield
     finally:
         numba.set_num_threads(before)
+        _here.count = outer
 
 
 def side_by_side(tasks: Sequence[Callable[[], T]]) -> list[T]:
     """The results of the tasks, in order."""
-    pool = _pool.get()
-    if pool is None or len(tasks) == 1:
+    count = getattr(_here, "count", None) or numba.get_num_threads()
+    if count == 1 or len(tasks) == 1:
         return [task() for task in tasks]
-    return [future.result() for future in [pool.submit(task) for task in tasks]]
+    return list(_threads(count).map(lambda task: task(), tasks))
 
 
-def parts_of(count: int) -> list[slice]:
-    """`count` points in parts of about equal size."""
-    parts = max(1, min(_MOST_PARTS, count // _LEAST_POINTS))
+def _working() -> None:
+    _here.count = 1
+
+
+def _threads(count: int) -> ThreadPoolExecutor:
+    """So many threads, kept from one call to the next."""
+    global _pool
+    if _pool is None or _pool._max_workers != count:
+        _pool = ThreadPoolExecutor(count, initializer=_working)
+    return _pool
+
+
+def parts_of(count: int, least: int = _LEAST_POINTS) -> list[slice]:
+    """`count` points in parts of about equal size, not much smaller than `least`."""
+    parts = max(1, min(_MOST_PARTS, count // max(least, 1)))
     return [slice(i * count // parts, (i + 1) * count // parts) for i in range(parts)]
