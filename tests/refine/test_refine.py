@@ -223,6 +223,16 @@ def test_refined_pendulum_is_shallower_than_split_and_within_tolerance():
     assert np.array_equal(again.a, refined.a) and np.array_equal(again.t, refined.t)
 
 
+def test_an_affine_flow_takes_no_kinks():
+    field = vf.from_equations({"x": "y", "y": "-x - 0.2*y + sin(3*t)"})
+    target = vf.FlowMap(field, 1.0, vf.Box([-1, -1], [1, 1]))
+    flow = vf.compile(target, 1e-6)
+    assert flow.kinks == 0
+    network = flow.to_network()
+    assert network.depth == 0
+    assert vf.certify(network, target, seed=3).bound <= 1e-6
+
+
 def test_refinement_needs_no_ridge_field():
     def field(t, x):
         return np.stack([x[:, 1], -x[:, 0] * np.exp(-(x[:, 1] ** 2))], axis=1)

@@ -1,8 +1,9 @@
 """Refinement: planar maps fitted to the exact flow, so that far fewer of them do.
 
-Least squares first, with more and more kinks, each from the best of several coarse starts (`starts`), until
-the root mean square promises the tolerance. Then the maximum error is finished (`finishing`). If that misses
-the tolerance, kinks are added where they help most; if it succeeds, kinks are taken out while it still does.
+Some flows are affine within the tolerance. For others, least squares first, with more and more kinks, each
+from the best of several coarse starts (`starts`), until the root mean square promises the tolerance. Then the
+maximum error is finished (`finishing`). If that misses the tolerance, kinks are added where they help most;
+if it succeeds, kinks are taken out while it still does.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ..planar import PlanarFlow
 from ..target import FlowMap
 from ..threads import own_threads
 from .equalize import equalized
-from .finishing import finished
+from .finishing import affine_within, finished
 from .growth import grow
 from .least_squares import Fit, minimize, p_norm
 from .parameters import Parameters, from_flow
@@ -63,6 +64,8 @@ def refine_construction(
     search = Search(target, tolerance, seed, max_seconds, report)
     try:
         with own_threads():
+            if affine_within(search):
+                return search.found(), tuple(search.path)
             starts = Starts(search.training, tolerance / _RATIO, seed, search.late)
             theta = _fitted(search, starts, max_kinks) if start is None else from_flow(start, target.held)
             theta, missed, succeeded = _grown_until_within(search, theta, starts, max_kinks)
@@ -72,8 +75,7 @@ def refine_construction(
         if search.best is None:
             raise
         raise CompilationInterrupted(search.best.flow(target.domain), search.error) from None
-    assert search.best is not None
-    flow = search.best.flow(target.domain)
+    flow = search.found()
     if search.error > tolerance:
         limit = f"{max_seconds:g} s" if search.late() else f"{max_kinks} kinks"
         raise ToleranceNotReached(

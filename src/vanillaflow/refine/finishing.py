@@ -14,6 +14,7 @@ from .least_squares import minimize
 from .parameters import Parameters
 from .samples import Samples, worst_points
 from .search import Search
+from .slices import affine_fit
 
 # (p, steps) of each stage: few steps for large p, as the crossings of the kinks move with them.
 _STAGES = ((6.0, 6), (12.0, 6), (24.0, 4), (24.0, 4), *[(48.0, 3)] * 4, *[(64.0, 3)] * 6, *[(96.0, 3)] * 8)
@@ -59,6 +60,18 @@ def finished(theta: Parameters, search: Search, rng: np.random.Generator) -> tup
         least = max(least, error)
     search.offer("finished", best, least)
     return best, least
+
+
+def affine_within(search: Search) -> bool:
+    """Whether the closest affine map is within the tolerance; it is kept then."""
+    samples = search.samples(0)
+    theta = affine_fit(samples.x, samples.y, search.target.held)
+    if np.abs(theta(samples.x) - samples.y).max() > search.tolerance:
+        return False
+    _, error = _searched(theta, search, search.rng(0))
+    if error <= search.tolerance:
+        search.offer("affine", theta, error)
+    return error <= search.tolerance
 
 
 def _corners(theta: Parameters, samples: Samples, search: Search) -> Samples:

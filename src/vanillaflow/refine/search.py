@@ -8,6 +8,7 @@ from time import perf_counter
 import numpy as np
 
 from ..certificates.sampled import search_points
+from ..planar import PlanarFlow
 from ..target import FlowMap
 from .parameters import Parameters
 from .samples import Samples, sample, training_target
@@ -88,6 +89,11 @@ class Search:
             error = max(_DOUBT * error, float(np.nextafter(self.tolerance, np.inf)))
         if self.best is None or self._rank(theta, error) < self._rank(self.best, self.error):
             self.best, self.error = theta, error
+
+    def found(self) -> PlanarFlow:
+        """The best flow; something must have been kept."""
+        assert self.best is not None
+        return self.best.flow(self.target.domain)
 
     def _rank(self, theta: Parameters, error: float) -> tuple[float, int]:
         return (max(error, self.tolerance), theta.kinks)
