@@ -32,8 +32,8 @@ class ExpressionField:
         self.reason = reason
         moving = [i for i, expression in enumerate(expressions) if expression != 0]
         self.held = self.dim - 1 - max(moving) if moving else 0
-        self._symbols = {symbol: i for i, symbol in enumerate(symbols)}
-        self._time = t
+        self.symbols = {symbol: i for i, symbol in enumerate(symbols)}
+        self.time = t
         self._places: dict[sp.Expr, int] = {}
         self._steps: list[_Step] = []
         self._results = [self._place(expression) for expression in expressions]
@@ -58,10 +58,10 @@ class ExpressionField:
         return self._places[node]
 
     def _step(self, node: sp.Expr) -> _Step:
-        if node in self._symbols:
-            column = self._symbols[node]
+        if node in self.symbols:
+            column = self.symbols[node]
             return lambda t, x, values: x[:, column]
-        if node == self._time:
+        if node == self.time:
             return lambda t, x, values: t
         if not node.free_symbols:
             constant = float(node)

@@ -1,0 +1,122 @@
+"""A validated integrator: affine forms that hold the exact flow of every point of a cell.
+
+Each step adds up the Taylor polynomial in time, of the trajectories through the present forms, and a remainder:
+the next Taylor coefficient over a set that holds the trajectories throughout the step (Moore 1966; Nedialkov,
+Jackson and Corliss 1999). Such a set is found by Picard's iteration: if X + [0, h] v(B) lies within B, then
+all trajectories from X stay in B for the time h. What a step adds to r becomes new symbols, so that later
+steps carry it along as they carry the points themselves, and do not wrap it into boxes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from ...fields.ridge import PiecewiseField
+from .fields import program_of
+from .forms import ROUNDING, UP, Forms, intervals
+from .program import Program
+
+_ORDER = 9
+# Trials of a set around the trajectories: each takes the last one's image with such a margin.
+_TRIALS, _MARGIN = 8, 0.1
+_LEAST_STEPS, _MOST_HALVINGS = 2, 8
+# A step is taken to be long enough where its remainder is below this part of its share of what is allowed.
+_GROWTH = 1.5
+
+
+@dataclass(frozen=True, eq=False)
+class Integrator:
+    """The flow of a field for a duration; `tolerance` is what the remainders may add up to."""
+
+    pieces: tuple[tuple[float, float, Program], ...]
+    tolerance: float
+
+    def __call__(self, x: Forms) -> tuple[Forms, Bool[np.ndarray, " n"]]:
+        """Forms of the states at the end, in more symbols than x, and for which cells they were found.
+
+        Without them a cell is too large, or holds points whose trajectories do not exist that long.
+        """
+        found = np.ones(x.c.shape[1], dtype=bool)
+        duration = sum(end - begin for begin, end, _ in self.pieces)
+        for begin, end, program in self.pieces:
+            t, h = begin, (end - begin) / _LEAST_STEPS
+            least = (end - begin) / 2**_MOST_HALVINGS
+            while t < end:
+                h = end - t if t + 1.01 * h > end else h
+                stepped, remainder, inside = _step(program, x, t, h)
+                within = inside & (remainder <= self.tolerance * h / duration)
+                if not np.all(within | ~found) and h > least:
+                    h /= 2
+                    continue
+                # At the shortest step, cells that are not enclosed are given up.
+                found &= inside
+                x = _without(stepped, ~found)
+                t = end if h == end - t else t + h
+                h *= _GROWTH
+        return x, found
+
+
+def integrator(field: Any, duration: float, tolerance: float) -> Integrator:
+    """Raises FieldError for a field that has no program."""
+    if isinstance(field, PiecewiseField):
+        switches = [float(t) for t in field.times if t < duration]
+        spans = zip([0.0, *switches], [*switches, duration], field.fields)
+        return Integrator(tuple((b, e, program_of(piece)) for b, e, piece in spans), tolerance)
+    return Integrator(((0.0, duration, program_of(field)),), tolerance)
+
+
+def _without(x: Forms, bad: Bool[np.ndarray, " n"]) -> Forms:
+    """Finite numbers in the place of cells that were given up, so that they do no harm."""
+    if not bad.any():
+        return x
+    return Forms(np.where(bad, 0.0, x.c), np.where(bad, 0.0, x.g), np.where(bad, 0.0, x.r))
+
+
+def _step(
+    program: Program, x: Forms, t: float, h: float
+) -> tuple[Forms, Float[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
+    """The forms a time h later, the largest remainder in each cell, and whether it is enclosed."""
+    with np.errstate(all="ignore"):
+        box, inside = _enclosure(program, x, t, h)
+        n = x.c.shape[1]
+        span = intervals(np.full((1, n), t), np.full((1, n), (t + h) * (1 + ROUNDING)))
+        over = program.solution(box, span, _ORDER)[_ORDER]
+        now = Forms(np.full((1, n), t), np.zeros((len(x.g), 1, n)), np.zeros((1, n)))
+        series = program.solution(x, now, _ORDER - 1)
+        remainder = (np.abs(over.c) + over.r) * h**_ORDER * UP
+        result = series.at(h)
+    # Half of what the time is rounded by is in `span`; the other half moves the state.
+    rounded = ROUNDING * (abs(t) + h) * (np.abs(series.c[1]) + series.spread[1] + series.r[1])
+    r = (result.r + remainder + rounded) * UP
+    fresh = np.zeros((len(r), *r.shape))
+    fresh[np.arange(len(r)), np.arange(len(r))] = r
+    inside &= np.isfinite(r).all(axis=0) & np.isfinite(result.c).all(axis=0)
+    grown = Forms(result.c, np.concatenate([result.g, fresh]), np.zeros_like(r))
+    return grown, remainder.max(axis=0), inside
+
+
+def _enclosure(program: Program, x: Forms, t: float, h: float) -> tuple[Forms, Bool[np.ndarray, " n"]]:
+    """Boxes that the trajectories from x do not leave between t and t + h; and where they were found."""
+    n = x.c.shape[1]
+    span = intervals(np.full((1, n), t), np.full((1, n), (t + h) * (1 + ROUNDING)))
+    low, high = x.c - x.radius, x.c + x.radius
+    low, high = low - ROUNDING * np.abs(low), high + ROUNDING * np.abs(high)
+    box_low, box_high = low, high
+    inside = np.zeros(n, dtype=bool)
+    for _ in range(_TRIALS):
+        v = program.slope(intervals(box_low, box_high), span)
+        reach = h * UP * (1 + ROUNDING)
+        new_low = low + np.minimum(reach * (v.c - v.r * UP), 0)
+        new_high = high + np.maximum(reach * (v.c + v.r * UP), 0)
+        new_low, new_high = new_low - ROUNDING * np.abs(new_low), new_high + ROUNDING * np.abs(new_high)
+        inside = np.all((new_low >= box_low) & (new_high <= box_high), axis=0)
+        if inside.all():
+            break
+        margin = _MARGIN * (new_high - new_low) + 1e-300
+        box_low = np.where(inside, box_low, new_low - margin)
+        box_high = np.where(inside, box_high, new_high + margin)
+    return intervals(box_low, box_high), inside

@@ -1,0 +1,120 @@
+"""Affine forms of a PlanarFlow over cells: what the network makes of them, kinks relaxed.
+
+A cell { c + sum_j h_j e_j } stays a zonotope with the symbols e_j. Where z = w.x - t has one sign on it, a
+planar map is affine. Where z ranges over [l, u] with l < 0 < u, relu(z) lies within q/2 of lambda z + q/2,
+lambda = u / (u - l), q = -lambda l, and that gets a symbol of its own (Singh et al. 2018, DeepZ).
+
+Rounding: e (d,) bounds how far the computed zonotope may be from one that holds the exact image, and how far
+the flow evaluated in float64, in any order of summation, is from the flow.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float
+from numba import njit
+
+from ...planar import PlanarFlow
+from ...threads import own_threads, parts_of, side_by_side
+from .forms import UP, Forms
+
+_LEAST_CELLS = 64
+
+
+def network_forms(
+    flow: PlanarFlow, centers: Float[np.ndarray, "n d"], halves: Float[np.ndarray, "n d"]
+) -> Forms:
+    """d forms in d symbols for each of n cells: the images under the flow in float64 arithmetic."""
+    n, d = centers.shape
+    c, g, r = np.empty((d, n)), np.empty((d, d, n)), np.empty((d, n))
+    maps = (flow.a, flow.w, flow.t, flow.stops, flow.M, flow.m)
+
+    def run(part: slice) -> None:
+        _carry(centers[part], halves[part], *maps, c[:, part], g[:, :, part], r[:, part])
+
+    with own_threads():
+        side_by_side([lambda part=part: run(part) for part in parts_of(n, _LEAST_CELLS)])
+    return Forms(c, g, r * UP)
+
+
+@njit(cache=True, nogil=True)
+def _carry(centers, halves, a, w, t, stops, M, m, out_c, out_g, out_r):
+    n, d = centers.shape
+    L = t.size
+    # A unit of rounding for sums of d + 2 terms, twice: for what is computed here and for the network's own.
+    u = 2.0 * (d + 2) * 2.0**-52
+    c, e, size, row = np.empty(d), np.empty(d), np.empty(d), np.empty(d)
+    G = np.empty((d + L, d))
+    along = np.empty(d + L)
+    for cell in range(n):
+        for i in range(d):
+            c[i] = centers[cell, i]
+            e[i] = 0.0
+            for j in range(d):
+                G[j, i] = halves[cell, i] if i == j else 0.0
+        count, s = d, 0
+        for k in range(L + 1):
+            while s < stops.size and stops[s] == k:
+                for i in range(d):
+                    row[i], size[i] = 0.0, abs(m[s, i])
+                    for j in range(d):
+                        row[i] += abs(M[s, i, j]) * e[j]
+                        reach = abs(c[j])
+                        for b in range(count):
+                            reach += abs(G[b, j])
+                        size[i] += abs(M[s, i, j]) * reach
+                for i in range(d):
+                    e[i] = row[i] * (1.0 + u) + u * size[i]
+                for b in range(-1, count):
+                    for i in range(d):
+                        row[i] = m[s, i] if b < 0 else 0.0
+                        for j in range(d):
+                            row[i] += M[s, i, j] * (c[j] if b < 0 else G[b, j])
+                    for i in range(d):
+                        if b < 0:
+                            c[i] = row[i]
+                        else:
+                            G[b, i] = row[i]
+                s += 1
+            if k == L:
+                break
+            z, spread, terms, error = -t[k], 0.0, abs(t[k]), 0.0
+            for i in range(d):
+                z += w[k, i] * c[i]
+                error += abs(w[k, i]) * e[i]
+                terms += abs(w[k, i] * c[i])
+            for b in range(count):
+                along[b] = 0.0
+                for i in range(d):
+                    along[b] += w[k, i] * G[b, i]
+                    terms += abs(w[k, i] * G[b, i])
+                spread += abs(along[b])
+            # What z may be off, and where it lies on this cell.
+            error = (error + u * terms) * (1.0 + 2.0**-40)
+            low, high = z - spread - error, z + spread + error
+            if high <= 0.0:
+                continue
+            slope, shift = 1.0, 0.0
+            if low < 0.0:
+                slope = high / (high - low)
+                shift = -0.5 * slope * low
+            for i in range(d):
+                # relu has the Lipschitz constant 1, and so has the slope that relaxes it.
+                e[i] += abs(a[k, i]) * (error + u * (terms + shift))
+                c[i] += a[k, i] * (slope * z + shift)
+                e[i] += u * abs(c[i])
+                for b in range(count):
+                    G[b, i] += slope * a[k, i] * along[b]
+                    e[i] += u * abs(G[b, i])
+            if shift > 0.0:
+                for i in range(d):
+                    G[count, i] = a[k, i] * shift
+                count += 1
+        for i in range(d):
+            out_c[i, cell] = c[i]
+            rest = e[i]
+            for b in range(d, count):
+                rest += abs(G[b, i])
+            out_r[i, cell] = rest
+            for j in range(d):
+                out_g[j, i, cell] = G[j, i]

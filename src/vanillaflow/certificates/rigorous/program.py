@@ -1,0 +1,172 @@
+"""A field as a program: operations on Taylor series, each coefficient from those before it.
+
+`Program` is built once for a field and run for any cells: `solution` gives the Taylor coefficients in time of
+the trajectories of x' = v(t, x), x_(k+1) = v_k / (k + 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ...errors import FieldError
+from .forms import ROUNDING, SMOOTH, Forms, Smooth, applied, real_power
+from .series import Series, derived, product
+
+# Computes coefficient k of one operation's result from the series of all operations before it.
+Operation = Callable[[list[Series], int], Forms]
+
+
+class Program:
+    """Operations in order, each of a number of rows; the first two are the state (d rows) and the time."""
+
+    def __init__(self, dim: int):
+        self.dim = dim
+        self._rows = [dim, 1]
+        self._operations: list[Operation] = []
+        self.result = 0
+
+    def add(self, rows: int, operation: Operation) -> int:
+        """The place of a new operation."""
+        self._rows.append(rows)
+        self._operations.append(operation)
+        return len(self._rows) - 1
+
+    def rows(self, place: int) -> int:
+        return self._rows[place]
+
+    def solution(self, x: Forms, t: Forms, order: int) -> Series:
+        """The coefficients 0..order of the solution that is x at the time t."""
+        s, n = x.g.shape[0], x.c.shape[1]
+        values = [Series(order + 1, rows, s, n) for rows in self._rows]
+        state, time = values[0], values[1]
+        state[0], time[0] = x, t
+        if order:
+            time[1] = Forms(np.ones((1, n)), np.zeros((s, 1, n)), np.zeros((1, n)))
+        for k in range(order):
+            for place, operation in enumerate(self._operations, start=2):
+                values[place][k] = operation(values, k)
+            state[k + 1] = values[self.result][k].times(1 / (k + 1))
+        return state
+
+    def slope(self, x: Forms, t: Forms) -> Forms:
+        """v(t, x)."""
+        return self.solution(x, t, 1)[1]
+
+    # Operations; `x` and `y` are places.
+
+    def constant(self, value: np.ndarray) -> int:
+        value = np.asarray(value, dtype=np.float64).reshape(-1, 1)
+
+        def operation(values: list[Series], k: int) -> Forms:
+            like = values[0][0]
+            c = np.broadcast_to(value if k == 0 else 0.0, (len(value), like.c.shape[1]))
+            return Forms(c, np.zeros((len(like.g), *c.shape)), ROUNDING * np.abs(c))
+
+        return self.add(len(value), operation)
+
+    def affine(self, x: int, A: np.ndarray, b: np.ndarray) -> int:
+        """A x + b."""
+        b = np.asarray(b, dtype=np.float64).reshape(-1, 1)
+        return self.add(
+            len(A), lambda values, k: values[x][k].mapped(A).shifted(b) if k == 0 else values[x][k].mapped(A)
+        )
+
+    def rows_of(self, x: int, index: np.ndarray) -> int:
+        return self.add(len(index), lambda values, k: values[x][k].rows(index))
+
+    def sum(self, x: int, y: int) -> int:
+        return self.add(self.rows(x), lambda values, k: values[x][k] + values[y][k])
+
+    def shifted(self, x: int, by: float) -> int:
+        return self.add(self.rows(x), lambda values, k: values[x][k].shifted(by) if k == 0 else values[x][k])
+
+    def scaled(self, x: int, by: float) -> int:
+        return self.add(self.rows(x), lambda values, k: values[x][k].times(by))
+
+    def product(self, x: int, y: int) -> int:
+        return self.add(self.rows(x), lambda values, k: product(values[x], values[y], k))
+
+    def with_slope(self, x: int, f: Smooth, slope: int) -> int:
+        """f(x), whose derivative f'(x) is at the place `slope`, before this one or made right after it."""
+        return self.add(
+            self.rows(x),
+            lambda values, k: applied(values[x][0], f) if k == 0 else derived(values[x], values[slope], k),
+        )
+
+    def exp(self, x: int) -> int:
+        # exp is its own derivative; its coefficient k needs only those before it.
+        return self._own_slope(x, "exp", lambda place: place)
+
+    def tanh(self, x: int) -> int:
+        # tanh' = 1 - tanh^2
+        return self._own_slope(x, "tanh", lambda y: self.shifted(self.scaled(self.product(y, y), -1.0), 1.0))
+
+    def sigmoid(self, x: int) -> int:
+        # s' = s (1 - s)
+        def slope(y: int) -> int:
+            return self.product(y, self.shifted(self.scaled(y, -1.0), 1.0))
+
+        return self._own_slope(x, "sigmoid", slope)
+
+    def sin_cos(self, x: int) -> tuple[int, int]:
+        sin = len(self._rows)
+        cos = sin + 1
+        # The derivative of cos is -sin: the sign goes into one more operation, which comes after both.
+        minus = sin + 2
+        self.with_slope(x, SMOOTH["sin"], cos)
+        self.with_slope(x, SMOOTH["cos"], minus)
+        self.scaled(sin, -1.0)
+        return sin, cos
+
+    def softplus(self, x: int) -> int:
+        return self.with_slope(x, SMOOTH["softplus"], self.sigmoid(x))
+
+    def normal_cdf(self, x: int) -> int:
+        # The density's derivative is -x times the density.
+        minus = self.scaled(x, -1.0)
+        density = self._own_slope(x, "normal_density", lambda y: self.product(minus, y))
+        return self.with_slope(x, SMOOTH["normal_cdf"], density)
+
+    def reciprocal(self, x: int) -> int:
+        # (1 / x)' = -(1 / x)^2
+        return self._own_slope(x, "reciprocal", lambda y: self.scaled(self.product(y, y), -1.0))
+
+    def arctan(self, x: int) -> int:
+        slope = self.reciprocal(self.shifted(self.product(x, x), 1.0))
+        return self.with_slope(x, SMOOTH["arctan"], slope)
+
+    def log(self, x: int) -> int:
+        return self.with_slope(x, SMOOTH["log"], self.reciprocal(x))
+
+    def whole_power(self, x: int, p: int) -> int:
+        """x^p for p > 0, by repeated squaring."""
+        if p == 1:
+            return x
+        half = self.whole_power(x, p // 2)
+        square = self.product(half, half)
+        return self.product(square, x) if p % 2 else square
+
+    def real_power(self, x: int, p: float) -> int:
+        """x^p for x > 0: its derivative is p x^p / x."""
+        inverse = self.reciprocal(x)
+        return self._own_slope(x, real_power(p), lambda y: self.scaled(self.product(y, inverse), p))
+
+    def _own_slope(self, x: int, f: str | Smooth, slope: Callable[[int], int]) -> int:
+        """f(x), whose derivative `slope` makes from f(x): its coefficient k needs f(x) only up to k."""
+        place = len(self._rows)
+        # Where the slope will be is not known before it is made, but before it is asked for.
+        where: list[int] = []
+        smooth = SMOOTH[f] if isinstance(f, str) else f
+
+        def operation(values: list[Series], k: int) -> Forms:
+            return applied(values[x][0], smooth) if k == 0 else derived(values[x], values[where[0]], k)
+
+        self.add(self.rows(x), operation)
+        where.append(slope(place))
+        return place
+
+
+def refuse(what: str) -> FieldError:
+    return FieldError(f"a rigorous certificate cannot be had of {what}; method='sampled' can")
