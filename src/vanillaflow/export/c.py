@@ -113,11 +113,11 @@ def _table(label: str, stack: Stack, dtype: str) -> str:
 
 
 def _literal(number: float, suffix: str) -> str:
-    """The number exactly, as short as it goes: 0, 1, -0x1.8p-3f."""
-    if number in (0.0, 1.0, -1.0) and not (number == 0 and np.signbit(number)):
-        return f"{number:.0f}"
+    """The number exactly and without zeros that say nothing: 1.0, -0x1.8p-3f."""
+    if number in (0.0, 1.0, -1.0):
+        return f"{number}{suffix}"
     mantissa, exponent = number.hex().split("p")
-    return f"{mantissa.rstrip('0').rstrip('.') if '.' in mantissa else mantissa}p{exponent}{suffix}"
+    return f"{mantissa.rstrip('0').rstrip('.')}p{exponent}{suffix}"
 
 
 def _function(name: str, labels: list[str], stacks: list[Stack], dtype: str) -> str:

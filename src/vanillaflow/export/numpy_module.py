@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from os import PathLike
 
 _WIDTH = 110
-# Decimals that name a number of each type uniquely. Those of a float32 are far enough from the middle between
-# two of them that it does not matter that Python reads a float64 first.
-_DIGITS = {"float64": repr, "float32": "{:.9g}".format}
 
 
 def write_numpy(
@@ -86,8 +83,16 @@ def numpy_source(network: FeedforwardNetwork, dtype: str = "float64", outputs: i
 
 def _literal(numbers: np.ndarray, dtype: str, always: bool = False) -> str:
     """A list of the numbers; of one number, unless `always`, that number itself."""
-    texts = [_DIGITS[dtype](float(number)) for number in numbers]
+    texts = [_decimal(float(number), dtype) for number in numbers]
     return texts[0] if len(texts) == 1 and not always else f"[{', '.join(texts)}]"
+
+
+def _decimal(number: float, dtype: str) -> str:
+    """The number in decimals that are read as exactly that number of `dtype`.
+
+    Nine digits are so near to a float32 that it does not matter that Python makes them a float64 first.
+    """
+    return repr(number if dtype == "float64" else float(f"{number:.9g}"))
 
 
 def _indented(text: str, columns: int) -> str:
