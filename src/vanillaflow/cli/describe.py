@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..box import Box
@@ -9,6 +11,9 @@ from ..network import FeedforwardNetwork
 from ..planar import PlanarFlow
 from ..provenance import Provenance
 from .text import box_text, range_text
+
+if TYPE_CHECKING:
+    from ..export.precision import PrecisionErrors
 
 Rows = list[tuple[str, str]]
 
@@ -51,6 +56,19 @@ def origin_rows(provenance: Provenance | None, domain: Box | None) -> Rows:
     if provenance is None:
         return [("box", where), ("origin", "not recorded")]
     return [("system", provenance.system), ("box", where), ("duration", f"{provenance.duration:g}")]
+
+
+def precision_rows(errors: PrecisionErrors) -> Rows:
+    """What each precision costs."""
+    missing = 'not measured: needs onnxruntime, pip install "vanillaflow[onnxruntime]"'
+    return [
+        (
+            "precision",
+            f"the largest change of an output against float64, at {errors.points} points of the box:",
+        ),
+        *[(name, f"{getattr(errors, name):.3g}") for name in ("float32", "float16", "bfloat16")],
+        ("int8", missing if errors.int8 is None else f"{errors.int8:.3g}, quantized by ONNX Runtime"),
+    ]
 
 
 def accuracy_rows(provenance: Provenance | None) -> Rows:
