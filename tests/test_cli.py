@@ -129,8 +129,6 @@ def test_compiled_sources_compute_what_the_network_does(run):
     assert y.dtype == np.float32 and np.max(np.abs(y - target(x))) <= 1e-2
     assert "float32" in namespace["__doc__"] and "Tolerance asked for: 0.01" in namespace["__doc__"]
     assert "void swing(const float *x, float *y);" in Path("swing.c").read_text(encoding="utf-8")
-    run("compile", "mild.toml", *SPLIT, "--tol", "1e-2", "-o", "swing.c", "--dtype", "float64")
-    assert "void swing(const double *x, double *y);" in Path("swing.c").read_text(encoding="utf-8")
     if shutil.which("cc") is not None:
         subprocess.run(["cc", "-std=c99", "-DVANILLAFLOW_MAIN", "swing.c", "-o", "swing"], check=True)
         text = "\n".join(f"{a} {b}" for a, b in x.tolist())
@@ -140,10 +138,13 @@ def test_compiled_sources_compute_what_the_network_does(run):
 
 
 def test_float64(run):
-    out = run("compile", "mild.toml", *SPLIT, "--tol", "1e-2", "-o", "a.onnx", "--dtype", "float64")
+    files = ("-o", "a.onnx", "-o", "a.c", "-o", "a.py")
+    out = run("compile", "mild.toml", *SPLIT, "--tol", "1e-2", *files, "--dtype", "float64")
     assert "for the network, in float64" in out
     assert "float64" in run("inspect", "a.onnx")
     assert onnxruntime.InferenceSession("a.onnx").get_inputs()[0].type == "tensor(double)"
+    assert "void a(const double *x, double *y);" in Path("a.c").read_text(encoding="utf-8")
+    assert "float64" in Path("a.py").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("dtype, kind", [("float32", "LeakyRelu"), ("float64", "PRelu")])
