@@ -91,7 +91,12 @@ def test_contraction_costs_no_more_than_rounding(folder):
     # A fused multiply-add leaves out a rounding, so that the same bound holds.
     network = random_network(1, 5, 20)
     path = compiled(
-        c_source(network, "contracted"), folder / "contracted", "-shared", "-fPIC", "-ffp-contract=fast"
+        c_source(network, "contracted"),
+        folder / "contracted",
+        "-shared",
+        "-fPIC",
+        "-ffp-contract=fast",
+        "-march=native",
     )
     x = network.domain.uniform(200)
     y = call(ctypes.CDLL(str(path)).contracted, x, 5)
@@ -200,21 +205,19 @@ def test_no_name_of_a_system_leaves_the_comment(folder):
 
 
 @needs_compiler
-def test_any_number_is_written_exactly(folder):
-    rng = np.random.default_rng(7)
-    weights = np.frombuffer(rng.bytes(8 * 400), "<f8")
-    weights = weights[np.isfinite(weights)][:300]
-    limits = [np.finfo(np.float64).max, np.finfo(np.float64).tiny, 5e-324, -0.0, 1 / 3, -1.0, 1024.0]
-    weights = np.append(weights, limits)
+@pytest.mark.parametrize("dtype", NUMBER)
+def test_any_number_is_written_exactly(folder, dtype):
+    kind = np.finfo(dtype)
+    numbers = np.frombuffer(np.random.default_rng(7).bytes(kind.dtype.itemsize * 200), dtype)
+    numbers = numbers[np.isfinite(numbers)]
+    limits = [kind.max, kind.tiny, kind.smallest_subnormal, 0.0, -0.0, 1 / 3, 1.0, -1.0, 1024.0]
+    numbers = np.append(numbers, np.array(limits, dtype))
+    d = numbers.size
     network = vf.FeedforwardNetwork(
-        np.diag(weights)[None],
-        np.full((1, weights.size), -0.0),
-        [],
-        vf.Box(-np.ones(weights.size), np.ones(weights.size)),
+        np.diag(numbers)[None], np.zeros((1, d)), [], vf.Box(-np.ones(d), np.ones(d))
     )
-    exact = library(folder, exact=c_source(network, "exact")).exact
-    y = call(exact, np.ones((1, weights.size)), weights.size)
-    np.testing.assert_array_equal(y[0], weights)
+    exact = library(folder, exact=c_source(network, "exact", dtype)).exact
+    np.testing.assert_array_equal(call(exact, np.ones((1, d), dtype), d)[0], numbers)
 
 
 def test_the_header_says_what_it_is(tmp_path):

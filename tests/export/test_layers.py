@@ -27,7 +27,7 @@ def test_fewer_outputs_end_in_a_stack_of_their_own(depth):
     network = random_network(1, 3, depth)
     *hidden, last = stacked_layers(network, "float64", outputs=1)
     assert [stack.W.shape for stack in hidden] == [(depth, 3, 3)][: depth > 0]
-    np.testing.assert_array_equal(last.W, network.weights[-1:, :1])
+    np.testing.assert_array_equal(last.W, network.weights[-1][None, :1])
     assert last.b.shape == last.slope.shape == (1, 1) and last.slope == 1
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..network import FeedforwardNetwork
 from ..text import box_text, one_line
 
@@ -12,10 +14,9 @@ _HOW_KNOWN = {"sampled": "the largest found by sampling and a local search, so a
 def origin_paragraphs(network: FeedforwardNetwork, dtype: str, outputs: int | None) -> list[str]:
     """Paragraphs of plain text, each on one line, printable: system, duration, box; accuracy; the layers."""
     provenance, domain = network.provenance, network.domain
-    layers = "layer" if network.depth == 1 else "layers"
-    shape = (
-        f"A feedforward network of width {network.width} with {network.depth} leaky-ReLU {layers}, in {dtype}"
-    )
+    kind = "leaky-ReLU" if any(np.any(slope) for slope in network.slopes) else "ReLU"
+    layers = f"{network.depth} {kind} layer" + "s" * (network.depth != 1)
+    shape = f"A feedforward network of width {network.width} with {layers}, in {dtype}"
     if outputs is not None:
         shape += f"; of its outputs, the first {outputs}"
     if domain is None:
