@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _WIDTH = 110
 # The type, the suffix of its literals, how to read and how to print it so that nothing is lost.
 _TYPES = {"float64": ("double", "", "%lf", "%.17g"), "float32": ("float", "f", "%f", "%.9g")}
+_TABLES = """\
+/* Layer by layer, a row { bias, weights, slope } for each neuron, which gives max(z, slope z) with
+   z = bias + weights . input. The last layer of all is affine: slope 1. */"""
 
 
 def write_c(
@@ -31,7 +34,7 @@ def write_c(
 ) -> None:
     """Write the network as C99: `void NAME(const T *x, T *y)`, T being double or float by `dtype`.
 
-    x holds `network.width` numbers, y as many or `outputs`; y may be x. Layer by layer, neuron i becomes
+    x holds d numbers, y as many, or `outputs`; y may be x. Layer by layer, neuron i becomes
     max(z, slope z) with z = b_i + W_i1 x_1 + ... + W_id x_d, added in this order, so that any processor with
     IEEE arithmetic gives the same bits, if its compiler does not contract a product and a sum into one
     operation (-ffp-contract=off). The numbers are hexadecimal literals, which every compiler must read
@@ -60,6 +63,7 @@ def c_source(
     labels = [f"{name}_layers{k}" if len(stacks) > 1 else f"{name}_layers" for k in range(1, len(stacks) + 1)]
     parts = [
         _comment(network, name, dtype, outputs, stacks),
+        _TABLES,
         *(_table(label, stack, dtype) for label, stack in zip(labels, stacks)),
         _function(name, labels, stacks, dtype),
         _main(name, stacks, dtype),
@@ -96,11 +100,7 @@ def _table(label: str, stack: Stack, dtype: str) -> str:
     kind, suffix, _, _ = _TYPES[dtype]
     rows = np.concatenate([stack.b[..., None], stack.W, stack.slope[..., None]], axis=2)
     layers, neurons, numbers = rows.shape
-    lines = [
-        "/* Layer by layer, a row { bias, weights, slope } for each neuron, which gives max(z, slope z) with",
-        "   z = bias + weights . input. The last layer of all is affine: slope 1. */",
-        f"static const {kind} {label}[{layers}][{neurons}][{numbers}] = {{",
-    ]
+    lines = [f"static const {kind} {label}[{layers}][{neurons}][{numbers}] = {{"]
     for layer in rows:
         lines.append("    {")
         for row in layer:
