@@ -107,7 +107,7 @@ def test_its_docstring_says_what_it_is():
     for part in (
         PROVENANCE.system,
         "a duration of 1.25",
-        "0.3 (the largest found by sampling",
+        "0.3 (found by sampling",
         "Tolerance asked for: 0.01",
         "method refine",
         f"vanillaflow {vf.__version__}",

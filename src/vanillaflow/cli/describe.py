@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
 Rows = list[tuple[str, str]]
 
-# What each method of `certify` knows about the supremum.
-_HOW_FOUND = {"sampled": "found by sampling and a local search, so a lower bound of the supremum"}
-
 
 def network_rows(network: FeedforwardNetwork) -> Rows:
     return [
@@ -77,8 +74,8 @@ def accuracy_rows(provenance: Provenance | None) -> Rows:
         return []
     rows: Rows = []
     if provenance.error is not None:
-        how = _HOW_FOUND.get(provenance.error_method or "", provenance.error_method or "no method recorded")
-        rows.append(("error", f"{provenance.error:.4g} (max norm, over the box): {how}"))
+        error, how = provenance.error, provenance.how_known
+        rows.append(("error", f"{error:.4g} (max norm, over the box): {how}"))
     if provenance.tolerance is not None:
         rows.append(("tolerance", f"{provenance.tolerance:g}"))
     stages = "; ".join(

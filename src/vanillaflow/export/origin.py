@@ -7,9 +7,6 @@ import numpy as np
 from ..network import FeedforwardNetwork
 from ..text import box_text, one_line
 
-# What each method of `certify` knows about the supremum.
-_HOW_KNOWN = {"sampled": "the largest found by sampling and a local search, so a lower bound of the supremum"}
-
 
 def origin_paragraphs(network: FeedforwardNetwork, dtype: str, outputs: int | None) -> list[str]:
     """Paragraphs of plain text, each on one line, printable: system, duration, box; accuracy; the layers."""
@@ -28,8 +25,8 @@ def origin_paragraphs(network: FeedforwardNetwork, dtype: str, outputs: int | No
     what = f'The flow of "{provenance.system}" over a duration of {provenance.duration:g}.'
     known = []
     if provenance.error is not None:
-        how = _HOW_KNOWN.get(provenance.error_method or "", provenance.error_method or "no method recorded")
-        known.append(f"Error over the box, in the max norm: {provenance.error:.4g} ({how}).")
+        error, how = provenance.error, provenance.how_known
+        known.append(f"Error over the box, in the max norm: {error:.4g} ({how}).")
     if provenance.tolerance is not None:
         known.append(f"Tolerance asked for: {provenance.tolerance:g}.")
     made = f"{shape}; compiled by vanillaflow {provenance.version}, method {provenance.method}."
