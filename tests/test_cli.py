@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -115,11 +116,35 @@ def test_compiled_files_hold_what_the_summary_says(run):
     assert y.dtype == np.float32 and np.max(np.abs(y - target(x))) <= 1e-2
 
 
+def test_compiled_sources_compute_what_the_network_does(run):
+    out = run(
+        "compile", "mild.toml", *SPLIT, "--tol", "1e-2", "-o", "swing.c", "-o", "swing.py", "-o", "swing.onnx"
+    )
+    assert all(f"swing.{kind} (" in out for kind in ("c", "py", "onnx"))
+    target = vf.load_system("mild.toml").target()
+    x = target.domain.sample(100, seed=3)
+    namespace = {}
+    exec(Path("swing.py").read_text(encoding="utf-8"), namespace)  # noqa: S102 - just written by us
+    y = namespace["flow"](x)
+    assert y.dtype == np.float32 and np.max(np.abs(y - target(x))) <= 1e-2
+    assert "float32" in namespace["__doc__"] and "Tolerance asked for: 0.01" in namespace["__doc__"]
+    assert "void swing(const float *x, float *y);" in Path("swing.c").read_text(encoding="utf-8")
+    if shutil.which("cc") is not None:
+        subprocess.run(["cc", "-std=c99", "-DVANILLAFLOW_MAIN", "swing.c", "-o", "swing"], check=True)
+        text = "\n".join(f"{a} {b}" for a, b in x.tolist())
+        done = subprocess.run(["./swing"], input=text, capture_output=True, text=True, check=True)
+        y = np.array([line.split() for line in done.stdout.splitlines()], float)
+        assert np.max(np.abs(y - target(x))) <= 1e-2
+
+
 def test_float64(run):
-    out = run("compile", "mild.toml", *SPLIT, "--tol", "1e-2", "-o", "a.onnx", "--dtype", "float64")
+    files = ("-o", "a.onnx", "-o", "a.c", "-o", "a.py")
+    out = run("compile", "mild.toml", *SPLIT, "--tol", "1e-2", *files, "--dtype", "float64")
     assert "for the network, in float64" in out
     assert "float64" in run("inspect", "a.onnx")
     assert onnxruntime.InferenceSession("a.onnx").get_inputs()[0].type == "tensor(double)"
+    assert "void a(const double *x, double *y);" in Path("a.c").read_text(encoding="utf-8")
+    assert "float64" in Path("a.py").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("dtype, kind", [("float32", "LeakyRelu"), ("float64", "PRelu")])
@@ -226,6 +251,32 @@ def test_inspect_every_kind_of_file(run):
             assert part in " ".join(out.split())
 
 
+def test_inspect_measures_precisions(run, fail, monkeypatch):
+    domain = vf.Box([-1, -1], [1, 1])
+    network = vf.FeedforwardNetwork([np.eye(2) / 3, np.eye(2)], np.zeros((2, 2)), [0.5], domain)
+    network.to_onnx("network.onnx", "float64")
+    network.save("network.safetensors")
+    errors = vf.precision_errors(network)
+    for name in ("network.onnx", "network.safetensors"):
+        assert "precision" not in run("inspect", name)
+        out = run("inspect", name, "--precision")
+        assert "at 4100 points" in out
+        for precision in ("float32", "float16", "bfloat16", "int8"):
+            assert re.search(rf"^  {precision} +{getattr(errors, precision):.3g}\b", out, flags=re.MULTILINE)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    out = run("inspect", "network.onnx", "--precision")
+    assert 'int8        not measured: needs onnxruntime, pip install "vanillaflow[onnxruntime]"' in out
+
+
+def test_inspect_of_precisions_needs_a_box(fail):
+    vf.FeedforwardNetwork([[[0.5]]], [[0.0]], []).save("network.safetensors")
+    vf.PlanarFlow([[0.5, 0.1]], [[1.0, 0.0]], [0.0]).save("flow.safetensors")
+    for name in ("network.safetensors", "flow.safetensors"):
+        assert "records no box" in fail("inspect", name, "--precision")
+    vf.FeedforwardNetwork([[[1e39]]], [[0.0]], [], vf.Box([-1], [1])).save("large.safetensors")
+    assert "overflow float32" in fail("inspect", "large.safetensors", "--precision")
+
+
 def test_inspect_of_a_file_that_does_not_know_its_origin(run):
     vf.PlanarFlow([[0.5, 0.1]], [[1.0, 0.0]], [0.0]).save("bare.safetensors")
     out = run("inspect", "bare.safetensors")
@@ -262,7 +313,10 @@ def test_inspect_of_a_file_that_does_not_know_its_origin(run):
         (["compile", "mild.toml", "--tol", "0.1", "--slope", "0"], "'--slope': it must be positive"),
         (["compile", "mild.toml", "--tol", "0.1", "--slope", "nan"], "'--slope': it must be positive"),
         (["compile", "mild.toml", "--tol", "0.1", "--max-kinks", "0"], "'--max-kinks'"),
-        (["compile", "mild.toml", "--tol", "0.1", "-o", "net.pt"], "must end in .onnx or .safetensors"),
+        (
+            ["compile", "mild.toml", "--tol", "0.1", "-o", "net.pt"],
+            "must end in .onnx, .c, .py or .safetensors",
+        ),
         (["compile", "mild.toml", "--tol", "0.1", "-o", "no/where.onnx"], "there is no directory"),
         (["compile", "mild.toml", "--tol", "0.1", "-o", "folder.onnx"], "it is a directory"),
         (["zoo", "show", "lorentz"], "did you mean 'lorenz'"),

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "onnx", "sympy", "numba", "scipy", "matplotlib", "typer")
+HEAVY = ("torch", "jax", "onnx", "sympy", "numba", "scipy", "matplotlib", "typer")
 
 
 def loaded_by(statement: str) -> set[str]:

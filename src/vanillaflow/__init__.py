@@ -40,6 +40,8 @@ _HOME = {
     "rollout_errors": "certificates.rollout",
     "FeedforwardNetwork": "network",
     "load": "export.safetensors",
+    "precision_errors": "export.precision",
+    "PrecisionErrors": "export.precision",
     "VanillaflowError": "errors",
     "FieldError": "errors",
     "FlowLeavesDomain": "errors",
@@ -65,6 +67,8 @@ if TYPE_CHECKING:
     from .errors import OutputError as OutputError
     from .errors import ToleranceNotReached as ToleranceNotReached
     from .errors import VanillaflowError as VanillaflowError
+    from .export.precision import PrecisionErrors as PrecisionErrors
+    from .export.precision import precision_errors as precision_errors
     from .export.safetensors import load as load
     from .fields import zoo as zoo
     from .fields.callable_field import from_callable as from_callable

@@ -106,6 +106,30 @@ class FeedforwardNetwork:
 
         write_onnx(self, path, dtype, outputs)
 
+    def to_c(
+        self,
+        path: str | PathLike[str],
+        dtype: str = "float64",
+        outputs: int | None = None,
+        name: str | None = None,
+    ) -> None:
+        """Write one file of C99 with `void NAME(const T *x, T *y)`, NAME by default from the file's name."""
+        from .export.c import write_c
+
+        write_c(self, path, dtype, outputs, name)
+
+    def to_numpy(self, path: str | PathLike[str], dtype: str = "float64", outputs: int | None = None) -> None:
+        """Write a Python module with a function `flow(x)` that needs NumPy only."""
+        from .export.numpy_module import write_numpy
+
+        write_numpy(self, path, dtype, outputs)
+
+    def to_jax(self, dtype: str = "float32", outputs: int | None = None) -> Any:
+        """A pure function of JAX arrays (..., d), for jit, vmap and grad."""
+        from .export.jax import to_jax
+
+        return to_jax(self, dtype, outputs)
+
     def save(self, path: str | PathLike[str]) -> None:
         """Write as safetensors; `vanillaflow.load` reads it back."""
         from .export.safetensors import save_network

@@ -16,6 +16,8 @@ _TYPES: dict[str, Any] = dict.fromkeys(("system", "method", "version"), str) | {
     "error_method": str | None,
     "seconds": int | float | None,
 }
+# What each method of `certify` knows about the supremum.
+_HOW_KNOWN = {"sampled": "found by sampling and a local search, so a lower bound of the supremum"}
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,11 @@ class Provenance:
     seconds: float | None = None
     path: tuple[tuple[str, int, float], ...] = field(default=())
     version: str = __version__
+
+    @property
+    def how_known(self) -> str:
+        """How the error is known, in words."""
+        return _HOW_KNOWN.get(self.error_method or "", self.error_method or "no method recorded")
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

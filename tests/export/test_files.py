@@ -13,6 +13,8 @@ WRITERS = {
     "flow.save": lambda path: random_flow(0).save(path),
     "network.save": lambda path: random_network(0).save(path),
     "network.to_onnx": lambda path: random_network(0).to_onnx(path),
+    "network.to_c": lambda path: random_network(0).to_c(path),
+    "network.to_numpy": lambda path: random_network(0).to_numpy(path),
 }
 
 

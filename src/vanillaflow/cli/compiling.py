@@ -19,14 +19,13 @@ from ..errors import (
     VanillaflowError,
 )
 from .interruption import saved_best
-from .result import Precision, Request, Result, lowered, measured
+from .result import SUFFIXES, Precision, Request, Result, lowered, measured
 from .text import one_line, rows, size_text
 
 if TYPE_CHECKING:
     from ..certificates import Certificate
     from ..target import FlowMap
 
-_SUFFIXES = (".onnx", ".safetensors")
 # The exported network is measured at other points than the compiler's. Where the error then comes out above
 # the tolerance, by a hair, the second of these fractions of the tolerance leaves room.
 _AIM = (1.0, 0.95)
@@ -86,6 +85,7 @@ def compile_system(
             "-o",
             metavar="FILE",
             help="Write this file; give it again for more. FILE.onnx is the network, for any runtime; "
+            "FILE.c the same as a function of C99; FILE.py as a module that needs NumPy only; "
             "FILE.safetensors the flow, exact and invertible, for vanillaflow.load.",
         ),
     ] = None,
@@ -98,7 +98,9 @@ def compile_system(
             callback=_fraction,
         ),
     ] = None,
-    dtype: Annotated[Precision, typer.Option(help="Precision of the ONNX network.")] = Precision.float32,
+    dtype: Annotated[
+        Precision, typer.Option(help="Precision of the network in ONNX, C or Python.")
+    ] = Precision.float32,
     seed: Annotated[
         int | None,
         typer.Option(min=0, metavar="N", help="Seed of every sample; the same seed gives the same network."),
@@ -152,8 +154,9 @@ def compile_system(
 def _require_output(path: Path) -> None:
     from ..export.files import require_writable
 
-    if path.suffix.lower() not in _SUFFIXES:
-        raise OutputError(f"cannot write {str(path)!r}: the name must end in {' or '.join(_SUFFIXES)}")
+    if path.suffix.lower() not in SUFFIXES:
+        *most, last = SUFFIXES
+        raise OutputError(f"cannot write {str(path)!r}: the name must end in {', '.join(most)} or {last}")
     require_writable(path)
 
 

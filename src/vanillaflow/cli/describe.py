@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..box import Box
@@ -10,10 +12,10 @@ from ..planar import PlanarFlow
 from ..provenance import Provenance
 from .text import box_text, range_text
 
-Rows = list[tuple[str, str]]
+if TYPE_CHECKING:
+    from ..export.precision import PrecisionErrors
 
-# What each method of `certify` knows about the supremum.
-_HOW_FOUND = {"sampled": "found by sampling and a local search, so a lower bound of the supremum"}
+Rows = list[tuple[str, str]]
 
 
 def network_rows(network: FeedforwardNetwork) -> Rows:
@@ -53,14 +55,27 @@ def origin_rows(provenance: Provenance | None, domain: Box | None) -> Rows:
     return [("system", provenance.system), ("box", where), ("duration", f"{provenance.duration:g}")]
 
 
+def precision_rows(errors: PrecisionErrors) -> Rows:
+    """What each precision costs."""
+    missing = 'not measured: needs onnxruntime, pip install "vanillaflow[onnxruntime]"'
+    return [
+        (
+            "precision",
+            f"the largest change of an output against float64, at {errors.points} points of the box:",
+        ),
+        *[(name, f"{getattr(errors, name):.3g}") for name in ("float32", "float16", "bfloat16")],
+        ("int8", missing if errors.int8 is None else f"{errors.int8:.3g}, quantized by ONNX Runtime"),
+    ]
+
+
 def accuracy_rows(provenance: Provenance | None) -> Rows:
     """Tolerance, error and how it is known, method, time."""
     if provenance is None:
         return []
     rows: Rows = []
     if provenance.error is not None:
-        how = _HOW_FOUND.get(provenance.error_method or "", provenance.error_method or "no method recorded")
-        rows.append(("error", f"{provenance.error:.4g} (max norm, over the box): {how}"))
+        error, how = provenance.error, provenance.how_known
+        rows.append(("error", f"{error:.4g} (max norm, over the box): {how}"))
     if provenance.tolerance is not None:
         rows.append(("tolerance", f"{provenance.tolerance:g}"))
     stages = "; ".join(

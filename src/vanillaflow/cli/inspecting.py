@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import FileFormatError
+from ..errors import FileFormatError, VanillaflowError
 from .text import one_line, rows
 
 if TYPE_CHECKING:
+    from ..network import FeedforwardNetwork
     from .describe import Rows
 
 
@@ -18,51 +19,76 @@ def inspect_file(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="A .safetensors or .onnx file of vanillaflow.")
     ],
+    precision: Annotated[
+        bool,
+        typer.Option(
+            "--precision",
+            help="Measure how much the outputs change, over the box, in float32, float16, bfloat16 and int8.",
+        ),
+    ] = False,
 ) -> None:
     """Say what a saved flow or network is, how accurate, and on what box.
 
-    Everything shown stands in the file; nothing is measured again.
+    Everything shown stands in the file; nothing is measured again, unless you ask for --precision.
 
     Example:  vanillaflow inspect pendulum.onnx
     """
+    network: FeedforwardNetwork | None
     suffix = file.suffix.lower()
     if suffix == ".onnx":
-        kind, described = _onnx(file)
+        kind, network, described = _onnx(file)
     elif suffix == ".safetensors":
-        kind, described = _safetensors(file)
+        kind, network, described = _safetensors(file)
     else:
         raise FileFormatError(f"cannot inspect {str(file)!r}: its name must end in .safetensors or .onnx")
+    if precision:
+        described += _precision(file, network)
     print(f"{one_line(str(file))}: {kind}\n")
     print(rows(described))
 
 
-def _onnx(file: Path) -> tuple[str, Rows]:
+def _onnx(file: Path) -> tuple[str, FeedforwardNetwork, Rows]:
     from ..export.onnx import network_from_onnx, read_onnx_metadata
     from .describe import accuracy_rows, network_rows, origin_rows
 
     network = network_from_onnx(file)
-    dtype = read_onnx_metadata(file)["dtype"]
-    return f"a vanilla network in ONNX, {dtype}", [
+    described = [
         *origin_rows(network.provenance, network.domain),
         *network_rows(network),
         *accuracy_rows(network.provenance),
     ]
+    return f"a vanilla network in ONNX, {read_onnx_metadata(file)['dtype']}", network, described
 
 
-def _safetensors(file: Path) -> tuple[str, Rows]:
+def _safetensors(file: Path) -> tuple[str, FeedforwardNetwork | None, Rows]:
     from ..export.safetensors import load
     from ..network import FeedforwardNetwork
     from .describe import accuracy_rows, flow_rows, network_rows, origin_rows
 
     thing = load(file)
+    network: FeedforwardNetwork | None
     if isinstance(thing, FeedforwardNetwork):
-        kind, shape = "a vanilla network, float64", network_rows(thing)
+        kind, network, shape = "a vanilla network, float64", thing, network_rows(thing)
     else:
         # Without a domain there is no network to speak of.
-        lowered = [] if thing.domain is None else network_rows(thing.to_network())
+        network = None if thing.domain is None else thing.to_network()
+        lowered = [] if network is None else network_rows(network)
         kind, shape = "a planar flow, float64", flow_rows(thing) + lowered
-    return kind, [
+    described = [
         *origin_rows(thing.provenance, thing.domain),
         *shape,
         *accuracy_rows(thing.provenance),
     ]
+    return kind, network, described
+
+
+def _precision(file: Path, network: FeedforwardNetwork | None) -> Rows:
+    from ..export.precision import precision_errors
+    from .describe import precision_rows
+
+    if network is None or network.domain is None:
+        raise VanillaflowError(f"{str(file)!r} records no box over which a precision could be measured")
+    try:
+        return precision_rows(precision_errors(network))
+    except ValueError as overflow:  # A number that float32 cannot hold.
+        raise VanillaflowError(str(overflow)) from None

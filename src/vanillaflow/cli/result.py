@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -40,11 +41,17 @@ class Result:
     dtype: Precision
 
     def write(self, path: Path) -> None:
-        """The kind of file that the name says."""
-        if path.suffix.lower() == ".onnx":
-            self.network.to_onnx(path, self.dtype)
-        else:
-            self.flow.save(path)
+        """The kind of file that the name says, which must end in one of SUFFIXES."""
+        SUFFIXES[path.suffix.lower()](self, path)
+
+
+# The kinds of files, by how their names end, and what writes each.
+SUFFIXES: dict[str, Callable[[Result, Path], None]] = {
+    ".onnx": lambda result, path: result.network.to_onnx(path, result.dtype),
+    ".c": lambda result, path: result.network.to_c(path, result.dtype),
+    ".py": lambda result, path: result.network.to_numpy(path, result.dtype),
+    ".safetensors": lambda result, path: result.flow.save(path),
+}
 
 
 def lowered(flow: PlanarFlow, request: Request) -> Result:

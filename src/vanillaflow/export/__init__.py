@@ -1,4 +1,5 @@
-"""Everything leaves here: safetensors (exact, for `vanillaflow.load`), ONNX, and torch modules.
+"""Everything leaves here: safetensors (exact, for `vanillaflow.load`), ONNX, C and Python sources, and torch
+modules and JAX functions; `precision` measures what rounding costs them.
 
 Files are written whole or not at all (`files`); what is read back is checked in full and never executed.
 """
