@@ -107,6 +107,10 @@ class SampledFlow(FlowMap):
             )
         return np.stack([known[float(t)]() for t in times])
 
+    @property
+    def reference(self) -> str:
+        return "the spline through the samples"
+
     def coarser(self, rtol: float) -> SampledFlow:
         return self
 

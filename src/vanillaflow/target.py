@@ -97,6 +97,11 @@ class FlowMap:
         return self.domain.dim
 
     @property
+    def reference(self) -> str:
+        """What computes the flow, in words: an error is relative to this."""
+        return f"the ODE solver DOP853 at a relative tolerance of {self.rtol:g}"
+
+    @property
     def held(self) -> int:
         """How many of the last coordinates are inputs, which the flow leaves as they are."""
         return int(getattr(self.field, "held", 0))
