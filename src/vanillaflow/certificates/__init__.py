@@ -20,7 +20,7 @@ from .fingerprints import network_hash, system_hash
 from .sampled import certify_sampled
 from .statistical import certify_statistical
 
-__all__ = ["Certificate", "certify", "evaluated"]
+__all__ = ["Certificate", "certify", "evaluated", "known_seed"]
 
 _METHODS: dict[str, Callable[..., Certificate]] = {
     "sampled": certify_sampled,
@@ -46,22 +46,19 @@ def certify(
     from independent random points. It is exact, and true for errors that no search would find, but silent on
     that part; see `statistical.certify_statistical` for the options `points`, `confidence` and `coverage`.
 
-    The same seed gives the same points; None draws one that nobody could know before. `dtype` is the precision
-    in which a network is evaluated, as an export in that precision is.
+    The same seed gives the same points; None draws one that nobody could know before. `dtype` is the
+    precision in which a network is evaluated, as an export in that precision is.
 
     Raises ValueError for an unknown method or dtype, a bad seed or option, or when the dimensions differ.
     """
     if method not in _METHODS:
         raise ValueError(f"unknown certification method {method!r}; known are {', '.join(sorted(_METHODS))}")
-    if seed is None:
-        seed = secrets.randbelow(2**32)
-    if isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or seed < 0:
-        raise ValueError(f"seed must be a whole number, 0 or more, got {seed!r}")
+    seed = known_seed(seed)
     dim = flow.width if isinstance(flow, FeedforwardNetwork) else flow.dim
     if dim != target.dim:
         raise ValueError(f"the flow has dimension {dim} but the target has dimension {target.dim}")
     start = perf_counter()
-    certificate = _METHODS[method](evaluated(flow, dtype), target, seed=int(seed), **options)
+    certificate = _METHODS[method](evaluated(flow, dtype), target, seed=seed, **options)
     return replace(
         certificate,
         dtype=dtype,
@@ -75,8 +72,17 @@ def certify(
     )
 
 
+def known_seed(seed: int | None) -> int:
+    """The seed, or for None one that nobody could know before. Raises ValueError unless it is 0 or more."""
+    if seed is None:
+        return secrets.randbelow(2**32)
+    if isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or seed < 0:
+        raise ValueError(f"seed must be a whole number, 0 or more, got {seed!r}")
+    return int(seed)
+
+
 def evaluated(flow: PlanarFlow | FeedforwardNetwork, dtype: str) -> Callable[[np.ndarray], np.ndarray]:
-    """The flow or network as a function, in the precision `dtype`. Raises ValueError as `network_hash` does."""
+    """The flow or network as a function, in precision `dtype`. Raises ValueError as `network_hash` does."""
     if isinstance(flow, FeedforwardNetwork) and dtype != "float64":
         return in_precision(flow, dtype)
     if dtype != "float64":

@@ -5,11 +5,12 @@ at n independent uniform points, in order. Whatever the error is as a function,
 
     P( F(e_(k)) < q )  <=  P( Bin(n, q) >= k ),
 
-with equality where F is continuous: F(e_(k)) lies below q only if at least k of the points fall in a part of
-volume q. So e_(k) bounds the error on a part q of the box with confidence 1 - P(Bin(n, q) >= k). For k = n that
-is 1 - q^n. Wilks, "Determination of sample sizes for setting tolerance limits", Ann. Math. Statist. 12 (1941);
-it is the limit of Clopper and Pearson, "The use of confidence or fiducial limits illustrated in the case of the
-binomial", Biometrika 26 (1934), for n - k points above the bound.
+with equality where F is continuous: F(e_(k)) lies below q only if at least k of the points fall where F of the
+error does, a part of the box of volume at most q. So e_(k) bounds the error on a part q of the box with
+confidence 1 - P(Bin(n, q) >= k); for the largest of all, k = n, that is 1 - q^n. Wilks, "Determination of
+sample sizes for setting tolerance limits", Ann. Math. Statist. 12 (1941). 1 - q is the limit of Clopper and
+Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial", Biometrika 26
+(1934), for n - k points above the bound.
 """
 
 from __future__ import annotations
@@ -27,15 +28,6 @@ MOST_POINTS = 10**7
 _ROUNDING = 1e-9
 
 
-def coverage_of_largest(points: int, confidence: float) -> float:
-    """q = (1 - confidence)^(1/points): the largest of `points` errors bounds the error on a part q of the box.
-
-    1 - q is about log(1/(1 - confidence)) / points, and never above it. Raises ValueError for bad arguments.
-    """
-    require_count("points", points, MOST_POINTS)
-    return float((1 - require_fraction("confidence", confidence)) ** (1 / points))
-
-
 def points_needed(confidence: float, coverage: float) -> int:
     """The smallest n for which the largest of n errors will do: coverage^n <= 1 - confidence.
 
@@ -47,9 +39,9 @@ def points_needed(confidence: float, coverage: float) -> int:
 
 
 def order_statistic(points: int, confidence: float, coverage: float) -> int:
-    """The smallest k for which the k-th smallest of `points` errors bounds that on a part `coverage` of the box.
+    """The smallest k for which e_(k) of `points` errors bounds the error on a part `coverage` of the box.
 
-    The k of smallest value with P(Bin(points, coverage) >= k) <= 1 - confidence. Raises ValueError for bad
+    That is the smallest with P(Bin(points, coverage) >= k) <= 1 - confidence. Raises ValueError for bad
     arguments, and saying how many points are needed where there is no such k.
     """
     require_count("points", points, MOST_POINTS)
@@ -72,8 +64,9 @@ def order_statistic(points: int, confidence: float, coverage: float) -> int:
 def largest_fraction(exceedances: int, points: int, confidence: float) -> float:
     """The upper limit of Clopper and Pearson for the part of the box where `exceedances` of `points` fell.
 
-    The p with P(Bin(points, p) <= exceedances) = 1 - confidence; 1 if all points fell there. Raises ValueError
-    for bad arguments.
+    The p with P(Bin(points, p) <= exceedances) = 1 - confidence; 1 if all points fell there. If none did,
+    it is 1 - (1 - confidence)^(1/points), about log(1/(1 - confidence)) / points. Raises ValueError for bad
+    arguments.
     """
     _require_exceedances(exceedances, points)
     require_fraction("confidence", confidence)

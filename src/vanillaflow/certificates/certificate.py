@@ -16,6 +16,10 @@ from ..box import Box
 if TYPE_CHECKING:
     from os import PathLike
 
+    from ..network import FeedforwardNetwork
+    from ..planar import PlanarFlow
+    from ..target import FlowMap
+
 
 @dataclass(frozen=True, eq=False)
 class Certificate:
@@ -102,12 +106,28 @@ class Certificate:
     def load(path: str | PathLike[str]) -> Certificate:
         """Read what `save` wrote. It may still be untrue, or of another network: see `check`.
 
-        Raises FileFormatError, naming the file and the reason, for anything else, and VanillaflowError if there
-        is no such file.
+        Raises FileFormatError, naming the file and the reason, for anything else, and VanillaflowError if
+        there is no such file.
         """
         from .certificate_file import load_certificate
 
         return load_certificate(path)
+
+    def check(
+        self,
+        flow: PlanarFlow | FeedforwardNetwork,
+        target: FlowMap,
+        dtype: str | None = None,
+        seed: int | None = None,
+    ) -> str:
+        """Measure again; returns what was found, in one sentence. See `checking.check`.
+
+        Raises CertificateRefused, saying why, if it is of another flow or target, or what it says is not
+        found.
+        """
+        from .checking import check
+
+        return check(self, flow, target, dtype, seed)
 
     def __str__(self) -> str:
         where = ", ".join(f"{v:.4g}" for v in self.worst_point)

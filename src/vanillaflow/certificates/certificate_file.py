@@ -1,7 +1,7 @@
 """Certificates as JSON files: one flat table, with a checksum of the rest.
 
-The checksum makes an accident noticeable, no more: anybody can compute another one. Whether what the file says
-is true is found out by `checking.check`.
+The checksum makes an accident noticeable, no more: anybody can compute another one. Whether what the file
+says is true is found out by `checking.check`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _VECTORS = ("per_output", "worst_point")
 _NUMBERS = ("bound", "largest", "confidence", "duration", "seconds")
 _COUNTS = {"points": 1, "seed": 0}
 _TEXTS = ("method", "dtype", "network_hash", "system_hash", "system", "reference", "version")
-# (coverage and solver_error may be null)
+# Numbers that may be null.
 _OPTIONAL = ("coverage", "solver_error")
 
 
@@ -61,7 +61,7 @@ def to_json(certificate: Certificate) -> str:
     if unknown:
         raise ValueError(f"the certificate does not know its {unknown[0]}; certify() makes one that does")
     values |= {name: values[name].tolist() for name in _VECTORS}
-    values["box"] = {"low": certificate.box.low.tolist(), "high": certificate.box.high.tolist()}  # type: ignore[union-attr]
+    values["box"] = {end: getattr(values["box"], end).tolist() for end in ("low", "high")}
     values["format"] = FORMAT
     values["sha256"] = checksum(values, {})
     try:
@@ -71,13 +71,15 @@ def to_json(certificate: Certificate) -> str:
 
 
 def from_json(text: str) -> Certificate:
-    """The certificate that `to_json` wrote. Raises FileFormatError, saying what is wrong, for anything else."""
+    """What `to_json` was given. Raises FileFormatError, saying what is wrong, for any other text."""
     values = _table(text)
     recorded = values.pop("sha256")
     if recorded != checksum(values, {}):
         raise FileFormatError("its content does not match its checksum: it was changed after it was written")
     if values.pop("format") != FORMAT:
-        raise FileFormatError(f"it has another version of the format; this vanillaflow reads version {FORMAT}")
+        raise FileFormatError(
+            f"it has another version of the format; this vanillaflow reads version {FORMAT}"
+        )
     for name in _TEXTS:
         if not isinstance(values[name], str):
             raise FileFormatError(f"its {name} is not a text")

@@ -1,9 +1,10 @@
 """Which network and which system a certificate is about: hashes that anybody can compute again.
 
 A network is its numbers, and its hash that of every bit of them. A system may be equations, a torch module or
-any function, so it is told by what it does: the values of its field at fixed points of the box and times of the
-duration, with the box and the duration. Two descriptions of one system have one hash, on every machine, as the
-values are rounded first; once in about ten thousand times they lie on the edge of rounding and have two.
+any function, so it is told by what it does: the values of its field at fixed points of the box and times of
+the duration, with the box and the duration. Two descriptions of one system have one hash, on every machine,
+as the values are rounded first; once in about ten thousand times they lie on the edge of rounding and have
+two.
 
 What that cannot tell: fields that differ by less than the rounding, 1e-8 of their size, or only between the
 points that are looked at. Who wants to deceive can make such a field: the hash detects mistakes, and a
@@ -37,8 +38,8 @@ def network_hash(flow: PlanarFlow | FeedforwardNetwork, dtype: str = "float64") 
     """SHA-256, in hexadecimal, of the kind and of all numbers of a flow or network, rounded to `dtype`.
 
     A flow and its network have different hashes: they agree to rounding only, as a file in float32 and the
-    network that it was made from do. Domain and provenance do not enter. Raises ValueError as `rounded_layers`
-    does, and for a PlanarFlow in any but "float64".
+    network that it was made from do. Domain and provenance do not enter. Raises ValueError as
+    `rounded_layers` does, and for a PlanarFlow in any but "float64".
     """
     if isinstance(flow, FeedforwardNetwork):
         arrays = dict(zip(("weights", "biases", "slopes"), rounded_layers(flow, dtype)))
@@ -81,7 +82,8 @@ def _spread(n: int, dim: int) -> Float[np.ndarray, "n d"]:
 
 
 def _rounded(values: np.ndarray, digits: int) -> np.ndarray:
-    """(n, d) whole numbers: the values in units of 10^-digits of the power of ten nearest each column's largest.
+    """(n, d) whole numbers: the values in units of 10^-digits of the power of ten nearest each column's
+    largest.
 
     So the unit is hardly ever in doubt, and a value near zero is not asked for digits that are noise. What is
     not a number, or infinite, has a number of its own.

@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float
 
 from ..target import FlowMap
-from ..validation import require_count, require_fraction
-from .binomial import MOST_POINTS, coverage_of_largest, order_statistic, points_needed
+from ..validation import require_count
+from .binomial import MOST_POINTS, largest_fraction, order_statistic, points_needed
 from .certificate import Certificate
 from .sampled import absolute_errors
 
@@ -30,7 +30,7 @@ def certify_statistical(
     coverage: float | None = None,
     seed: int = 0,
 ) -> Certificate:
-    """Compare at n = `points` fresh points, independent and uniform over the box, and bound what was not seen.
+    """Compare at n = `points` fresh points, independent and uniform over the box, and bound the rest of it.
 
     With the given confidence, at least the part `coverage` of the box, by volume, has an error of at most
     `bound`. Without `coverage`, the bound is the largest error of all points, and
@@ -42,7 +42,7 @@ def certify_statistical(
     error, as long as the points do not depend on the flow: with a network from somebody else, use a seed that
     they could not know. Nothing is said of the rest of the box.
 
-    By default n is 10 000, or as many as `coverage` needs. The error is measured against the target's solver:
+    By default n is 10,000, or as many as `coverage` needs. The error is measured against the target's solver:
     `solver_error` tells how much the flow changes where the solver's tolerance is ten times as large, at 256
     of the points and the worst, and is added to every bound. It is an estimate, no proof.
 
@@ -51,16 +51,7 @@ def certify_statistical(
     Raises ValueError for bad arguments, and for too few points for the confidence and coverage, saying how
     many are needed; FlowLeavesDomain where the target does.
     """
-    require_fraction("confidence", confidence)
-    if coverage is not None:
-        require_fraction("coverage", coverage)
-    if points is None:
-        points = _POINTS if coverage is None else max(_POINTS, points_needed(confidence, coverage))
-    require_count("points", points, min(MOST_POINTS, _MOST_NUMBERS // target.dim))
-    if coverage is None:
-        k, coverage = points, coverage_of_largest(points, confidence)
-    else:
-        k = order_statistic(points, confidence, coverage)
+    points, coverage, k = _plan(points, confidence, coverage, target.dim)
     errors = np.empty((points, target.dim))
     worst_point, largest = target.domain.center, -1.0
     start = 0
@@ -83,10 +74,26 @@ def certify_statistical(
         confidence=float(confidence),
         points=points,
         largest=largest,
-        coverage=float(coverage),
+        coverage=coverage,
         solver_error=solver_error,
         seed=seed,
     )
+
+
+def _plan(points: int | None, confidence: float, coverage: float | None, dim: int) -> tuple[int, float, int]:
+    """The number of points n, the coverage, and the k for which e_(k) is the bound."""
+    most = min(MOST_POINTS, _MOST_NUMBERS // dim)
+    if coverage is None:
+        points = require_count("points", _POINTS if points is None else points, most)
+        return points, 1 - largest_fraction(0, points, confidence), points
+    needed = points_needed(confidence, coverage)
+    if needed > most:
+        raise ValueError(
+            f"confidence {confidence!r} and coverage {coverage!r} need {needed} points; at most "
+            f"{most} are drawn"
+        )
+    points = require_count("points", max(_POINTS, needed) if points is None else points, most)
+    return points, float(coverage), order_statistic(points, confidence, coverage)
 
 
 def fresh_points(target: FlowMap, points: int, seed: int) -> list[Float[np.ndarray, "n d"]]:
@@ -97,6 +104,9 @@ def fresh_points(target: FlowMap, points: int, seed: int) -> list[Float[np.ndarr
 
 
 def _solver_error(target: FlowMap, x: np.ndarray, y: np.ndarray) -> float:
-    """How far the images y of the rows of x are from those with a larger tolerance: those of the larger error."""
+    """How far the images y of the rows of x are from those that the solver finds with a larger tolerance.
+
+    That is the error of those, more or less, and so more than the error of y.
+    """
     coarse = target.coarser(_COARSER * target.rtol)
     return 0.0 if coarse is target else float(np.abs(coarse(x) - y).max())
