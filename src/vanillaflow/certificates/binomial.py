@@ -5,8 +5,8 @@ at n independent uniform points, in order. Whatever the error is as a function,
 
     P( F(e_(k)) < q )  <=  P( Bin(n, q) >= k ),
 
-with equality where F is continuous: F(e_(k)) lies below q only if at least k of the points fall where F of the
-error does, a part of the box of volume at most q. So e_(k) bounds the error on a part q of the box with
+with equality where F is continuous: F(e_(k)) lies below q only if at least k of the points fall where F of
+the error does, a part of the box of volume at most q. So e_(k) bounds the error on a part q of the box with
 confidence 1 - P(Bin(n, q) >= k); for the largest of all, k = n, that is 1 - q^n. Wilks, "Determination of
 sample sizes for setting tolerance limits", Ann. Math. Statist. 12 (1941). 1 - q is the limit of Clopper and
 Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial", Biometrika 26

@@ -42,8 +42,9 @@ def network_hash(flow: PlanarFlow | FeedforwardNetwork, dtype: str = "float64") 
     `rounded_layers` does, and for a PlanarFlow in any but "float64".
     """
     if isinstance(flow, FeedforwardNetwork):
-        arrays = dict(zip(("weights", "biases", "slopes"), rounded_layers(flow, dtype)))
-        return checksum({"kind": "feedforward_network"}, arrays)
+        weights, biases, slopes = rounded_layers(flow, dtype)
+        layers = {f"W{i}": W for i, W in enumerate(weights)} | {f"b{i}": b for i, b in enumerate(biases)}
+        return checksum({"kind": "feedforward_network"}, layers | {"slopes": slopes})
     if dtype != "float64":
         raise ValueError(f"a PlanarFlow is evaluated in float64; for {dtype} take its network")
     arrays = {name: getattr(flow, name) for name in ("a", "w", "t", "stops", "M", "m")}
