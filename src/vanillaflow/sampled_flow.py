@@ -114,6 +114,9 @@ class SampledFlow(FlowMap):
     def coarser(self, rtol: float) -> SampledFlow:
         return self
 
+    def finer(self, factor: float) -> SampledFlow:
+        return self
+
     def _scaled(self, x: np.ndarray) -> np.ndarray:
         return 2 * (x - self.domain.low) / self.domain.width - 1
 

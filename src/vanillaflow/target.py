@@ -88,6 +88,10 @@ class FlowMap:
         """The same flow, computed only to a relative tolerance of `rtol` if that is larger than its own."""
         return FlowMap(self.field, self.duration, self.domain, name=self.name, rtol=max(self.rtol, rtol))
 
+    def finer(self, factor: float) -> FlowMap:
+        """The same flow, computed to a relative tolerance so many times smaller."""
+        return FlowMap(self.field, self.duration, self.domain, name=self.name, rtol=self.rtol / factor)
+
     def until(self, time: float) -> FlowMap:
         """The flow of the same field over the same box, for another duration."""
         return FlowMap(self.field, time, self.domain, name=self.name, rtol=self.rtol)

@@ -87,13 +87,14 @@ class Certificate:
     @property
     def basis(self) -> str:
         """What its error is the difference from, in one sentence."""
-        own = (
-            "is not estimated"
-            if self.solver_error is None
-            else f"is estimated at {rounded_up(self.solver_error, 2)} and added to the bound"
-        )
+        if self.solver_error is None:
+            own = "whose own error is not estimated"
+        elif self.solver_error == 0:
+            own = "which is taken as exact"
+        else:
+            own = f"whose own error, about {rounded_up(self.solver_error, 2)}, is added to the bound"
         against = self.reference or "the target as it is computed"
-        return f"The error is the max norm of the difference from {against}, whose own error {own}."
+        return f"The error is the max norm of the difference from {against}, {own}."
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write as JSON. Raises OutputError if `path` cannot be written; ValueError if the error is not

@@ -92,6 +92,8 @@ def from_json(text: str) -> Certificate:
     for name in _VECTORS:
         values[name] = _vector(name, values[name])
     values["box"] = _box(values["box"])
+    if len({values["box"].dim, *(values[name].size for name in _VECTORS)}) > 1:
+        raise FileFormatError("its per_output, its worst_point and its box have different dimensions")
     certificate = Certificate(**values)
     _require_consistent(certificate)
     return certificate
@@ -145,34 +147,22 @@ def _box(value: Any) -> Box:
 
 def _require_consistent(certificate: Certificate) -> None:
     """Raise FileFormatError if its parts contradict each other."""
-    box = certificate.box
-    assert box is not None
-    statistical = certificate.method == "statistical"
+    box, duration, confidence = certificate.box, certificate.duration, certificate.confidence
+    coverage, solver_error = certificate.coverage, certificate.solver_error
+    assert box is not None and duration is not None
+    if certificate.method == "statistical":
+        fits = coverage is not None and solver_error is not None and 0 < confidence < 1 and 0 < coverage < 1
+    else:
+        fits = coverage is None and solver_error is None and confidence == 0
+        fits = fits and certificate.bound == certificate.largest
+    errors = (certificate.bound, certificate.largest, *certificate.per_output, solver_error or 0.0)
     for wrong, why in (
         (certificate.method not in ("sampled", "statistical"), "its method is unknown"),
         (certificate.dtype not in DTYPES, "its dtype is unknown"),
-        (certificate.duration <= 0, "its duration is not positive"),  # type: ignore[operator]
-        (min(certificate.bound, certificate.largest, *certificate.per_output) < 0, "an error is negative"),
-        ((certificate.solver_error or 0) < 0, "its solver_error is negative"),
-        (
-            not box.dim == certificate.per_output.size == certificate.worst_point.size,
-            "its per_output, its worst_point and its box have different dimensions",
-        ),
-        (
-            box.dim == certificate.worst_point.size and not box.contains(certificate.worst_point[None])[0],
-            "its worst_point is not in its box",
-        ),
-        (
-            (certificate.coverage is None) == statistical
-            or (certificate.solver_error is None) == statistical
-            or not (0 < certificate.confidence < 1 if statistical else certificate.confidence == 0),
-            "its confidence, coverage and solver_error do not fit its method",
-        ),
-        (statistical and not 0 < (certificate.coverage or 0) < 1, "its coverage is not within (0, 1)"),
-        (
-            not statistical and certificate.bound != certificate.largest,
-            "its bound is not the largest error found",
-        ),
+        (not fits, "its confidence, coverage, bound or solver_error is none of its method"),
+        (duration <= 0, "its duration is not positive"),
+        (min(errors) < 0, "an error is negative"),
+        (not box.contains(certificate.worst_point[None])[0], "its worst_point is not in its box"),
     ):
         if wrong:
             raise FileFormatError(why)

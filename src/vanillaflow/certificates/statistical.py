@@ -18,8 +18,8 @@ _POINTS = 10_000
 _BATCH, _MOST_NUMBERS = 2**14, 2**26
 # Sets the stream of points apart from all others of the same seed: those that a network was fitted to.
 _STREAM = 0x5747
-# The solver's own error is told from so many points, solved again so much more coarsely.
-_SOLVER_POINTS, _COARSER = 256, 10
+# The solver's own error is told from so many points, solved again with a tolerance so many times smaller.
+_SOLVER_POINTS, _FINER = 256, 1000
 
 
 def certify_statistical(
@@ -42,9 +42,9 @@ def certify_statistical(
     error, as long as the points do not depend on the flow: with a network from somebody else, use a seed that
     they could not know. Nothing is said of the rest of the box.
 
-    By default n is 10,000, or as many as `coverage` needs. The error is measured against the target's solver:
-    `solver_error` tells how much the flow changes where the solver's tolerance is ten times as large, at 256
-    of the points and the worst, and is added to every bound. It is an estimate, no proof.
+    By default n is 10,000, or as many as `coverage` needs. The error is measured against the target's solver,
+    and `solver_error`, which is added to every bound, tells how far that is from itself with a tolerance a
+    thousand times smaller, at 256 of the points and the worst: an estimate, no proof.
 
     The bounds of single outputs, `per_output`, hold with that confidence each on its own.
 
@@ -104,9 +104,6 @@ def fresh_points(target: FlowMap, points: int, seed: int) -> list[Float[np.ndarr
 
 
 def _solver_error(target: FlowMap, x: np.ndarray, y: np.ndarray) -> float:
-    """How far the images y of the rows of x are from those that the solver finds with a larger tolerance.
-
-    That is the error of those, more or less, and so more than the error of y.
-    """
-    coarse = target.coarser(_COARSER * target.rtol)
-    return 0.0 if coarse is target else float(np.abs(coarse(x) - y).max())
+    """How far the images y of the rows of x are from those that the solver finds with a smaller tolerance."""
+    fine = target.finer(_FINER)
+    return 0.0 if fine is target else float(np.abs(fine(x) - y).max())
