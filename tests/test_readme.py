@@ -45,7 +45,8 @@ def test_systems_are_read_and_commands_run_on_the_first(empty_directory, capsys)
         program, *arguments = shlex.split(line)
         assert program == "vanillaflow"
         assert main(arguments) == 0, capsys.readouterr().err
-    assert {path.name for path in empty_directory.iterdir()} == {"mine.toml", "mine.onnx", "mine.safetensors"}
+    written = {path.name for path in empty_directory.iterdir()}
+    assert written == {"mine.toml", "mine.onnx", "mine.safetensors", "certificate.json"}
 
 
 def test_files_that_it_points_to_exist():

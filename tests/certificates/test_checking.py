@@ -46,6 +46,11 @@ def test_honest_certificates_of_float32_hold():
         certificate.check(NETWORK, TARGET, seed=3)
         certificate.check(NETWORK, TARGET, dtype="float32", seed=3)
         refuse(certificate, "it is of a network in float32, and this one is in float64", dtype="float64")
+        refuse(
+            certificate, "another network: a PlanarFlow is evaluated in float64", vf.PlanarFlow.identity(2)
+        )
+        vast = vf.FeedforwardNetwork([1e300 * np.eye(2)], [[0, 0]], [])
+        refuse(certificate, "another network: the weights of layer 0 overflow float32", vast)
 
 
 @pytest.mark.parametrize("kind", CERTIFICATES)

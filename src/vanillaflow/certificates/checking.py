@@ -63,7 +63,11 @@ def _require_same(
     """Raise CertificateRefused if it is about something else."""
     if certificate.dtype != dtype:
         raise CertificateRefused(f"it is of a network in {certificate.dtype}, and this one is in {dtype}")
-    if certificate.network_hash != network_hash(flow, dtype):
+    try:
+        same = certificate.network_hash == network_hash(flow, dtype)
+    except ValueError as error:  # This one cannot be had in that precision.
+        raise CertificateRefused(f"it belongs to another network: {error}") from None
+    if not same:
         raise CertificateRefused("it belongs to another network: the numbers of this one have another hash")
     if certificate.box != target.domain:
         raise CertificateRefused("it belongs to another system: the box of this one is another")

@@ -42,9 +42,9 @@ def certify_statistical(
     error, as long as the points do not depend on the flow: with a network from somebody else, use a seed that
     they could not know. Nothing is said of the rest of the box.
 
-    By default n is 10,000, or as many as `coverage` needs. The error is measured against the target's solver,
-    and `solver_error`, which is added to every bound, tells how far that is from itself with a tolerance a
-    thousand times smaller, at 256 of the points and the worst: an estimate, no proof.
+    By default n is 10,000, or as many as `coverage` needs. The error is measured against the target's solver.
+    `solver_error`, which is added to every bound, is how far its images move, at 256 of the points and the
+    worst, when its tolerance is made a thousand times smaller: an estimate, no proof.
 
     The bounds of single outputs, `per_output`, hold with that confidence each on its own.
 
