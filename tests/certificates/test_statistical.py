@@ -10,7 +10,7 @@ from vanillaflow.certificates.binomial import order_statistic
 from vanillaflow.certificates.statistical import certify_statistical, fresh_points
 from zoo_cases import compiled, lowered, target
 
-REPETITIONS = 3000
+REPETITIONS = 2000
 
 
 class Still(FlowMap):
@@ -58,7 +58,7 @@ PLANS = {"largest of 40": (40, None), "40, four of them above": (40, 0.78), "100
 @pytest.mark.parametrize("plan", PLANS)
 @pytest.mark.parametrize("shape", ERRORS)
 def test_it_is_wrong_as_seldom_as_it_says(shape, plan):
-    """In 3000 repetitions, seeded, the number of false certificates is binomial, with the exact rate.
+    """In 2000 repetitions, seeded, the number of false certificates is binomial, with the exact rate.
 
     The rate is that of the order statistic, at most 1 - confidence = 0.1, so that more than the upper limit,
     which a true statement exceeds once in a million times, would show a bound that is too small; fewer than
