@@ -15,10 +15,10 @@ Pearson, "The use of confidence or fiducial limits illustrated in the case of th
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from math import ceil, log, log1p
 
-from scipy.special import betaincinv
-from scipy.stats import binom
+from scipy.special import betainc, betaincinv
 
 from ..validation import require_count, require_fraction
 
@@ -52,13 +52,12 @@ def order_statistic(points: int, confidence: float, coverage: float) -> int:
             f"at least {needed} are needed"
         )
     risk = (1 - confidence) * (1 + _ROUNDING)
-    k = int(binom.isf(risk, points, coverage)) + 1
-    # The quantile is found by inverting a continuous function, and may be one off.
-    while k > 1 and binom.sf(k - 2, points, coverage) <= risk:
-        k -= 1
-    while k < points and binom.sf(k - 1, points, coverage) > risk:
-        k += 1
-    return min(k, points)
+
+    def will_do(k: int) -> bool:
+        # P(Bin(n, q) >= k), as the incomplete beta function I_q(k, n - k + 1); it falls with k.
+        return bool(betainc(k, points - k + 1, coverage) <= risk)
+
+    return 1 + bisect_left(range(1, points), True, key=will_do)
 
 
 def largest_fraction(exceedances: int, points: int, confidence: float) -> float:
