@@ -46,7 +46,7 @@ def test_systems_are_read_and_commands_run_on_the_first(empty_directory, capsys)
         assert program == "vanillaflow"
         assert main(arguments) == 0, capsys.readouterr().err
     written = {path.name for path in empty_directory.iterdir()}
-    assert written == {"mine.toml", "mine.onnx", "mine.safetensors", "mine.c"}
+    assert written == {"mine.toml", "mine.onnx", "mine.safetensors", "mine.c", "certificate.json"}
 
 
 def test_files_that_it_points_to_exist():

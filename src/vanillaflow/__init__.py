@@ -43,6 +43,7 @@ _HOME = {
     "precision_errors": "export.precision",
     "PrecisionErrors": "export.precision",
     "VanillaflowError": "errors",
+    "CertificateRefused": "errors",
     "FieldError": "errors",
     "FlowLeavesDomain": "errors",
     "CompilationInterrupted": "errors",
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from .certificates.rollout import rollout_errors as rollout_errors
     from .chain import FlowChain as FlowChain
     from .compiler import compile as compile
+    from .errors import CertificateRefused as CertificateRefused
     from .errors import CompilationInterrupted as CompilationInterrupted
     from .errors import FieldError as FieldError
     from .errors import FileFormatError as FileFormatError

@@ -29,6 +29,11 @@ class OutputError(VanillaflowError, OSError):
     """
 
 
+class CertificateRefused(VanillaflowError, ValueError):
+    """A certificate that does not hold for what it is shown with: of another network or another system, or
+    with numbers that are not found again."""
+
+
 class FlowLeavesDomain(VanillaflowError, ValueError):
     """The exact flow does not exist over the whole box: a trajectory blows up or the field is undefined.
 

@@ -136,6 +136,9 @@ class Increment(FlowMap):
     def coarser(self, rtol: float) -> Increment:
         return Increment(self._target.coarser(rtol), self._compiled, self._since, self._time)
 
+    def finer(self, factor: float) -> Increment:
+        return Increment(self._target.finer(factor), self._compiled, self._since, self._time)
+
     def __call__(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
         return self._target.trajectory(self._compiled.inverse(x), [self._time])[0]
 

@@ -107,7 +107,14 @@ class SampledFlow(FlowMap):
             )
         return np.stack([known[float(t)]() for t in times])
 
+    @property
+    def reference(self) -> str:
+        return "the spline through the samples"
+
     def coarser(self, rtol: float) -> SampledFlow:
+        return self
+
+    def finer(self, factor: float) -> SampledFlow:
         return self
 
     def _scaled(self, x: np.ndarray) -> np.ndarray:

@@ -2,38 +2,89 @@
 
 from __future__ import annotations
 
+import numbers
+import secrets
 from collections.abc import Callable
+from dataclasses import replace
+from time import perf_counter
 from typing import Any
 
+import numpy as np
+
+from ..export.evaluation import in_precision
 from ..network import FeedforwardNetwork
 from ..planar import PlanarFlow
 from ..target import FlowMap
 from .certificate import Certificate
+from .fingerprints import network_hash, system_hash
 from .sampled import certify_sampled
+from .statistical import certify_statistical
 
-__all__ = ["Certificate", "certify"]
+__all__ = ["Certificate", "certify", "evaluated", "known_seed"]
 
-_METHODS: dict[str, Callable[..., Certificate]] = {"sampled": certify_sampled}
+_METHODS: dict[str, Callable[..., Certificate]] = {
+    "sampled": certify_sampled,
+    "statistical": certify_statistical,
+}
 
 
 def certify(
     flow: PlanarFlow | FeedforwardNetwork,
     target: FlowMap,
     method: str = "sampled",
-    seed: int = 0,
+    seed: int | None = 0,
+    dtype: str = "float64",
     **options: Any,
 ) -> Certificate:
-    """The supremum over the box of the max norm of flow(x) - target(x), as far as `method` can tell.
+    """What is known of the max norm of flow(x) - target(x) over the box, as far as `method` can tell.
 
     method="sampled": the largest error found on low-discrepancy points, faces, corners and by a local search
     from the worst of them. A lower bound of the supremum, and in practice close to it; see
     `sampled.certify_sampled` for the options.
 
-    Raises ValueError for an unknown method or when the dimensions differ.
+    method="statistical": an error that, with the given `confidence`, at most a small part of the box exceeds,
+    from independent random points. It is exact, and true for errors that no search would find, but silent on
+    that part; see `statistical.certify_statistical` for the options `points`, `confidence` and `coverage`.
+
+    The same seed gives the same points; None draws one that nobody could know before. `dtype` is the
+    precision in which a network is evaluated, as an export in that precision is.
+
+    Raises ValueError for an unknown method or dtype, a bad seed or option, or when the dimensions differ.
     """
     if method not in _METHODS:
         raise ValueError(f"unknown certification method {method!r}; known are {', '.join(sorted(_METHODS))}")
+    seed = known_seed(seed)
     dim = flow.width if isinstance(flow, FeedforwardNetwork) else flow.dim
     if dim != target.dim:
         raise ValueError(f"the flow has dimension {dim} but the target has dimension {target.dim}")
-    return _METHODS[method](flow, target, seed=seed, **options)
+    start = perf_counter()
+    certificate = _METHODS[method](evaluated(flow, dtype), target, seed=seed, **options)
+    return replace(
+        certificate,
+        dtype=dtype,
+        network_hash=network_hash(flow, dtype),
+        system=target.name,
+        system_hash=system_hash(target),
+        duration=target.duration,
+        box=target.domain,
+        reference=target.reference,
+        seconds=perf_counter() - start,
+    )
+
+
+def known_seed(seed: int | None) -> int:
+    """The seed, or for None one that nobody could know before. Raises ValueError unless it is 0 or more."""
+    if seed is None:
+        return secrets.randbelow(2**32)
+    if isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or seed < 0:
+        raise ValueError(f"seed must be a whole number, 0 or more, got {seed!r}")
+    return int(seed)
+
+
+def evaluated(flow: PlanarFlow | FeedforwardNetwork, dtype: str) -> Callable[[np.ndarray], np.ndarray]:
+    """The flow or network as a function, in precision `dtype`. Raises ValueError as `network_hash` does."""
+    if isinstance(flow, FeedforwardNetwork) and dtype != "float64":
+        return in_precision(flow, dtype)
+    if dtype != "float64":
+        raise ValueError(f"a PlanarFlow is evaluated in float64, not {dtype}; take its network for another")
+    return flow

@@ -1,25 +1,52 @@
-"""Certificate: a statement about the supremum error, and how it is known."""
+"""Certificate: a statement about the error of a network over a box, and how it is known."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+from math import isfinite
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 
+from .. import __version__
+from ..box import Box
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from ..network import FeedforwardNetwork
+    from ..planar import PlanarFlow
+    from ..target import FlowMap
+
 
 @dataclass(frozen=True, eq=False)
 class Certificate:
-    """What is known of sup over the box of |flow(x) - target(x)| in the max norm.
+    """What is known of the error |flow(x) - target(x)|, in the max norm, over the box of starting points x.
 
     Attributes
     ----------
-    method : "sampled".
-    bound : for "sampled" the largest error found: the supremum is at least this.
-    per_output : (d,), the same for each coordinate of the output.
-    worst_point : (d,), the starting point at which `bound` was found.
+    method : "sampled" or "statistical".
+    bound : for "sampled" the largest error found: the supremum is at least this. For "statistical" an upper
+        bound on the part `coverage` of the box, with the given confidence.
+    per_output : (d,), the same for each coordinate of the output, each on its own.
+    worst_point : (d,), the starting point of the largest error found.
     confidence : the probability with which `bound` holds as an upper bound; 0 where it is only a lower bound.
     points : how many starting points were compared.
+    largest : the largest error found, at `worst_point`; the supremum is at least this, whatever the method.
+    coverage : the part of the box, by volume, on which `bound` holds; None for a bound of the supremum.
+    solver_error : an estimate of the error of the target's own solver, contained in `bound`; None if there is
+        none.
+    seed : of the points.
+    dtype : the precision in which the network was evaluated, "float32" or "float64".
+    network_hash, system_hash : which network and which system it is about, see `fingerprints`.
+    system, duration, box : the name of the system, and what was asked of it.
+    reference : what the network was compared with, in words.
+    seconds : how long it took.
+    version : of vanillaflow.
+
+    What tells the network and the system is None in a certificate that was not made by `certify`.
     """
 
     method: str
@@ -28,7 +55,95 @@ class Certificate:
     worst_point: Float[np.ndarray, " d"]
     confidence: float
     points: int
+    largest: float
+    coverage: float | None = None
+    solver_error: float | None = None
+    seed: int = 0
+    dtype: str = "float64"
+    network_hash: str | None = None
+    system: str | None = None
+    system_hash: str | None = None
+    duration: float | None = None
+    box: Box | None = None
+    reference: str | None = None
+    seconds: float | None = None
+    version: str = __version__
+
+    @property
+    def statement(self) -> str:
+        """What it says, in one sentence. Rounded to the safe side."""
+        if self.coverage is None:
+            return (
+                f"The largest error found at {self.points} starting points of the box is {self.largest:.4g}; "
+                "the supremum is at least that, and nothing bounds it from above."
+            )
+        # In decimals, where 1 - 0.99 is 0.01.
+        rest = rounded_up(1 - Decimal(repr(self.coverage)), 2)
+        return (
+            f"With confidence {self.confidence!r}, at most a fraction {rest} of the box (by volume) has an "
+            f"error above {rounded_up(self.bound, 4)}."
+        )
+
+    @property
+    def basis(self) -> str:
+        """What its error is the difference from, in one sentence."""
+        if self.solver_error is None:
+            own = "whose own error is not estimated"
+        elif self.solver_error == 0:
+            own = "which is taken as exact"
+        else:
+            own = f"whose own error, about {rounded_up(self.solver_error, 2)}, is added to the bound"
+        against = self.reference or "the target as it is computed"
+        return f"The error is the max norm of the difference from {against}, {own}."
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write as JSON. Raises OutputError if `path` cannot be written; ValueError if the error is not
+        finite or the certificate does not know its network and system."""
+        from .certificate_file import save_certificate
+
+        save_certificate(self, path)
+
+    @staticmethod
+    def load(path: str | PathLike[str]) -> Certificate:
+        """Read what `save` wrote. It may still be untrue, or of another network: see `check`.
+
+        Raises FileFormatError, naming the file and the reason, for anything else, and VanillaflowError if
+        there is no such file.
+        """
+        from .certificate_file import load_certificate
+
+        return load_certificate(path)
+
+    def check(
+        self,
+        flow: PlanarFlow | FeedforwardNetwork,
+        target: FlowMap,
+        dtype: str | None = None,
+        seed: int | None = None,
+    ) -> str:
+        """Measure again; returns what was found, in one sentence. See `checking.check`.
+
+        Raises CertificateRefused, saying why, if it is of another flow or target, or what it says is not
+        found.
+        """
+        from .checking import check
+
+        return check(self, flow, target, dtype, seed)
 
     def __str__(self) -> str:
         where = ", ".join(f"{v:.4g}" for v in self.worst_point)
-        return f"error {self.bound:.3e} ({self.method}, {self.points} points), largest at ({where})"
+        if self.coverage is None:
+            return f"error {self.bound:.3e} ({self.method}, {self.points} points), largest at ({where})"
+        return (
+            f"error {self.bound:.3e} on {self.coverage:.6g} of the box with confidence {self.confidence:g} "
+            f"({self.method}, {self.points} points), largest {self.largest:.3e} at ({where})"
+        )
+
+
+def rounded_up(value: float | Decimal, digits: int) -> str:
+    """The smallest number of so many significant digits that is not below `value` >= 0."""
+    if value == 0 or not isfinite(value):
+        return f"{float(value):g}"
+    exact = Decimal(repr(value)) if isinstance(value, float) else value
+    unit = Decimal(1).scaleb(exact.adjusted() - digits + 1)
+    return f"{float(exact.quantize(unit, ROUND_CEILING)):.{digits}g}"

@@ -46,12 +46,12 @@ def certify_sampled(
         raise ValueError("a sampled certificate needs the domain to search; this target has none")
     points = points or _default_points(flow, target.dim)
     x = search_points(domain, points, seed)
-    residual = _residual(flow, target, x)
+    residual = absolute_errors(flow(x), target(x))
     errors = residual.max(axis=1)
     if isinstance(flow, PlanarFlow):
         count = min(_CROSSINGS, _CROSSING_COST // ((flow.kinks + 1) * flow.dim**2))
         corners = crossings(flow, x[np.argsort(-errors, kind="stable")[:count]], domain)
-        at_corners = _residual(flow, target, corners)
+        at_corners = absolute_errors(flow(corners), target(corners))
         residual, x = np.concatenate([residual, at_corners]), np.concatenate([x, corners])
         errors = residual.max(axis=1)
     per_output, compared = residual.max(axis=0), len(x)
@@ -62,7 +62,7 @@ def certify_sampled(
     for _ in range(rounds):
         step = rng.normal(size=(len(x), moves, target.dim)) * radius[:, None, None] * domain.width / 2
         tried = domain.clip((x[:, None, :] + step).reshape(-1, target.dim))
-        residual = _residual(flow, target, tried)
+        residual = absolute_errors(flow(tried), target(tried))
         per_output, compared = np.maximum(per_output, residual.max(axis=0)), compared + len(tried)
         tried_errors = residual.max(axis=1).reshape(len(x), moves)
         rows, best = np.arange(len(x)), tried_errors.argmax(axis=1)
@@ -72,7 +72,16 @@ def certify_sampled(
         # The one-fifth rule in its simplest form: widen a little on success, narrow on failure.
         radius = np.maximum(np.where(improved, 1.3 * radius, 0.5 * radius), _SMALLEST_RADIUS)
     worst = int(np.argmax(errors))
-    return Certificate("sampled", float(errors[worst]), per_output, x[worst], 0.0, compared)
+    return Certificate(
+        method="sampled",
+        bound=float(errors[worst]),
+        per_output=per_output,
+        worst_point=x[worst],
+        confidence=0.0,
+        points=compared,
+        largest=float(errors[worst]),
+        seed=seed,
+    )
 
 
 def _default_points(flow: Callable[[np.ndarray], np.ndarray], dim: int) -> int:
@@ -83,11 +92,11 @@ def _default_points(flow: Callable[[np.ndarray], np.ndarray], dim: int) -> int:
     return max(count, min(pieces // _PIECES_PER_POINT, _MOST_POINTS, _COORDINATES // dim))
 
 
-def _residual(
-    flow: Callable[[np.ndarray], np.ndarray], target: FlowMap | PlanarFlow, x: np.ndarray
+def absolute_errors(
+    found: Float[np.ndarray, "n d"], exact: Float[np.ndarray, "n d"]
 ) -> Float[np.ndarray, "n d"]:
-    """|flow - target| at the rows of x; a value that is not a number is infinitely wrong."""
-    residual = np.abs(flow(x) - target(x))
+    """|found - exact|; a value that is not a number is infinitely wrong."""
+    residual = np.abs(found - exact)
     return np.where(np.isnan(residual), np.inf, residual)
 
 

@@ -1,8 +1,9 @@
-"""The command line tool `vanillaflow`: compile, zoo, inspect.
+"""The command line tool `vanillaflow`: compile, certify, inspect, zoo.
 
 Results go to standard output, progress and errors to standard error. Every error that a user can act on is
-one line and a non-zero exit code: 2 for a wrong request, 1 for a tolerance that was not reached, 130 after
-Ctrl-C. Heavy modules are imported inside the commands, so that help and typing errors are answered at once.
+one line and a non-zero exit code: 2 for a wrong request, 1 for a tolerance that was not reached or a
+certificate that does not hold, 130 after Ctrl-C. Heavy modules are imported inside the commands, so that help
+and typing errors are answered at once.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from ..errors import ToleranceNotReached, VanillaflowError
+from ..errors import CertificateRefused, ToleranceNotReached, VanillaflowError
+from .certifying import certify_file
 from .compiling import CompileCommand, compile_system
 from .inspecting import inspect_file
 from .interruption import Interrupted
@@ -31,6 +33,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("compile", cls=CompileCommand)(compile_system)
+app.command("certify")(certify_file)
 app.command("inspect")(inspect_file)
 app.add_typer(zoo_app, name="zoo")
 
@@ -78,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _code(error: VanillaflowError) -> int:
     if isinstance(error, Interrupted):
         return 130
-    return 1 if isinstance(error, ToleranceNotReached) else 2
+    return 1 if isinstance(error, ToleranceNotReached | CertificateRefused) else 2
 
 
 def _fail(message: str, code: int) -> int:

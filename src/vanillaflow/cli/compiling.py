@@ -19,7 +19,9 @@ from ..errors import (
     VanillaflowError,
 )
 from .interruption import saved_best
+from .option_values import fraction, positive
 from .result import SUFFIXES, Precision, Request, Result, lowered, measured
+from .system_argument import SYSTEM, read_target
 from .text import one_line, rows, size_text
 
 if TYPE_CHECKING:
@@ -45,37 +47,12 @@ class CompileCommand(TyperCommand):
         super().format_help(*arguments)
 
 
-def _positive(value: float) -> float:
-    from ..validation import require_positive
-
-    try:
-        return require_positive("it", value)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-
-
-def _fraction(value: float | None) -> float | None:
-    from ..validation import require_fraction
-
-    try:
-        return None if value is None else require_fraction("it", value)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-
-
 def compile_system(
-    system: Annotated[
-        str,
-        typer.Argument(
-            metavar="SYSTEM",
-            help="A name from `vanillaflow zoo list`, a TOML file of equations, or package.module:object, a "
-            "System or FlowMap that a Python module defines.",
-        ),
-    ],
+    system: Annotated[str, SYSTEM],
     tol: Annotated[
         float,
         typer.Option(
-            help="The largest allowed error over the box, in units of the state.", callback=_positive
+            help="The largest allowed error over the box, in units of the state.", callback=positive
         ),
     ],
     output: Annotated[
@@ -95,7 +72,7 @@ def compile_system(
         typer.Option(
             metavar="ALPHA",
             help="One slope within (0, 1) for every layer; by default each has its own. Takes more layers.",
-            callback=_fraction,
+            callback=fraction,
         ),
     ] = None,
     dtype: Annotated[
@@ -128,9 +105,9 @@ def compile_system(
     outputs = output or []
     for path in outputs:
         _require_output(path)
-    target = _read_target(system)
+    target = read_target(system)
     if max_seconds is not None:
-        _positive(max_seconds)
+        positive(max_seconds)
     request = Request(tol, dtype, slope, seed or 0)
     options = {
         "method": _known_method(method),
@@ -158,21 +135,6 @@ def _require_output(path: Path) -> None:
         *most, last = SUFFIXES
         raise OutputError(f"cannot write {str(path)!r}: the name must end in {', '.join(most)} or {last}")
     require_writable(path)
-
-
-def _read_target(name: str) -> FlowMap:
-    from ..fields import zoo
-
-    if name not in zoo.names():
-        if name.lower().endswith(".toml") or Path(name).is_file():
-            from ..fields.system_file import load_system
-
-            return load_system(name).target()
-        if ":" in name:
-            from .python_object import target_named
-
-            return target_named(name)
-    return zoo.load(name).target()
 
 
 def _known_method(method: str | None) -> str | None:

@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import OutputError, VanillaflowError
+from ..errors import FileFormatError, OutputError, VanillaflowError
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -68,18 +68,22 @@ def write_atomically(path: str | PathLike[str], content: bytes) -> None:
         raise OutputError(f"cannot write {os.fspath(path)!r}: {_reason(error)}") from error
 
 
-def read_bytes(path: str | PathLike[str]) -> bytes:
-    """The content of the file. Raises VanillaflowError in one sentence if it is missing or unreadable."""
+def read_bytes(path: str | PathLike[str], most: int | None = None) -> bytes:
+    """The content of the file. Raises VanillaflowError in one sentence if it is missing or unreadable, and
+    FileFormatError if it has more than `most` bytes."""
     name = os.fspath(path)
     try:
         with open(path, "rb") as file:
-            return file.read()
+            content = file.read() if most is None else file.read(most + 1)
     except FileNotFoundError:
         raise VanillaflowError(f"there is no file {name!r}") from None
     except IsADirectoryError:
         raise VanillaflowError(f"{name!r} is a directory, not a file") from None
     except (OSError, ValueError) as error:
         raise VanillaflowError(f"cannot read {name!r}: {_reason(error)}") from None
+    if most is not None and len(content) > most:
+        raise FileFormatError(f"cannot read {name!r}: it has more than {most} bytes")
+    return content
 
 
 def _reason(error: Exception) -> str:

@@ -1,0 +1,172 @@
+"""`vanillaflow certify`: measure a network file against its system, or check somebody's certificate of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import CertificateRefused, ToleranceNotReached, VanillaflowError
+from .network_argument import read_network
+from .option_values import fraction, positive
+from .system_argument import SYSTEM, read_target
+from .text import box_text, one_line, rows, size_text
+
+if TYPE_CHECKING:
+    from ..box import Box
+    from ..certificates import Certificate
+    from ..target import FlowMap
+
+
+def certify_file(
+    network: Annotated[
+        Path, typer.Argument(metavar="NETWORK", help="A .onnx or .safetensors file of vanillaflow.")
+    ],
+    system: Annotated[str, SYSTEM],
+    method: Annotated[
+        str | None, typer.Option(metavar="NAME", help="sampled (default) or statistical.")
+    ] = None,
+    tol: Annotated[
+        float | None,
+        typer.Option(help="Fail, with exit code 1, if the error is above this.", callback=positive),
+    ] = None,
+    points: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Starting points to compare at.")
+    ] = None,
+    confidence: Annotated[
+        float | None,
+        typer.Option(metavar="C", help="Of the statistical bound (default: 0.999).", callback=fraction),
+    ] = None,
+    coverage: Annotated[
+        float | None,
+        typer.Option(
+            metavar="Q",
+            help="Bound the error on this part of the box, not on as much as the largest error found allows.",
+            callback=fraction,
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            min=0, metavar="N", help="Seed of the points; by default one that nobody could know before."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write the certificate to this file, as JSON."),
+    ] = None,
+    check: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Check this certificate, and refuse it, with exit code 1, if it is of another network or "
+            "system, or claims a smaller error than is measured again.",
+        ),
+    ] = None,
+) -> None:
+    """Measure how far a network is from its system's flow, whoever made the file.
+
+    The method sampled searches the box for the largest error, a lower bound of the supremum. The method
+    statistical compares at independent random points: with the given confidence, at most a small part of the
+    box has an error above the bound.
+
+    Examples:
+
+    vanillaflow certify pendulum.onnx pendulum --method statistical --tol 1e-2 -o certificate.json
+
+    vanillaflow certify pendulum.onnx pendulum --check certificate.json
+    """
+    asked = {"method": method, "points": points, "confidence": confidence, "coverage": coverage}
+    options = {name: value for name, value in asked.items() if value is not None}
+    if check is not None and (options or output is not None):
+        name = next(iter(options), "output")
+        raise VanillaflowError(f"--check measures as the certificate says; leave out --{name}")
+    if output is not None:
+        from ..export.files import require_writable
+
+        require_writable(output)
+    flow, dtype = read_network(network)
+    target = read_target(system)
+    _require_fit(flow.domain, target)
+    if check is None:
+        certificate = _certified(flow, target, seed, dtype, options)
+        found = ""
+    else:
+        certificate, found = _checked(check, flow, target, seed, dtype)
+    if output is not None:
+        try:
+            certificate.save(output)
+        except ValueError as infinite:
+            raise VanillaflowError(str(infinite)) from None
+    title = f"{network} against {target.name}" if check is None else f"{check} holds"
+    print(f"{one_line(title)}\n")
+    print(rows(_summary(certificate, str(network), found, output)))
+    if tol is not None and certificate.bound > tol:
+        what = "error found" if certificate.coverage is None else "bound"
+        raise ToleranceNotReached(
+            f"the {what}, {certificate.bound:.4g}, is above the tolerance {tol:g}", error=certificate.bound
+        )
+
+
+def _require_fit(domain: Box | None, target: FlowMap) -> None:
+    """Raise VanillaflowError if the network was not made for the whole box of the system."""
+    box = target.domain
+    if domain is None:
+        return
+    if domain.dim != box.dim:
+        raise VanillaflowError(f"the network has dimension {domain.dim}, the system {box.dim}")
+    if (box.low < domain.low).any() or (box.high > domain.high).any():
+        raise VanillaflowError(
+            f"the network was made for the box {box_text(domain)}; that of the system, {box_text(box)}, "
+            "is not inside it"
+        )
+
+
+def _certified(flow: Any, target: FlowMap, seed: int | None, dtype: str, options: dict) -> Certificate:
+    from ..certificates import certify
+
+    method = options.get("method", "sampled")
+    for name in ("confidence", "coverage"):
+        if name in options and method == "sampled":
+            raise VanillaflowError(f"--{name} belongs to --method statistical; {method} knows none")
+    try:
+        return certify(flow, target, seed=seed, dtype=dtype, **options)
+    except VanillaflowError:
+        raise
+    except ValueError as wrong:
+        raise VanillaflowError(str(wrong)) from None
+
+
+def _checked(path: Path, flow: Any, target: FlowMap, seed: int | None, dtype: str) -> tuple[Certificate, str]:
+    """The certificate of the file and what was found again. CertificateRefused, naming the file."""
+    from ..certificates import Certificate
+
+    certificate = Certificate.load(path)
+    try:
+        return certificate, certificate.check(flow, target, dtype, seed)
+    except CertificateRefused as refusal:
+        raise CertificateRefused(f"{path} is refused: {refusal}") from None
+
+
+def _summary(
+    certificate: Certificate, network: str, found: str, output: Path | None
+) -> list[tuple[str, str]]:
+    largest = f"{certificate.largest:.4g} at ({', '.join(f'{v:.4g}' for v in certificate.worst_point)})"
+    assert certificate.box is not None and certificate.duration is not None
+    table = [
+        ("network", f"{network}, {certificate.dtype}"),
+        ("system", certificate.system or ""),
+        ("box", box_text(certificate.box)),
+        ("duration", f"{certificate.duration:g}"),
+        ("method", certificate.method),
+        ("points", f"{certificate.points}, seed {certificate.seed}"),
+        ("largest", largest),
+        ("says", certificate.statement),
+        ("", certificate.basis),
+    ]
+    if found:
+        table.append(("found again", found))
+    if output is not None:
+        table.append(("written", f"{output} ({size_text(output.stat().st_size)})"))
+    return table

@@ -1,0 +1,33 @@
+"""SYSTEM, as every command reads it: a name from the zoo, a TOML file, or an object of a Python module."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from ..target import FlowMap
+
+SYSTEM = typer.Argument(
+    metavar="SYSTEM",
+    help="A name from `vanillaflow zoo list`, a TOML file of equations, or package.module:object, a "
+    "System or FlowMap that a Python module defines.",
+)
+
+
+def read_target(name: str) -> FlowMap:
+    """The FlowMap that SYSTEM names. Raises FieldError, saying what it is not, if it is none."""
+    from ..fields import zoo
+
+    if name not in zoo.names():
+        if name.lower().endswith(".toml") or Path(name).is_file():
+            from ..fields.system_file import load_system
+
+            return load_system(name).target()
+        if ":" in name:
+            from .python_object import target_named
+
+            return target_named(name)
+    return zoo.load(name).target()
