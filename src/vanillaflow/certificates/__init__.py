@@ -33,7 +33,6 @@ def certify(
     """
     if method not in _METHODS:
         raise ValueError(f"unknown certification method {method!r}; known are {', '.join(sorted(_METHODS))}")
-    dim = flow.width if isinstance(flow, FeedforwardNetwork) else flow.dim
-    if dim != target.dim:
-        raise ValueError(f"the flow has dimension {dim} but the target has dimension {target.dim}")
+    if flow.dim != target.dim:
+        raise ValueError(f"the flow has dimension {flow.dim} but the target has dimension {target.dim}")
     return _METHODS[method](flow, target, seed=seed, **options)
