@@ -134,9 +134,9 @@ def _metadata(network: FeedforwardNetwork, dtype: str) -> dict[str, str]:
 def read_onnx_metadata(path: str | PathLike[str]) -> dict[str, Any]:
     """What `write_onnx` noted in the file.
 
-    Keys: version, dtype ("float32" or "float64"), width, depth, dialect; domain (a Box), if there is one; and if the
-    network knows what it was compiled from: provenance (a Provenance), system, duration and, where known,
-    tolerance, error, error_method. Raises as `network_from_onnx` does.
+    Keys: version, dtype ("float32" or "float64"), width, depth, dialect; domain (a Box), if there is one; and
+    if the network knows what it was compiled from: provenance (a Provenance), system, duration and, where
+    known, tolerance, error, error_method. Raises as `network_from_onnx` does.
     """
     return _read(path)[1]
 

@@ -118,7 +118,8 @@ def _deserialized(content: bytes) -> PlanarFlow | FeedforwardNetwork:
     provenance = None if text is None else Provenance.from_json(text)
     if dialect is None:
         return PlanarFlow(**{name: tensors[name] for name in _FLOW}, domain=domain, provenance=provenance)
-    return FeedforwardNetwork(**from_named(tensors, dialect), domain=domain, provenance=provenance, dialect=dialect)
+    layers = from_named(tensors, dialect)
+    return FeedforwardNetwork(**layers, domain=domain, provenance=provenance, dialect=dialect)
 
 
 def _dialect(header: dict[str, Any]) -> str:
@@ -127,7 +128,7 @@ def _dialect(header: dict[str, Any]) -> str:
         return "leaky_relu"
     dialect = header.get("dialect")
     if not isinstance(dialect, str) or dialect not in DIALECTS[1:]:
-        raise FileFormatError(f"it holds a network of the dialect {dialect!r}, which is none of this format's")
+        raise FileFormatError(f"it holds a network of the dialect {dialect!r}, not one of its format's")
     return dialect
 
 

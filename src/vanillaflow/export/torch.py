@@ -19,9 +19,10 @@ def to_torch(
 ) -> torch.nn.Sequential:
     """An `nn.Sequential` of `nn.Linear` and one kind of activation, on the CPU and in evaluation mode.
 
-    The activations are `nn.LeakyReLU`, `nn.PReLU` with a slope per neuron, or `nn.ReLU`: the dialect's. Its parameters require gradients, as those of any new module do: call `.requires_grad_(False)` to freeze
-    them. `dtype` is "float32" or "float64"; in float64 it agrees with the network to rounding. With `outputs`
-    the last Linear gives only the first so many coordinates.
+    The activations are `nn.LeakyReLU`, `nn.PReLU` with a slope per neuron, or `nn.ReLU`: the dialect's. The
+    parameters require gradients, as those of any new module do: call `.requires_grad_(False)` to freeze them.
+    `dtype` is "float32" or "float64"; in float64 it agrees with the network to rounding. With `outputs` the
+    last Linear gives only the first so many coordinates.
 
     Raises ValueError if a weight overflows `dtype`, naming the layer, or for a wrong number of outputs, and
     VanillaflowError if torch is not installed.

@@ -51,11 +51,9 @@ def balanced(network: FeedforwardNetwork) -> FeedforwardNetwork:
     )
     one = np.ones(network.dim)
     scale = [one, *np.exp(found.x.reshape(depth, n)), one]
-    return replace(
-        network,
-        weights=[after[:, None] * W / before for W, before, after in zip(network.weights, scale, scale[1:])],
-        biases=[after * b for b, after in zip(network.biases, scale[1:])],
-    )
+    weights = [after[:, None] * W / before for W, before, after in zip(network.weights, scale, scale[1:])]
+    biases = [after * b for b, after in zip(network.biases, scale[1:])]
+    return replace(network, weights=tuple(weights), biases=tuple(biases))
 
 
 def _inverse(W: Float[np.ndarray, "m n"], rank: int) -> Float[np.ndarray, "n m"]:

@@ -14,6 +14,7 @@ these must be far from dependent; the measure is their least singular value, 1 w
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Int
@@ -39,7 +40,7 @@ def packed(flow: PlanarFlow, fits: Fits | None = None) -> list[Int[np.ndarray, "
     """
     layers: list[list[int]] = []
     borders = np.unique(np.concatenate([[0], flow.stops, [flow.kinks]]))
-    for begin, end in zip(borders[:-1], borders[1:]):
+    for begin, end in pairwise(borders):
         layers += _segment(flow, range(begin, end), fits)
     return [np.array(layer) for layer in layers]
 

@@ -14,6 +14,7 @@ positive wherever the layer is used. Then x = U^-1 (...), and the linear maps me
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,12 +79,9 @@ def _one_slope_fits(flow: PlanarFlow, apart: Bool[np.ndarray, " L"], slope: floa
     kappa = flow.kappa if slope is None else np.ones(flow.kinks)
     asked = np.where(apart, kappa, np.minimum(kappa, 1 / kappa))
 
-    def fits(layer: list[int], i: int) -> bool:
+    def fits(layer: Sequence[int], i: int) -> bool:
         first = layer[0]
-        return bool(
-            apart[first] == apart[i]
-            and abs(asked[first] - asked[i]) <= _SAME_SLOPE * asked[i]
-        )
+        return bool(apart[first] == apart[i] and abs(asked[first] - asked[i]) <= _SAME_SLOPE * asked[i])
 
     return fits
 
@@ -106,13 +104,15 @@ def _layers(flow: PlanarFlow, stages: list[Stage], dialect: str, slope: float | 
         shifts = [np.zeros(len(v)) for v in V]
     else:
         shifts = [-low for low in _lowest_pass_through(flow, stages, V)]
-    return [
-        _layer(stage.kinks, v, shift, dialect, slope) for stage, v, shift in zip(stages, V, shifts)
-    ]
+    return [_layer(stage.kinks, v, shift, dialect, slope) for stage, v, shift in zip(stages, V, shifts)]
 
 
 def _layer(
-    kinks: Kinks, V: Float[np.ndarray, "p d"], shift: Float[np.ndarray, " p"], dialect: str, slope: float | None
+    kinks: Kinks,
+    V: Float[np.ndarray, "p d"],
+    shift: Float[np.ndarray, " p"],
+    dialect: str,
+    slope: float | None,
 ) -> Layer:
     k, d = kinks.w.shape
     U = np.concatenate([kinks.w, V])
@@ -168,10 +168,9 @@ def _worst_near_shears(
     Infinite is the cosine of those that cannot be taken apart (any more). `order` numbers the maps of the
     stages as `cosine` does.
     """
-    worst = set()
-    for bad in np.flatnonzero(network.condition_numbers() > MOST_CONDITION):
-        beside = np.concatenate([order[stage.begin : stage.end] for stage in stages[max(bad - 1, 0) : bad + 1]])
-        least = beside[np.argmin(cosine[beside])]
-        if cosine[least] < _MOST_COSINE:
-            worst.add(least)
+    maps = [order[stage.begin : stage.end] for stage in stages]
+    worst: set[int] = set()
+    for bad in np.flatnonzero(network.condition_numbers() > MOST_CONDITION).tolist():
+        beside = [i for group in maps[max(bad - 1, 0) : bad + 1] for i in group if cosine[i] < _MOST_COSINE]
+        worst |= {min(beside, key=lambda i: cosine[i])} if beside else set()
     return np.array(sorted(worst), dtype=int)
