@@ -23,10 +23,12 @@ class Precision(StrEnum):
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for: tolerance, precision of the network, the one slope, if any, of its layers."""
+    """What the user asked for: tolerance, precision and dialect of the network, the one slope, if any, of its
+    layers."""
 
     tol: float
     dtype: Precision
+    dialect: str
     slope: float | None
     seed: int
 
@@ -50,7 +52,7 @@ class Result:
 def lowered(flow: PlanarFlow, request: Request) -> Result:
     if flow.provenance is not None:
         flow = flow.with_provenance(replace(flow.provenance, tolerance=request.tol))
-    return Result(flow, flow.to_network(slope=request.slope), request.dtype)
+    return Result(flow, flow.to_network(request.dialect, request.slope), request.dtype)
 
 
 def measured(result: Result, target: FlowMap, seed: int) -> tuple[Result, Certificate]:

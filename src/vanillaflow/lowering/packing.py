@@ -32,7 +32,7 @@ Fits = Callable[[Sequence[int], int], bool]
 """Whether a map fits into a layer that holds the given maps, apart from what `packed` itself looks at."""
 
 
-def packed(flow: PlanarFlow, fits: Fits | None = None) -> list[Int[np.ndarray, " k"]]:
+def packed(flow: PlanarFlow, fits: Fits | None = None) -> list[Int[np.ndarray, " _"]]:
     """The layers, in order: which planar maps of the flow each of them holds, at most d.
 
     The flow must be in `normal_form`. Affine maps stay where they are: maps before and after one never share
@@ -79,7 +79,7 @@ def _independent(flow: PlanarFlow, layer: list[int], i: int) -> bool:
     return bool(np.linalg.svd(flow.w[[*layer, i]], compute_uv=False)[-1] >= _LEAST_SINGULAR)
 
 
-def in_order(flow: PlanarFlow, layers: list[Int[np.ndarray, " k"]]) -> PlanarFlow:
+def in_order(flow: PlanarFlow, layers: list[Int[np.ndarray, " _"]]) -> PlanarFlow:
     """The same flow with its planar maps in the order of the layers."""
     order = np.concatenate([np.zeros(0, dtype=int), *layers])
     return PlanarFlow(

@@ -87,7 +87,7 @@ def _one_slope_fits(flow: PlanarFlow, apart: Bool[np.ndarray, " L"], slope: floa
 
 
 def _stages(
-    flow: PlanarFlow, groups: list[Int[np.ndarray, " k"]], apart: Bool[np.ndarray, " L"]
+    flow: PlanarFlow, groups: list[Int[np.ndarray, " _"]], apart: Bool[np.ndarray, " L"]
 ) -> tuple[PlanarFlow, list[Stage]]:
     """The flow in the order of the groups, and the layers that it becomes."""
     stages, end = [], 0
