@@ -146,7 +146,7 @@ class FeedforwardNetwork:
 
 
 def _locked(array: np.ndarray) -> np.ndarray:
-    array = np.ascontiguousarray(array).copy()
+    array = np.array(array, order="C")
     array.setflags(write=False)
     return array
 
