@@ -10,6 +10,7 @@ from flow_cases import flows, random_flow, states
 from vanillaflow import Box, PlanarFlow
 from vanillaflow.lowering.normal_form import normal_form
 from vanillaflow.lowering.packing import in_order, packed
+from vanillaflow.lowering.pushing import pushed
 
 BOUNDED = settings(deadline=None, max_examples=60)
 
@@ -79,7 +80,7 @@ def test_what_does_not_fit_is_never_together(flow):
     assert all(len(set(layer % 2)) == 1 for layer in layers)
 
 
-@BOUNDED
+@settings(deadline=None, max_examples=25)
 @given(structured_flows(), st.integers(0, 99))
 @pytest.mark.parametrize("dialect", ["leaky_relu", "prelu"])
 def test_packed_networks_equal_their_flows(dialect, flow, seed):
@@ -130,6 +131,47 @@ def test_shears_of_a_chain(dialect):
     np.testing.assert_allclose(network(x), flow(x), rtol=0, atol=1e-12)
     assert network.depth <= flow.kinks / 2
     assert network.condition_numbers().max() < 50
+
+
+def test_two_independent_parts_one_after_the_other_are_as_deep_as_one():
+    """Affine maps of the first part, which the second does not feel, stand between its kinks and theirs."""
+    one = random_flow(4, 2, ["plain"] * 5, affine=3)
+    a, w, M, m = (np.zeros((n, *shape)) for n, shape in ((10, (4,)), (10, (4,)), (6, (4, 4)), (6, (4,))))
+    M += np.eye(4)
+    for part in range(2):
+        maps, affine, place = (
+            slice(5 * part, 5 * part + 5),
+            slice(3 * part, 3 * part + 3),
+            slice(2 * part, 2 * part + 2),
+        )
+        a[maps, place], w[maps, place] = one.a, one.w
+        # Of condition below 4 altogether.
+        M[affine, place, place] = np.eye(2) + 0.05 * one.M
+        m[affine, place] = one.m
+    stops = np.concatenate([one.stops, 5 + one.stops])
+    flow = PlanarFlow(a, w, np.tile(one.t, 2), stops, M, m, domain=Box(-np.ones(4), np.ones(4)))
+    network, x = flow.to_network("prelu"), flow.domain.sample(300)
+    np.testing.assert_allclose(network(x), flow(x), rtol=0, atol=1e-11)
+    assert network.depth == flow[:5].to_network("prelu").depth
+
+
+@BOUNDED
+@given(flows(), st.integers(0, 99))
+def test_pushed_flows_are_the_same_map(flow, seed):
+    moved, x = pushed(flow), flow.domain.sample(64, seed)
+    size = max(1, np.abs(states(flow, x)).max(), np.abs(flow.t).max(initial=0))
+    np.testing.assert_allclose(moved(x), flow(x), rtol=0, atol=1e-11 * size)
+    np.testing.assert_allclose(moved.kappa, flow.kappa, rtol=1e-9, atol=1e-11)
+    assert moved.stops.size <= flow.stops.size
+
+
+def test_a_stiff_decay_stays_where_it_is():
+    decay, turn = np.diag([1.0, 1e-3]), np.array([[0.0, 1.0], [-1.0, 0.0]])
+    w = np.eye(2)
+    flow = PlanarFlow(0.5 * w, w, np.zeros(2), [0, 1], np.stack([turn, decay]), np.ones((2, 2)))
+    moved = pushed(flow)
+    assert moved.stops.tolist() == [1]
+    np.testing.assert_allclose(moved.M[0], decay @ turn, rtol=0, atol=1e-15)
 
 
 def test_two_pendulums_side_by_side_are_as_deep_as_one():

@@ -36,7 +36,7 @@ def packed(flow: PlanarFlow, fits: Fits | None = None) -> list[Int[np.ndarray, "
     """The layers, in order: which planar maps of the flow each of them holds, at most d.
 
     The flow must be in `normal_form`. Affine maps stay where they are: maps before and after one never share
-    a layer.
+    a layer (`pushing` moves them out of the way).
     """
     layers: list[list[int]] = []
     borders = np.unique(np.concatenate([[0], flow.stops, [flow.kinks]]))

@@ -25,7 +25,9 @@ from ..planar import PlanarFlow
 from .balance import balanced
 from .complements import complements
 from .layer import Layer, chained
+from .normal_form import normal_form
 from .packing import Fits, in_order, packed
+from .pushing import pushed
 from .shears import LEAST_COSINE, Kinks, cosines, holdable
 from .zonotope import lowest_values
 
@@ -56,13 +58,17 @@ def square_network(flow: PlanarFlow, dialect: str, slope: float | None = None) -
     dialect="leaky_relu": one slope a layer, which is `slope` if that is given, and shifts that hold on the
     flow's domain, which it must have. dialect="prelu": slopes of 1 instead of shifts.
 
+    Affine maps are moved out of the way (see `pushing`) where that saves layers.
+
     A near shear is taken apart (see `shears`), too, where the weights beside it are worse conditioned than
     MOST_CONDITION otherwise.
     """
+    if flow.stops.size:
+        flow = min([flow, normal_form(pushed(flow))], key=lambda f: _layer_count(f, dialect, slope))
     cosine = cosines(flow)
     apart = cosine < LEAST_COSINE
     while True:
-        groups = packed(flow, _one_slope_fits(flow, apart, slope) if dialect == "leaky_relu" else None)
+        groups = _groups(flow, apart, dialect, slope)
         ordered, stages = _stages(flow, groups, apart)
         layers = _layers(ordered, stages, dialect, slope)
         places = [stage.begin for stage in stages]
@@ -72,6 +78,18 @@ def square_network(flow: PlanarFlow, dialect: str, slope: float | None = None) -
         if slope is not None or more.size == 0:
             return network
         apart[more] = True
+
+
+def _groups(
+    flow: PlanarFlow, apart: Bool[np.ndarray, " L"], dialect: str, slope: float | None
+) -> list[Int[np.ndarray, " _"]]:
+    """The planar maps that share layers."""
+    return packed(flow, _one_slope_fits(flow, apart, slope) if dialect == "leaky_relu" else None)
+
+
+def _layer_count(flow: PlanarFlow, dialect: str, slope: float | None) -> int:
+    apart = cosines(flow) < LEAST_COSINE
+    return sum(1 + int(np.any(apart[group])) for group in _groups(flow, apart, dialect, slope))
 
 
 def _one_slope_fits(flow: PlanarFlow, apart: Bool[np.ndarray, " L"], slope: float | None) -> Fits:
