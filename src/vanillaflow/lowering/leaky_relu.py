@@ -36,13 +36,13 @@ def lower_to_leaky_relu(flow: PlanarFlow, slope: float | None = None) -> Feedfor
 
 
 def _require_one_slope(flow: PlanarFlow, slope: float) -> None:
-    """Raises ValueError naming the first planar map that takes another slope."""
+    """Raises ValueError with the first other slope that a planar map takes."""
     if not 0 < slope <= 1:
         raise ValueError(f"the one slope of a network must be in (0, 1], got {slope!r}")
     slopes = np.minimum(flow.kappa, 1 / flow.kappa)
     other = np.flatnonzero(np.abs(slopes - slope) > _SAME_SLOPE * slope)
     if other.size:
         raise ValueError(
-            f"planar map {other[0]} takes the slope {slopes[other[0]]:.9g}, not {slope:g}; "
+            f"a planar map takes the slope {slopes[other[0]]:.9g}, not {slope:g}; "
             "with_one_slope turns a flow into one that takes a single slope"
         )
