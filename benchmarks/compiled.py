@@ -86,7 +86,7 @@ def _judged(
         kinks=flow.kinks,
         depth=network.depth,
         width=network.width,
-        parameters=network.weights.size + network.biases.size,
+        parameters=network.parameters - network.slopes.size,
         remark="" if error <= tolerance else "the judge finds a worse point",
         path=flow.provenance.path if flow.provenance else (),
     )

@@ -166,6 +166,27 @@ def test_one_slope_in_every_layer(run, dtype, kind):
     assert vf.certify(network, target, seed=7).bound <= 3e-2
 
 
+@pytest.mark.parametrize(
+    "dialect, kind, layers, width", [("prelu", "PRelu", "PReLU", 2), ("relu", "Relu", "ReLU", 3)]
+)
+def test_dialects(run, dialect, kind, layers, width):
+    out = run("compile", "mild.toml", *SPLIT, "--tol", "3e-2", "--dialect", dialect, "-o", "a.onnx")
+    network, target = network_from_onnx("a.onnx"), vf.load_system("mild.toml").target()
+    assert network.dialect == dialect
+    assert f"width {width}, depth {network.depth} ({layers} layers)" in out
+    assert re.search(rf"packing     \d+ kinks in {network.depth} layers", out)
+    for text in (out, run("inspect", "a.onnx")):
+        assert f"dialect     {dialect}: " in text
+    assert {n.op_type for n in onnx.load("a.onnx").graph.node} == {"Gemm", kind}
+    assert vf.certify(network, target, seed=7).bound <= 3e-2
+
+
+def test_a_dialect_with_its_slope(run):
+    out = run("compile", "mild.toml", *SPLIT, "--tol", "3e-2", "--dialect", "leaky_relu(0.3)", "-o", "a.onnx")
+    assert "slope       0.3 in every layer" in out
+    assert np.all(network_from_onnx("a.onnx").slopes == np.float32(0.3))
+
+
 def test_inspect_tells_the_one_slope_of_a_flow(run):
     run("compile", "mild.toml", *SPLIT, "--tol", "3e-2", "--slope", "0.3", "-o", "a.safetensors")
     assert "0.3 in every layer" in run("inspect", "a.safetensors")
@@ -312,6 +333,15 @@ def test_inspect_of_a_file_that_does_not_know_its_origin(run):
         ),
         (["compile", "mild.toml", "--tol", "0.1", "--slope", "0"], "'--slope': it must be positive"),
         (["compile", "mild.toml", "--tol", "0.1", "--slope", "nan"], "'--slope': it must be positive"),
+        (["compile", "mild.toml", "--tol", "0.1", "--dialect", "gelu"], "unknown dialect 'gelu'; known are"),
+        (
+            ["compile", "mild.toml", "--tol", "0.1", "--dialect", "relu", "--slope", "0.5"],
+            "the dialect relu takes no slope",
+        ),
+        (
+            ["compile", "mild.toml", "--tol", "0.1", "--dialect", "leaky_relu(1.5)"],
+            "the one slope must be within (0, 1), got 1.5",
+        ),
         (["compile", "mild.toml", "--tol", "0.1", "--max-kinks", "0"], "'--max-kinks'"),
         (
             ["compile", "mild.toml", "--tol", "0.1", "-o", "net.pt"],

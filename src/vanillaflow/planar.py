@@ -200,8 +200,9 @@ class PlanarFlow:
         return replace(self, provenance=provenance)
 
     def to_network(self, dialect: str = "leaky_relu", slope: float | None = None) -> FeedforwardNetwork:
-        """The FeedforwardNetwork of width d that equals this flow on its domain, all slopes equal to `slope`
-        if that is given. See `lowering.lower`."""
+        """The FeedforwardNetwork that equals this flow on its domain: of width d with one slope a layer
+        ("leaky_relu", all equal to `slope` if that is given) or a neuron ("prelu"), or of width d + 1 with
+        plain ReLUs ("relu"). See `lowering.lower`."""
         from .lowering import lower
 
         return lower(self, dialect, slope)

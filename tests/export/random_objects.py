@@ -17,18 +17,25 @@ PROVENANCE = Provenance(
 )
 
 
-def random_network(seed: int, d: int = 3, depth: int = 12, described: bool = True) -> FeedforwardNetwork:
-    """Singular values in [0.7, 1.4], biases about 0.3, slopes in (0.05, 1]."""
+def random_network(
+    seed: int, d: int = 3, depth: int = 12, described: bool = True, dialect: str = "leaky_relu"
+) -> FeedforwardNetwork:
+    """Singular values in [0.7, 1.4], biases about 0.3, slopes in (0.05, 1] or, for relu, 0."""
     rng = np.random.default_rng(seed)
-    left, right = np.linalg.qr(rng.standard_normal((2, depth + 1, d, d)))[0]
-    weights = left * rng.uniform(0.7, 1.4, (depth + 1, 1, d)) @ right
-    slopes = 1 - rng.uniform(0, 0.95, depth)
+    n = d + (dialect == "relu" and depth > 0)
+    left, right = np.linalg.qr(rng.standard_normal((2, depth + 1, n, n)))[0]
+    weights = list(left * rng.uniform(0.7, 1.4, (depth + 1, 1, n)) @ right)
+    biases = list(0.3 * rng.standard_normal((depth + 1, n)))
+    weights[0] = weights[0][:, :d]
+    weights[-1], biases[-1] = weights[-1][:d], biases[-1][:d]
+    slopes = 1 - rng.uniform(0, 0.95, (depth, n) if dialect == "prelu" else depth)
     return FeedforwardNetwork(
         weights,
-        0.3 * rng.standard_normal((depth + 1, d)),
-        slopes,
+        biases,
+        0 * slopes if dialect == "relu" else slopes,
         domain=Box(-np.ones(d), rng.uniform(0.5, 2, d)) if described else None,
         provenance=PROVENANCE if described else None,
+        dialect=dialect,
     )
 
 
@@ -76,10 +83,13 @@ def rounding_bound(network: FeedforwardNetwork, x: np.ndarray, dtype: str) -> np
 def assert_same_network(left: FeedforwardNetwork, right: FeedforwardNetwork) -> None:
     """Equal to the bit, with what they know of themselves."""
     for name in ("weights", "biases", "slopes"):
-        assert getattr(left, name).tobytes() == getattr(right, name).tobytes(), name
-        assert getattr(left, name).shape == getattr(right, name).shape, name
+        for one, other in zip(getattr(left, name), getattr(right, name), strict=True):
+            assert one.tobytes() == other.tobytes(), name
+            assert one.shape == other.shape, name
+    assert left.slopes.shape == right.slopes.shape
     assert left.domain == right.domain
     assert left.provenance == right.provenance
+    assert left.dialect == right.dialect
 
 
 def assert_same_flow(left: PlanarFlow, right: PlanarFlow) -> None:

@@ -11,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from random_objects import PROVENANCE, assert_same_network, random_network, rounding_bound
 
 import vanillaflow as vf
+from vanillaflow.export.checksum import checksum
 from vanillaflow.export.onnx import network_from_onnx, onnx_model, read_onnx_metadata
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -34,10 +35,11 @@ def run(path, x):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dialect", vf.network.DIALECTS)
 @settings(max_examples=20, deadline=None)
 @given(seed=SEEDS, d=st.integers(1, 8), depth=st.integers(0, 30))
-def test_runtime_agrees_to_rounding(directory, dtype, seed, d, depth):
-    network = random_network(seed, d, depth)
+def test_runtime_agrees_to_rounding(directory, dialect, dtype, seed, d, depth):
+    network = random_network(seed, d, depth, dialect=dialect)
     network.to_onnx(directory / "agrees", dtype)
     x = network.domain.uniform(200, seed).astype(dtype)
     y = run(directory / "agrees", x)
@@ -119,6 +121,7 @@ def test_metadata_of_the_file(tmp_path):
         "dtype": "float32",
         "width": 3,
         "depth": 12,
+        "dialect": "leaky_relu",
         "domain": network.domain,
         "system": PROVENANCE.system,
         "duration": 1.25,
@@ -136,13 +139,14 @@ def test_metadata_of_a_network_that_knows_nothing(tmp_path):
         "dtype": "float64",
         "width": 3,
         "depth": 12,
+        "dialect": "leaky_relu",
     }
 
 
-@settings(max_examples=25, deadline=None)
-@given(SEEDS, st.integers(1, 6), st.integers(0, 20), st.booleans())
-def test_float64_round_trip(directory, seed, d, depth, described):
-    network = random_network(seed, d, depth, described)
+@settings(max_examples=40, deadline=None)
+@given(SEEDS, st.integers(1, 6), st.integers(0, 20), st.booleans(), st.sampled_from(vf.network.DIALECTS))
+def test_float64_round_trip(directory, seed, d, depth, described, dialect):
+    network = random_network(seed, d, depth, described, dialect)
     network.to_onnx(directory / "round", "float64")
     assert_same_network(network_from_onnx(directory / "round"), network)
 
@@ -151,7 +155,7 @@ def test_float32_round_trip(tmp_path):
     network = random_network(8)
     network.to_onnx(tmp_path / "file")
     rounded = vf.FeedforwardNetwork(
-        *(getattr(network, name).astype(np.float32) for name in ("weights", "biases", "slopes")),
+        *(np.array(getattr(network, name)).astype(np.float32) for name in ("weights", "biases", "slopes")),
         network.domain,
         network.provenance,
     )
@@ -265,7 +269,7 @@ FAULTS = {
     bad_domain: "metadata cannot be read",
     bad_depth: "metadata cannot be read",
     no_metadata: "not written by vanillaflow",
-    narrow_layer: "differ in width",
+    narrow_layer: r"layer 0 have shape \(2, 3\); a leaky_relu network of 3 inputs .* needs \(3, 3\) there",
     another_weight: "does not match its checksum",
     another_error: "does not match its checksum",
     external_data: "tensors in other files",
@@ -282,6 +286,55 @@ def test_wrong_models(fault, tmp_path):
         network_from_onnx(path)
     assert repr(str(path)) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def other_activations(model):
+    model.graph.node[3].CopyFrom(helper.make_node("LeakyRelu", ["z1"], ["y1"], alpha=0.5))
+
+
+def one_slope_less(model):
+    """In one layer a slope of its own for each neuron, in another one for all."""
+    slope = next(t for t in model.graph.initializer if t.name == "slope1")
+    slope.CopyFrom(numpy_helper.from_array(np.full(1, 0.5, np.float32), "slope1"))
+
+
+def unknown_dialect(model):
+    next(p for p in model.metadata_props if p.key == "vanillaflow.dialect").value = "gelu"
+
+
+def another_dialect(model):
+    next(p for p in model.metadata_props if p.key == "vanillaflow.dialect").value = "leaky_relu"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "fault", "said"),
+    [
+        ("relu", other_activations, "node 3, LeakyRelu, does not continue a chain of Gemm and Relu"),
+        ("prelu", other_activations, "node 3, LeakyRelu, does not continue a chain of Gemm and PRelu"),
+        ("prelu", one_slope_less, "its layers differ in width"),
+        ("prelu", unknown_dialect, "of the unknown dialect 'gelu'"),
+        ("prelu", another_dialect, "node 1 has one slope per neuron"),
+        ("relu", another_dialect, "node 1, Relu, does not continue a chain of Gemm and LeakyRelu"),
+    ],
+)
+def test_wrong_models_of_other_dialects(dialect, fault, said, tmp_path):
+    model = onnx_model(random_network(10, depth=3, dialect=dialect))
+    fault(model)
+    (tmp_path / "file").write_bytes(model.SerializeToString())
+    with pytest.raises(vf.FileFormatError, match=said):
+        network_from_onnx(tmp_path / "file")
+
+
+def test_files_from_before_there_were_dialects(tmp_path):
+    network = random_network(3)
+    model = onnx_model(network, "float64")
+    texts = {p.key: p.value for p in model.metadata_props}
+    del texts["vanillaflow.dialect"], texts["vanillaflow.sha256"]
+    arrays = {name: np.array(getattr(network, name)) for name in ("weights", "biases", "slopes")}
+    signed = checksum({key.removeprefix("vanillaflow."): text for key, text in texts.items()}, arrays)
+    helper.set_model_props(model, texts | {"vanillaflow.sha256": signed})
+    (tmp_path / "file").write_bytes(model.SerializeToString())
+    assert_same_network(network_from_onnx(tmp_path / "file"), network)
 
 
 @pytest.mark.parametrize("content", [b"", b"hello, world", bytes(1000), b"\x80\x04\x95pickle"])

@@ -32,9 +32,9 @@ def test_flow_round_trip(directory, seed, d, kinks, affine, described):
 
 
 @settings(max_examples=50, deadline=None)
-@given(SEEDS, st.integers(1, 6), st.integers(0, 20), st.booleans())
-def test_network_round_trip(directory, seed, d, depth, described):
-    network = random_network(seed, d, depth, described)
+@given(SEEDS, st.integers(1, 6), st.integers(0, 20), st.booleans(), st.sampled_from(vf.network.DIALECTS))
+def test_network_round_trip(directory, seed, d, depth, described, dialect):
+    network = random_network(seed, d, depth, described, dialect)
     network.save(directory / "network")
     assert_same_network(vf.load(directory / "network"), network)
 
@@ -47,7 +47,7 @@ def test_extreme_numbers_round_trip(directory):
 
 
 def test_the_same_object_gives_the_same_bytes(directory):
-    for thing in (random_flow(1), random_network(1)):
+    for thing in (random_flow(1), random_network(1), random_network(1, dialect="relu")):
         contents = set()
         for i in range(3):
             thing.save(directory / f"copy{i}")
@@ -68,8 +68,7 @@ def test_other_tools_can_read_the_tensors(directory):
 
 def good(thing) -> tuple[dict, dict]:
     """(header, tensors) of the file that `thing` is saved as."""
-    kind = "planar_flow" if isinstance(thing, vf.PlanarFlow) else "feedforward_network"
-    content = vf_safetensors._serialized(kind, thing)
+    content = vf_safetensors._serialized(thing)
     return vf_safetensors._header(content), safetensors.numpy.load(content)
 
 
@@ -187,7 +186,7 @@ def test_metadata_that_is_no_table(text, match, tmp_path):
 def test_another_version(version, tmp_path):
     header, tensors = good(random_flow(5))
     write_signed(tmp_path / "file", header | {"format": version}, tensors)
-    refuse(tmp_path / "file", "version .* of the format; this vanillaflow reads version 1")
+    refuse(tmp_path / "file", "version .* of the format; this vanillaflow reads version 1 of a planar_flow")
 
 
 @pytest.mark.parametrize("kind", ["resnet", None, 3, []])
@@ -249,7 +248,8 @@ NETWORK_FAULTS = {
     "slope 0": ("slopes", lambda v: 0 * v, r"slopes must be in \(0, 1\]"),
     "slope above 1": ("slopes", lambda v: v + 1, r"slopes must be in \(0, 1\]"),
     "nan": ("biases", lambda v: np.nan * v, "must be finite"),
-    "one layer short": ("weights", lambda v: v[1:], "needs biases"),
+    "one layer short": ("weights", lambda v: v[1:], "need a bias for each row"),
+    "a single number": ("weights", lambda v: np.array(0.5), "single number"),
     "not square": ("weights", lambda v: v[:, :, :-1], "shape"),
     "half": ("weights", lambda v: v.astype(np.float16), "dtype F16 instead of F64"),
 }
@@ -259,9 +259,55 @@ NETWORK_FAULTS = {
 def test_wrong_networks(fault, tmp_path):
     name, change, match = NETWORK_FAULTS[fault]
     header, tensors = good(random_network(7))
-    tensors[name] = np.ascontiguousarray(change(tensors[name]))
+    tensors[name] = np.array(change(tensors[name]), order="C")
     write_signed(tmp_path / "file", header, tensors)
     refuse(tmp_path / "file", match)
+
+
+OTHER_DIALECT_FAULTS = {
+    "slope above 0": ("relu", "slopes", lambda v: v + 0.5, "slopes must be 0 in the dialect relu"),
+    "slope above 1": (
+        "prelu",
+        "slopes",
+        lambda v: v + 1,
+        r"layer 0, neuron 0, is .*; slopes must be in \(0, 1\]",
+    ),
+    "one slope a layer": ("prelu", "slopes", lambda v: v[:, 0], "needs slopes of shape"),
+    "no slopes": ("prelu", "slopes", lambda v: np.array(0.5), "unexpected tensor"),
+    "fewer slopes": ("relu", "slopes", lambda v: v[1:], "unexpected tensor 'biases.12'"),
+    "more slopes": ("relu", "slopes", lambda v: np.zeros((2**40, 0)), "lacks tensor"),
+    "narrow layer": ("relu", "weights.3", lambda v: v[:, :-1], "the weights of layer 3 have shape"),
+    "short bias": ("relu", "biases.3", lambda v: v[:-1], "need a bias for each row"),
+    "nan": ("prelu", "weights.12", lambda v: np.nan * v, "network weights of layer 12 must be finite"),
+}
+
+
+@pytest.mark.parametrize("fault", OTHER_DIALECT_FAULTS)
+def test_wrong_networks_of_other_dialects(fault, tmp_path):
+    dialect, name, change, match = OTHER_DIALECT_FAULTS[fault]
+    header, tensors = good(random_network(7, dialect=dialect))
+    tensors[name] = np.array(change(tensors[name]), order="C")
+    write_signed(tmp_path / "file", header, tensors)
+    refuse(tmp_path / "file", match)
+
+
+@pytest.mark.parametrize("dialect", ["gelu", "leaky_relu", None, 3])
+def test_another_dialect(dialect, tmp_path):
+    header, tensors = good(random_network(7, dialect="prelu"))
+    write_signed(tmp_path / "file", header | {"dialect": dialect}, tensors)
+    refuse(tmp_path / "file", "a network of the dialect .*, not one of its format's")
+
+
+def test_the_format_of_networks_of_one_slope_a_layer_is_the_first():
+    """So that what could be read before can still be read, and older versions read what is written now."""
+    header, tensors = good(random_network(7))
+    assert header.keys() == {"format", "kind", "provenance", "sha256"} and header["format"] == 1
+    assert {name: array.shape for name, array in tensors.items() if "." not in name} == {
+        "weights": (13, 3, 3),
+        "biases": (13, 3),
+        "slopes": (12,),
+    }
+    assert good(random_network(7, dialect="relu"))[0]["format"] == 2
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,11 @@ def evaluate(module, x):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dialect", vf.network.DIALECTS)
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), d=st.integers(1, 8), depth=st.integers(0, 30))
-def test_agrees_to_rounding(dtype, seed, d, depth):
-    network = random_network(seed, d, depth)
+def test_agrees_to_rounding(dialect, dtype, seed, d, depth):
+    network = random_network(seed, d, depth, dialect=dialect)
     x = network.domain.uniform(200, seed).astype(dtype)
     y = evaluate(network.to_torch(dtype), x)
     assert y.dtype == dtype
@@ -44,10 +45,14 @@ def test_agrees_with_onnx_runtime(dtype, tmp_path):
     assert np.all(np.abs(evaluate(network.to_torch(dtype), x) - y) <= bound)
 
 
-def test_only_linear_and_leaky_relu():
-    module = random_network(2, depth=4).to_torch()
+@pytest.mark.parametrize(
+    ("dialect", "kind"),
+    [("leaky_relu", torch.nn.LeakyReLU), ("prelu", torch.nn.PReLU), ("relu", torch.nn.ReLU)],
+)
+def test_only_linear_and_one_activation(dialect, kind):
+    module = random_network(2, depth=4, dialect=dialect).to_torch()
     assert type(module) is torch.nn.Sequential
-    assert [type(m) for m in module] == [torch.nn.Linear, torch.nn.LeakyReLU] * 4 + [torch.nn.Linear]
+    assert [type(m) for m in module] == [torch.nn.Linear, kind] * 4 + [torch.nn.Linear]
     assert not any(m.training for m in module.modules())
     assert all(p.requires_grad and p.dtype == torch.float32 for p in module.parameters())
 
@@ -58,6 +63,9 @@ def test_float64_numbers_are_exact():
     assert np.array_equal(np.stack([m.weight.detach().numpy() for m in module[::2]]), network.weights)
     assert np.array_equal(np.stack([m.bias.detach().numpy() for m in module[::2]]), network.biases)
     assert [m.negative_slope for m in module[1::2]] == network.slopes.tolist()
+    prelu = random_network(3, depth=4, dialect="prelu")
+    slopes = [m.weight.detach().numpy() for m in prelu.to_torch("float64")[1::2]]
+    assert np.array_equal(np.stack(slopes), prelu.slopes)
 
 
 def test_random_state_is_untouched_and_parameters_are_not_shared():

@@ -1,8 +1,11 @@
 """Balanced networks: the same function, weights as well conditioned as scaling can make them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from flow_cases import random_flow
 from vanillaflow.lowering.balance import balanced
 from vanillaflow.network import FeedforwardNetwork
 
@@ -26,6 +29,26 @@ def test_the_function_stays(dim, depth):
     x = np.random.default_rng(0).normal(size=(200, dim))
     expected = network(x)
     assert np.allclose(balanced(network)(x), expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("dialect", ["prelu", "relu"])
+def test_the_function_stays_in_the_other_dialects(dialect):
+    flow = random_flow(3, 4, ["plain", "shear", "expanding", "plain", "contracting"], affine=2)
+    network = flow.to_network(dialect)
+    # One neuron in a thousand times larger units, another one in a thousand times smaller ones.
+    scale = np.ones(network.width)
+    scale[:2] = [1e3, 1e-3]
+    after, before = [scale] * network.depth + [np.ones(4)], [np.ones(4)] + [scale] * network.depth
+    wild = replace(
+        network,
+        weights=tuple(a[:, None] * W / b for W, a, b in zip(network.weights, after, before)),
+        biases=tuple(a * bias for bias, a in zip(network.biases, after)),
+    )
+    x = flow.domain.sample(200)
+    expected = network(x)
+    assert np.allclose(balanced(wild)(x), expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max())
+    assert wild.condition_numbers().max() > 1e3 * network.condition_numbers().max()
+    assert balanced(wild).condition_numbers().max() < 10 * network.condition_numbers().max()
 
 
 @pytest.mark.parametrize("dim", [2, 3])

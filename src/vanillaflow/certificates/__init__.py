@@ -54,9 +54,8 @@ def certify(
     if method not in _METHODS:
         raise ValueError(f"unknown certification method {method!r}; known are {', '.join(sorted(_METHODS))}")
     seed = known_seed(seed)
-    dim = flow.width if isinstance(flow, FeedforwardNetwork) else flow.dim
-    if dim != target.dim:
-        raise ValueError(f"the flow has dimension {dim} but the target has dimension {target.dim}")
+    if flow.dim != target.dim:
+        raise ValueError(f"the flow has dimension {flow.dim} but the target has dimension {target.dim}")
     start = perf_counter()
     certificate = _METHODS[method](evaluated(flow, dtype), target, seed=seed, **options)
     return replace(

@@ -67,6 +67,14 @@ def compile_system(
         ),
     ] = None,
     method: Annotated[str | None, typer.Option(metavar="NAME", help="How to construct the flow.")] = None,
+    dialect: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="The network's activations: leaky_relu, one slope a layer; prelu, one a neuron, which takes "
+            "the fewest layers; relu, which is wider by one. leaky_relu(ALPHA) is the same as --slope ALPHA.",
+        ),
+    ] = "leaky_relu",
     slope: Annotated[
         float | None,
         typer.Option(
@@ -105,10 +113,11 @@ def compile_system(
     outputs = output or []
     for path in outputs:
         _require_output(path)
+    dialect, slope = _known_dialect(dialect, slope)
     target = read_target(system)
     if max_seconds is not None:
         positive(max_seconds)
-    request = Request(tol, dtype, slope, seed or 0)
+    request = Request(tol, dtype, dialect, slope, seed or 0)
     options = {
         "method": _known_method(method),
         "slope": slope,
@@ -143,6 +152,18 @@ def _known_method(method: str | None) -> str | None:
     if method is not None and method not in METHODS:
         raise VanillaflowError(f"unknown method {method!r}; known are {', '.join(METHODS)}")
     return method
+
+
+def _known_dialect(dialect: str, slope: float | None) -> tuple[str, float | None]:
+    """The dialect's name, and the one slope if the name or the option says it."""
+    from ..lowering.dialects import read_dialect
+    from ..validation import require_fraction
+
+    try:
+        name, slope = read_dialect(dialect, slope)
+        return name, None if slope is None else require_fraction("the one slope", slope)
+    except ValueError as error:
+        raise VanillaflowError(str(error)) from None
 
 
 @contextmanager
@@ -212,6 +233,7 @@ def _summary(
         *origin_rows(provenance, target.domain),
         *network_rows(result.network),
         *flow_rows(result.flow),
+        ("packing", f"{result.flow.kinks} kinks in {result.network.depth} layers"),
         ("method", provenance.method + (f": {path}" if path else "")),
         ("tolerance", f"{provenance.tolerance:g}"),
         ("error", f"{provenance.error:.4g} for the flow, in float64"),

@@ -18,23 +18,38 @@ if TYPE_CHECKING:
 Rows = list[tuple[str, str]]
 
 
+_LAYERS = {"leaky_relu": "leaky-ReLU", "prelu": "PReLU", "relu": "ReLU"}
+_DIALECTS = {
+    "leaky_relu": "one slope a layer, width d",
+    "prelu": "one slope a neuron, width d",
+    "relu": "plain ReLUs, width d + 1",
+}
+
+
 def network_rows(network: FeedforwardNetwork) -> Rows:
     return [
         (
             "network",
-            f"width {network.width}, depth {network.depth} (leaky-ReLU layers), "
+            f"width {network.width}, depth {network.depth} ({_LAYERS[network.dialect]} layers), "
             f"{network.parameters} parameters",
         ),
-        _slopes_row(network.slopes),
+        ("dialect", f"{network.dialect}: {_DIALECTS[network.dialect]}"),
+        *_slopes_rows(network),
         ("condition", f"{network.condition_numbers().max():.4g}, the largest of a weight matrix"),
     ]
 
 
-def _slopes_row(slopes: np.ndarray) -> tuple[str, str]:
+def _slopes_rows(network: FeedforwardNetwork) -> Rows:
+    slopes = network.slopes
+    if network.dialect == "relu":
+        return []
+    if network.dialect == "prelu":
+        # Those of 1 only pass a coordinate on.
+        return [("slopes", range_text(slopes[slopes < 1]))]
     # A kappa that stands for one slope, before it is lowered with that slope, has its rounding.
     if slopes.size > 1 and np.ptp(slopes) <= 1e-9 * slopes.max():
-        return ("slope", f"{slopes[0]:.6g} in every layer")
-    return ("slopes", range_text(slopes))
+        return [("slope", f"{slopes[0]:.6g} in every layer")]
+    return [("slopes", range_text(slopes))]
 
 
 def flow_rows(flow: PlanarFlow) -> Rows:

@@ -24,10 +24,12 @@ class Precision(StrEnum):
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for: tolerance, precision of the network, the one slope, if any, of its layers."""
+    """What the user asked for: tolerance, precision and dialect of the network, the one slope, if any, of its
+    layers."""
 
     tol: float
     dtype: Precision
+    dialect: str
     slope: float | None
     seed: int
 
@@ -57,7 +59,7 @@ SUFFIXES: dict[str, Callable[[Result, Path], None]] = {
 def lowered(flow: PlanarFlow, request: Request) -> Result:
     if flow.provenance is not None:
         flow = flow.with_provenance(replace(flow.provenance, tolerance=request.tol))
-    return Result(flow, flow.to_network(slope=request.slope), request.dtype)
+    return Result(flow, flow.to_network(request.dialect, request.slope), request.dtype)
 
 
 def measured(result: Result, target: FlowMap, seed: int) -> tuple[Result, Certificate]:

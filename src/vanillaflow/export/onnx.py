@@ -1,4 +1,4 @@
-"""ONNX files: a chain of Gemm and LeakyRelu nodes that every runtime can evaluate.
+"""ONNX files: a chain of Gemm and LeakyRelu, PRelu or Relu nodes that every runtime can evaluate.
 
 `read_onnx_metadata` and `network_from_onnx` read such a file back.
 """
@@ -17,11 +17,13 @@ from onnx import TensorProto, helper, numpy_helper
 from .. import __version__
 from ..box import Box
 from ..errors import FileFormatError
-from ..network import FeedforwardNetwork
+from ..network import DIALECTS, FeedforwardNetwork
 from ..provenance import Provenance
 from .checksum import checksum
 from .files import read_bytes, write_atomically
+from .onnx_chain import chain_of
 from .rounding import first_outputs, rounded_layers
+from .tensors import named_tensors
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -45,11 +47,12 @@ def write_onnx(
 ) -> None:
     """Write the network as an ONNX model with input "x" and output "y" of shape (batch, d), any batch.
 
-    Layers are `Gemm(transB=1)` and `LeakyRelu(alpha)`. An ONNX attribute is a float32, so in a float64
-    model with a slope that float32 cannot hold, every activation is instead a `PRelu` whose slope is a
-    float64 tensor of one element: the same function, exactly. metadata_props say what the network was
+    Layers are `Gemm(transB=1)` and, by the network's dialect, `LeakyRelu(alpha)`, `PRelu` with a slope per
+    neuron, or `Relu`. An ONNX attribute is a float32, so in a float64 model with a slope that float32 cannot
+    hold, every leaky ReLU is instead a `PRelu` whose slope is a float64 tensor of one element: the same
+    function, exactly. metadata_props say what the network was
     compiled from and how accurate it is (see `read_onnx_metadata`). With `outputs`, y holds only the first so
-    many coordinates; such a file is no network of one width any more, and is not read back.
+    many coordinates; such a file has fewer outputs than inputs, and is not read back.
 
     Raises ValueError if a weight overflows `dtype` ("float32" or "float64"), naming the layer, and
     OutputError if `path` cannot be written. ValueError, too, for a wrong number of outputs.
@@ -63,10 +66,10 @@ def onnx_model(
 ) -> onnx.ModelProto:
     """The model that `write_onnx` writes, checked."""
     weights, biases, slopes = rounded_layers(network, dtype)
-    if weights.nbytes + biases.nbytes > _MAX_BYTES:
+    size = sum(array.nbytes for array in (*weights, *biases, slopes))
+    if size > _MAX_BYTES:
         raise ValueError(
-            f"the network has {(weights.nbytes + biases.nbytes) / 2**30:.1f} GiB of weights; "
-            "an ONNX file cannot exceed 2 GiB"
+            f"the network has {size / 2**30:.1f} GiB of weights; an ONNX file cannot exceed 2 GiB"
         )
     kept = first_outputs(network, outputs)
     by_attribute = np.array_equal(slopes.astype(np.float32), slopes)
@@ -80,16 +83,17 @@ def onnx_model(
         if i == network.depth:
             break
         name = f"y{i}"
-        if by_attribute:
-            nodes.append(
-                helper.make_node("LeakyRelu", [out], [name], name=f"activation{i}", alpha=float(slopes[i]))
-            )
+        label = f"activation{i}"
+        if network.dialect == "relu":
+            nodes.append(helper.make_node("Relu", [out], [name], name=label))
+        elif network.dialect == "leaky_relu" and by_attribute:
+            nodes.append(helper.make_node("LeakyRelu", [out], [name], name=label, alpha=float(slopes[i])))
         else:
-            tensors.append(numpy_helper.from_array(slopes[i : i + 1], f"slope{i}"))
-            nodes.append(helper.make_node("PRelu", [out, f"slope{i}"], [name], name=f"activation{i}"))
+            tensors.append(numpy_helper.from_array(np.atleast_1d(slopes[i]), f"slope{i}"))
+            nodes.append(helper.make_node("PRelu", [out, f"slope{i}"], [name], name=label))
     ends = [
         helper.make_tensor_value_info(end, _ELEMENT[dtype], ["batch", size])
-        for end, size in (("x", network.width), ("y", kept))
+        for end, size in (("x", network.dim), ("y", kept))
     ]
     graph = helper.make_graph(nodes, "vanillaflow", ends[:1], ends[1:], tensors)
     model = helper.make_model(
@@ -100,7 +104,7 @@ def onnx_model(
         producer_version=__version__,
     )
     metadata = _metadata(network, dtype)
-    metadata["sha256"] = checksum(metadata, {"weights": weights, "biases": biases, "slopes": slopes})
+    metadata["sha256"] = checksum(metadata, named_tensors(weights, biases, slopes, network.dialect))
     helper.set_model_props(model, {_PREFIX + key: text for key, text in metadata.items()})
     onnx.checker.check_model(model, full_check=True)
     return model
@@ -112,6 +116,7 @@ def _metadata(network: FeedforwardNetwork, dtype: str) -> dict[str, str]:
         "dtype": dtype,
         "width": network.width,
         "depth": network.depth,
+        "dialect": network.dialect,
     }
     if network.domain is not None:
         entries["domain"] = json.dumps(
@@ -129,9 +134,9 @@ def _metadata(network: FeedforwardNetwork, dtype: str) -> dict[str, str]:
 def read_onnx_metadata(path: str | PathLike[str]) -> dict[str, Any]:
     """What `write_onnx` noted in the file.
 
-    Keys: version, dtype ("float32" or "float64"), width, depth; domain (a Box), if there is one; and if the
-    network knows what it was compiled from: provenance (a Provenance), system, duration and, where known,
-    tolerance, error, error_method. Raises as `network_from_onnx` does.
+    Keys: version, dtype ("float32" or "float64"), width, depth, dialect; domain (a Box), if there is one; and
+    if the network knows what it was compiled from: provenance (a Provenance), system, duration and, where
+    known, tolerance, error, error_method. Raises as `network_from_onnx` does.
     """
     return _read(path)[1]
 
@@ -152,10 +157,13 @@ def _read(path: str | PathLike[str]) -> tuple[FeedforwardNetwork, dict[str, Any]
         texts = _metadata_texts(model)
         values = _metadata_values(texts)
         network = FeedforwardNetwork(
-            *_layers(model.graph), domain=values.get("domain"), provenance=values.get("provenance")
+            *chain_of(model.graph, values["dialect"]),
+            domain=values.get("domain"),
+            provenance=values.get("provenance"),
+            dialect=values["dialect"],
         )
         recorded = texts.pop("sha256")
-        arrays = {name: getattr(network, name) for name in ("weights", "biases", "slopes")}
+        arrays = named_tensors(network.weights, network.biases, network.slopes, network.dialect)
         if recorded != checksum(texts, arrays):
             raise FileFormatError(
                 "its content does not match its checksum: it was changed after it was written"
@@ -190,7 +198,10 @@ def _metadata_texts(model: onnx.ModelProto) -> dict[str, str]:
 
 
 def _metadata_values(texts: dict[str, str]) -> dict[str, Any]:
-    values: dict[str, Any] = {key: text for key, text in texts.items() if key != "sha256"}
+    # Files from before there were others are of the dialect leaky_relu.
+    values: dict[str, Any] = {"dialect": "leaky_relu"} | {k: v for k, v in texts.items() if k != "sha256"}
+    if values["dialect"] not in DIALECTS:
+        raise FileFormatError(f"its network is of the unknown dialect {values['dialect']!r}")
     try:
         values |= {key: int(texts[key]) for key in ("width", "depth")}
         values |= {key: float(texts[key]) for key in ("duration", "tolerance", "error") if key in texts}
@@ -201,59 +212,3 @@ def _metadata_values(texts: dict[str, str]) -> dict[str, Any]:
     except (TypeError, ValueError, RecursionError) as error:
         raise FileFormatError(f"its metadata cannot be read: {error}") from None
     return values
-
-
-def _layers(graph: onnx.GraphProto) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The weights, biases and slopes of the chain x -> Gemm -> activation -> ... -> Gemm -> y."""
-    tensors = {tensor.name: _array(tensor) for tensor in graph.initializer}
-    if [v.name for v in graph.input] != ["x"] or [v.name for v in graph.output] != ["y"]:
-        raise FileFormatError("it does not have the one input 'x' and the one output 'y'")
-    weights, biases, slopes = [], [], []
-    name = "x"
-    for position, node in enumerate(graph.node):
-        attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-        # Gemm and activation alternate, each reading only what the one before it made.
-        if (
-            position % 2 == 0
-            and node.op_type == "Gemm"
-            and len(node.input) == 3
-            and attributes == {"transB": 1}
-        ):
-            weights.append(_tensor(tensors, node.input[1]))
-            biases.append(_tensor(tensors, node.input[2]))
-        elif position % 2 == 1 and node.op_type == "LeakyRelu" and attributes.keys() == {"alpha"}:
-            slopes.append(np.float64(attributes["alpha"]))
-        elif position % 2 == 1 and node.op_type == "PRelu" and len(node.input) == 2:
-            slope = _tensor(tensors, node.input[1])
-            if slope.shape != (1,):
-                raise FileFormatError(f"node {position} has one slope per neuron")
-            slopes.append(slope[0])
-        else:
-            raise FileFormatError(
-                f"node {position}, {node.op_type}, does not continue a chain of Gemm and LeakyRelu"
-            )
-        if node.domain or node.input[0] != name:
-            raise FileFormatError(f"node {position} does not read the output of the node before it")
-        name = node.output[0]
-    if name != "y" or len(weights) != len(slopes) + 1:
-        raise FileFormatError("its chain of layers does not end with a Gemm that makes 'y'")
-    if len(weights[-1]) < len(biases[0]):
-        raise FileFormatError(
-            f"it gives only {len(weights[-1])} of the {len(biases[0])} outputs of its network"
-        )
-    if len({W.shape for W in weights}) > 1 or len({b.shape for b in biases}) > 1:
-        raise FileFormatError("its layers differ in width")
-    return np.stack(weights), np.stack(biases), np.array(slopes)
-
-
-def _array(tensor: TensorProto) -> np.ndarray:
-    if tensor.data_type not in _ELEMENT.values():
-        raise FileFormatError(f"its tensor {tensor.name!r} is neither float32 nor float64")
-    with np.errstate(invalid="ignore"):  # A signalling NaN; every NaN is refused later.
-        return numpy_helper.to_array(tensor).astype(np.float64)
-
-
-def _tensor(tensors: dict[str, np.ndarray], name: str) -> np.ndarray:
-    if name not in tensors:
-        raise FileFormatError(f"it has no tensor {name!r}")
-    return tensors[name]

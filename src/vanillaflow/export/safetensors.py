@@ -4,6 +4,9 @@ Layout. One metadata entry, "vanillaflow", holds JSON with `format` (the version
 `provenance`, and `sha256` of the rest, so that a changed byte is noticed anywhere in the file. The tensors
 bear the names of the attributes, and `domain.low`, `domain.high` where there is a domain. The same object
 always gives the same bytes.
+
+Format 1 holds flows and networks of the dialect leaky_relu. Format 2 holds networks of the other dialects:
+its JSON has the `dialect`, and every layer has tensors of its own, `weights.0`, `biases.0`, `weights.1`, ...
 """
 
 from __future__ import annotations
@@ -19,34 +22,32 @@ import safetensors.numpy
 
 from ..box import Box
 from ..errors import FileFormatError
-from ..network import FeedforwardNetwork
+from ..network import DIALECTS, FeedforwardNetwork
 from ..planar import PlanarFlow
 from ..provenance import Provenance
 from .checksum import checksum
 from .files import read_bytes, write_atomically
+from .tensors import from_named, named_tensors, tensor_names
 
 if TYPE_CHECKING:
     from os import PathLike
 
-FORMAT = 1
 _KEY = "vanillaflow"
 _DOMAIN = ("domain.low", "domain.high")
-# Each kind of object: its class and its tensors, by the names of attributes and arguments.
-_KINDS: dict[str, tuple[type[PlanarFlow] | type[FeedforwardNetwork], tuple[str, ...]]] = {
-    "planar_flow": (PlanarFlow, ("a", "w", "t", "stops", "M", "m")),
-    "feedforward_network": (FeedforwardNetwork, ("weights", "biases", "slopes")),
-}
+# Each kind of object, and the versions of the format that there are of it.
+_KINDS = {"planar_flow": (1,), "feedforward_network": (1, 2)}
+_FLOW = ("a", "w", "t", "stops", "M", "m")
 _DTYPES = {"F64": "<f8", "I64": "<i8"}
 
 
 def save_planar_flow(flow: PlanarFlow, path: str | PathLike[str]) -> None:
     """Write the flow with its domain and provenance. Raises OutputError if `path` cannot be written."""
-    write_atomically(path, _serialized("planar_flow", flow))
+    write_atomically(path, _serialized(flow))
 
 
 def save_network(network: FeedforwardNetwork, path: str | PathLike[str]) -> None:
     """Write the network with its domain and provenance. Raises OutputError if `path` cannot be written."""
-    write_atomically(path, _serialized("feedforward_network", network))
+    write_atomically(path, _serialized(network))
 
 
 def load(path: str | PathLike[str]) -> PlanarFlow | FeedforwardNetwork:
@@ -63,12 +64,18 @@ def load(path: str | PathLike[str]) -> PlanarFlow | FeedforwardNetwork:
         raise FileFormatError(f"cannot load {os.fspath(path)!r}: {error}") from None
 
 
-def _serialized(kind: str, thing: PlanarFlow | FeedforwardNetwork) -> bytes:
-    tensors = {name: getattr(thing, name) for name in _KINDS[kind][1]}
+def _serialized(thing: PlanarFlow | FeedforwardNetwork) -> bytes:
+    provenance = None if thing.provenance is None else thing.provenance.to_json()
+    header: dict[str, Any] = {"format": 1, "kind": "planar_flow", "provenance": provenance}
+    if isinstance(thing, FeedforwardNetwork):
+        header["kind"] = "feedforward_network"
+        if thing.dialect != "leaky_relu":
+            header |= {"format": 2, "dialect": thing.dialect}
+        tensors = named_tensors(thing.weights, thing.biases, thing.slopes, thing.dialect)
+    else:
+        tensors = {name: getattr(thing, name) for name in _FLOW}
     if thing.domain is not None:
         tensors |= {"domain.low": thing.domain.low, "domain.high": thing.domain.high}
-    provenance = None if thing.provenance is None else thing.provenance.to_json()
-    header = {"format": FORMAT, "kind": kind, "provenance": provenance}
     header["sha256"] = checksum(header, tensors)
     # The library writes the memory as it lies, whatever its strides.
     tensors = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
@@ -82,16 +89,18 @@ def _deserialized(content: bytes) -> PlanarFlow | FeedforwardNetwork:
     except safetensors.SafetensorError as error:
         raise FileFormatError(f"it is not a complete safetensors file ({error})") from None
     header = _header(content)
-    if header.get("format") != FORMAT:
-        raise FileFormatError(
-            f"it has version {header.get('format')!r} of the format; this vanillaflow reads version {FORMAT}"
-        )
-    kind = header.get("kind")
+    version, kind = header.get("format"), header.get("kind")
     if not isinstance(kind, str) or kind not in _KINDS:
         raise FileFormatError(f"it holds a {kind!r}, not one of {', '.join(_KINDS)}")
-    cls, names = _KINDS[kind]
+    if version not in _KINDS[kind]:
+        known = " and ".join(map(str, _KINDS[kind]))
+        raise FileFormatError(
+            f"it has version {version!r} of the format; this vanillaflow reads version {known} of a {kind}"
+        )
+    dialect = _dialect(header) if kind == "feedforward_network" else None
+    names = set(_FLOW) if dialect is None else tensor_names(dialect, _depth(entries))
     has_domain = bool(entries.keys() & set(_DOMAIN))
-    expected = {*names, *_DOMAIN} if has_domain else set(names)
+    expected = names | set(_DOMAIN) if has_domain else names
     for verb, wrong in (
         ("lacks", expected - entries.keys()),
         ("has an unexpected", entries.keys() - expected),
@@ -105,11 +114,31 @@ def _deserialized(content: bytes) -> PlanarFlow | FeedforwardNetwork:
     text = header.get("provenance")
     if not isinstance(text, str | None):
         raise FileFormatError("its provenance is not a text")
-    return cls(
-        **{name: tensors[name] for name in names},
-        domain=Box(*(tensors[name] for name in _DOMAIN)) if has_domain else None,
-        provenance=None if text is None else Provenance.from_json(text),
-    )
+    domain = Box(*(tensors[name] for name in _DOMAIN)) if has_domain else None
+    provenance = None if text is None else Provenance.from_json(text)
+    if dialect is None:
+        return PlanarFlow(**{name: tensors[name] for name in _FLOW}, domain=domain, provenance=provenance)
+    layers = from_named(tensors, dialect)
+    return FeedforwardNetwork(**layers, domain=domain, provenance=provenance, dialect=dialect)
+
+
+def _dialect(header: dict[str, Any]) -> str:
+    """That of a network; it is part of the header in format 2 only."""
+    if header["format"] == 1:
+        return "leaky_relu"
+    dialect = header.get("dialect")
+    if not isinstance(dialect, str) or dialect not in DIALECTS[1:]:
+        raise FileFormatError(f"it holds a network of the dialect {dialect!r}, not one of its format's")
+    return dialect
+
+
+def _depth(entries: dict[str, Any]) -> int:
+    """As many layers as there are slopes, but no more than there are tensors, whatever the file claims.
+
+    0 where there are no slopes at all, which is found out later.
+    """
+    shape = entries["slopes"]["shape"] if "slopes" in entries else []
+    return min(shape[0], len(entries)) if shape else 0
 
 
 def _header(content: bytes) -> dict[str, Any]:

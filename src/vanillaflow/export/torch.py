@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..network import FeedforwardNetwork
 from ..optional import import_optional
 from .rounding import first_outputs, rounded_layers
@@ -15,11 +17,12 @@ if TYPE_CHECKING:
 def to_torch(
     network: FeedforwardNetwork, dtype: str = "float32", outputs: int | None = None
 ) -> torch.nn.Sequential:
-    """An `nn.Sequential` of `nn.Linear` and `nn.LeakyReLU` only, on the CPU and in evaluation mode.
+    """An `nn.Sequential` of `nn.Linear` and one kind of activation, on the CPU and in evaluation mode.
 
-    Its parameters require gradients, as those of any new module do: call `.requires_grad_(False)` to freeze
-    them. `dtype` is "float32" or "float64"; in float64 it agrees with the network to rounding. With `outputs`
-    the last Linear gives only the first so many coordinates.
+    The activations are `nn.LeakyReLU`, `nn.PReLU` with a slope per neuron, or `nn.ReLU`: the dialect's. The
+    parameters require gradients, as those of any new module do: call `.requires_grad_(False)` to freeze them.
+    `dtype` is "float32" or "float64"; in float64 it agrees with the network to rounding. With `outputs` the
+    last Linear gives only the first so many coordinates.
 
     Raises ValueError if a weight overflows `dtype`, naming the layer, or for a wrong number of outputs, and
     VanillaflowError if torch is not installed.
@@ -40,5 +43,19 @@ def to_torch(
             linear.bias.copy_(torch.from_numpy(b))
         modules.append(linear)
         if i < network.depth:
-            modules.append(torch.nn.LeakyReLU(float(slopes[i])))
+            modules.append(_activation(network.dialect, slopes[i]))
     return torch.nn.Sequential(*modules).eval()
+
+
+def _activation(dialect: str, slopes: np.ndarray) -> torch.nn.Module:
+    """The activation of one layer; `slopes` is its slope, or one for each of its neurons."""
+    torch = import_optional("torch", extra="torch", purpose="to_torch")
+    if dialect == "relu":
+        return torch.nn.ReLU()
+    if dialect == "leaky_relu":
+        return torch.nn.LeakyReLU(float(slopes))
+    # The slopes replace its initial value, a constant: no random numbers are drawn.
+    activation = torch.nn.PReLU(slopes.size, device="cpu", dtype=getattr(torch, slopes.dtype.name))
+    with torch.no_grad():
+        activation.weight.copy_(torch.from_numpy(slopes))
+    return activation

@@ -1,23 +1,32 @@
-"""From a PlanarFlow to a FeedforwardNetwork: choose the activation, shift, condition."""
+"""From a PlanarFlow to a FeedforwardNetwork: choose the activation, pack, shift, condition."""
 
 from __future__ import annotations
 
 from ..network import FeedforwardNetwork
 from ..planar import PlanarFlow
+from .dialects import read_dialect
 from .leaky_relu import lower_to_leaky_relu
+from .prelu import lower_to_prelu
+from .relu import lower_to_relu
 
 __all__ = ["lower"]
 
-_DIALECTS = {"leaky_relu": lower_to_leaky_relu}
-
 
 def lower(flow: PlanarFlow, dialect: str = "leaky_relu", slope: float | None = None) -> FeedforwardNetwork:
-    """The network of width d that equals `flow` on its domain.
+    """The network that equals `flow`, in one of these dialects:
 
-    dialect="leaky_relu": one slope per layer, `nn.LeakyReLU(slope)`; see `leaky_relu.lower_to_leaky_relu`.
-    With `slope` given it is that of every layer; a flow made for it comes from `one_slope.with_one_slope`.
-    Raises ValueError for an unknown dialect, a flow without a domain, or one that takes other slopes.
+    "leaky_relu" : width d, one slope per layer, equal on the flow's domain. With `slope` given, or
+        "leaky_relu(0.5)", that is the slope of every layer; a flow made for it comes from
+        `one_slope.with_one_slope`.
+    "prelu" : width d, one slope per neuron, equal on all of R^d; needs no domain, and has the fewest layers.
+    "relu" : width d + 1, plain ReLUs, equal on the flow's domain.
+
+    Raises ValueError for an unknown dialect, a slope that it does not take, a flow without the domain that it
+    needs, or one that takes other slopes than the one given.
     """
-    if dialect not in _DIALECTS:
-        raise ValueError(f"unknown dialect {dialect!r}; known are {', '.join(sorted(_DIALECTS))}")
-    return _DIALECTS[dialect](flow, slope)
+    name, slope = read_dialect(dialect, slope)
+    if name == "prelu":
+        return lower_to_prelu(flow)
+    if name == "relu":
+        return lower_to_relu(flow)
+    return lower_to_leaky_relu(flow, slope)

@@ -1,12 +1,18 @@
 """Balance: scale the hidden neurons so that no weight matrix is worse conditioned than it must be.
 
-A leaky ReLU commutes with positive factors, so that W_l -> S_(l+1) W_l S_l^-1, b_l -> S_(l+1) b_l with
-positive diagonal S_l, the identity at input and output, leaves the network's function as it is. In log S both
-|W_l|_F^2 and |W_l^-1|_F^2 are sums of exponentials of linear forms; so is the sum over the layers of
+ReLUs, leaky or not, commute with positive factors, so that W_l -> S_(l+1) W_l S_l^-1, b_l -> S_(l+1) b_l
+with positive diagonal S_l, the identity at input and output, leaves the network's function as it is. In log S
+both |W_l|_F^2 and |W_l^-1|_F^2 are sums of exponentials of linear forms; so is the sum over the layers of
 (|W_l|_F |W_l^-1|_F)^2, which is therefore convex, and its minimum is found from any start.
+
+Where W_l is not invertible, as in the dialect relu, its pseudoinverse at S = 1 stands for W_l^-1. Scaled, it
+is still a generalized inverse, none of which is smaller than the pseudoinverse: so the sum bounds that of the
+condition numbers, which are those on the complements of the kernels.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
@@ -19,16 +25,19 @@ _ITERATIONS = 100
 
 def balanced(network: FeedforwardNetwork) -> FeedforwardNetwork:
     """The same function with every hidden neuron scaled for the conditioning of the weights around it."""
-    depth, d = network.depth, network.width
-    if depth == 0 or d == 1:
+    depth, n = network.depth, network.width
+    if depth == 0 or n == 1:
         return network
-    squares = network.weights**2
-    inverse_squares = np.linalg.inv(network.weights) ** 2
+    squares, inverse_squares = np.zeros((depth + 1, n, n)), np.zeros((depth + 1, n, n))
+    for layer, W in enumerate(network.weights):
+        rows, columns = W.shape
+        squares[layer, :rows, :columns] = W**2
+        inverse_squares[layer, :columns, :rows] = _inverse(W, network.dim) ** 2
 
     def objective(u: Float[np.ndarray, " n"]) -> tuple[float, Float[np.ndarray, " n"]]:
         # log S at input, hidden layers, output.
-        logs = np.zeros((depth + 2, d))
-        logs[1:-1] = u.reshape(depth, d)
+        logs = np.zeros((depth + 2, n))
+        logs[1:-1] = u.reshape(depth, n)
         ratio = np.exp(2 * (logs[1:, :, None] - logs[:-1, None, :]))
         forward, backward = squares * ratio, inverse_squares / ratio.transpose(0, 2, 1)
         sizes, inverse_sizes = forward.sum(axis=(1, 2)), backward.sum(axis=(1, 2))
@@ -38,14 +47,18 @@ def balanced(network: FeedforwardNetwork) -> FeedforwardNetwork:
         return float(np.sum(sizes * inverse_sizes)), (after[:-1] + before[1:]).ravel()
 
     found = minimize(
-        objective, np.zeros(depth * d), jac=True, method="L-BFGS-B", options={"maxiter": _ITERATIONS}
+        objective, np.zeros(depth * n), jac=True, method="L-BFGS-B", options={"maxiter": _ITERATIONS}
     )
-    scale = np.ones((depth + 2, d))
-    scale[1:-1] = np.exp(found.x.reshape(depth, d))
-    return FeedforwardNetwork(
-        scale[1:, :, None] * network.weights / scale[:-1, None, :],
-        scale[1:] * network.biases,
-        network.slopes,
-        domain=network.domain,
-        provenance=network.provenance,
-    )
+    one = np.ones(network.dim)
+    scale = [one, *np.exp(found.x.reshape(depth, n)), one]
+    weights = [after[:, None] * W / before for W, before, after in zip(network.weights, scale, scale[1:])]
+    biases = [after * b for b, after in zip(network.biases, scale[1:])]
+    return replace(network, weights=tuple(weights), biases=tuple(biases))
+
+
+def _inverse(W: Float[np.ndarray, "m n"], rank: int) -> Float[np.ndarray, "n m"]:
+    """The pseudoinverse of a matrix of that rank."""
+    if W.shape == (rank, rank):
+        return np.linalg.inv(W)
+    left, singular, right = np.linalg.svd(W, full_matrices=False)
+    return (right[:rank].T / singular[:rank]) @ left[:, :rank].T

@@ -3,11 +3,12 @@
 A leaky-ReLU layer of width d has determinant slope < 1 on one side of its hyperplane, so a shear (w.a = 0,
 kappa = 1) is no such layer, and a near shear is one only with an ill-conditioned basis: w and the
 complement of a, whose rows the layer needs, are then almost parallel. The exact cure is two planar maps.
-Let |w| = 1 and z = w.x - t. Tilt the direction by delta along w, then undo what that did along w:
-    x + (a + delta w) relu(z),       which turns z > 0 into kappa_1 z, kappa_1 = 1 + w.a + delta;
-    x - (delta / kappa_1) w relu(z), which takes kappa_1 z w (delta / kappa_1) = delta z w away again.
-With delta = |a| the first makes an angle of at most 45 degrees more than the shear did, and the second is
-as well conditioned as can be.
+Let |w| = 1 and z = w.x - t, and p a vector with w.p = 1. Tilt the direction along p, then undo it:
+    x + (a + delta p) relu(z),       which turns z > 0 into kappa_1 z, kappa_1 = 1 + w.a + delta;
+    x - (delta / kappa_1) p relu(z), which takes kappa_1 z p (delta / kappa_1) = delta z p away again.
+With p = w and delta = |a| the first makes an angle of at most 45 degrees more than the shear did, and the
+second is as well conditioned as can be. Where several maps share the layer, p must not disturb the others:
+w_j.p = 0. In the span of the w there is one such vector for each, the dual basis.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from ..planar import PlanarFlow
 
@@ -23,22 +24,14 @@ LEAST_COSINE = 0.2
 """Planar maps with |w.a| below this times |w||a| are taken apart. The basis of a layer that is kept then has
 condition number at most about 2 / LEAST_COSINE."""
 
-# Squares of what is below underflow; no state is so large that such a map would move it.
-_LEAST_REACH = 1e-150
-
 
 @dataclass(frozen=True, eq=False)
-class LayerMaps:
-    """Planar maps, one per layer, with |w| = 1; `source` is the planar map of the flow each came from.
+class Kinks:
+    """x + sum_i a_i relu(w_i.x - t_i), where |w_i| = 1 and w_i.a_j = 0 for i != j, but w_i.a_i != 0."""
 
-    `undoes[l]` says that layer l takes back the tilt of layer l - 1, both coming from one planar map.
-    """
-
-    a: Float[np.ndarray, "L d"]
-    w: Float[np.ndarray, "L d"]
-    t: Float[np.ndarray, " L"]
-    source: Int[np.ndarray, " L"]
-    undoes: Bool[np.ndarray, " L"]
+    a: Float[np.ndarray, "k d"]
+    w: Float[np.ndarray, "k d"]
+    t: Float[np.ndarray, " k"]
 
 
 def cosines(flow: PlanarFlow) -> Float[np.ndarray, " L"]:
@@ -48,24 +41,32 @@ def cosines(flow: PlanarFlow) -> Float[np.ndarray, " L"]:
     return np.divide(along, size, out=np.ones_like(size), where=size > 0)
 
 
-def layer_maps(flow: PlanarFlow, apart: Bool[np.ndarray, " L"] | None = None) -> LayerMaps:
-    """The planar maps of the flow, normalized, those in `apart` (by default those with a cosine below
-    LEAST_COSINE) taken apart, maps without a kink left out.
+def holdable(
+    a: Float[np.ndarray, "k d"],
+    w: Float[np.ndarray, "k d"],
+    t: Float[np.ndarray, " k"],
+    apart: Bool[np.ndarray, " k"],
+) -> list[Kinks]:
+    """Commuting planar maps, |w| = 1, as one layer; or as two, if any is `apart`, to be taken apart.
 
-    Those are the ones with a = 0, which do nothing, and with w = 0, which translate by a relu(-t).
+    The second layer then holds what undoes the tilts, of those maps only.
     """
-    apart = cosines(flow) < LEAST_COSINE if apart is None else apart
-    size = np.linalg.norm(flow.w, axis=1)
-    active = np.flatnonzero(size * np.linalg.norm(flow.a, axis=1) > _LEAST_REACH)
-    size = size[active, None]
-    # x + a relu(w.x - t) is unchanged under w -> w/s, t -> t/s, a -> s a.
-    a, w, t = flow.a[active] * size, flow.w[active] / size, flow.t[active] / size[:, 0]
-    reach = np.linalg.norm(a, axis=1)
-    along = np.einsum("ld,ld->l", w, a)
-    source = np.repeat(np.arange(active.size), np.where(apart[active], 2, 1))
-    undoes = np.concatenate([[False], source[1:] == source[:-1]]) if source.size else np.zeros(0, dtype=bool)
-    tilts = np.concatenate([undoes[1:], [False]]) if source.size else undoes
-    delta, along, a, w, t = reach[source], along[source], a[source], w[source], t[source]
-    a = np.where(tilts[:, None], a + delta[:, None] * w, a)
-    a = np.where(undoes[:, None], -(delta / (1 + along + delta))[:, None] * w, a)
-    return LayerMaps(a, w, t, active[source], undoes)
+    if not np.any(apart):
+        return [Kinks(a, w, t)]
+    p = _duals(w)[apart]
+    along = np.einsum("kd,kd->k", w, a)[apart]
+    # One delta for all: pure shears of any size then stretch z equally, and may share one slope.
+    delta = np.linalg.norm(a[apart], axis=1).max()
+    tilted = a.copy()
+    tilted[apart] += delta * p
+    undo = -(delta / (1 + along + delta))[:, None] * p
+    return [Kinks(tilted, w, t), Kinks(undo, w[apart], t[apart])]
+
+
+def _duals(w: Float[np.ndarray, "k d"]) -> Float[np.ndarray, "k d"]:
+    """p_i in the span of the rows of w, which are independent, with w_i.p_j = 1 for i = j, else 0."""
+    # Orthogonal rows, above all a single one, are their own dual basis, without rounding.
+    gram = w @ w.T
+    if np.array_equal(gram, np.diag(np.diag(gram))):
+        return w / np.diag(gram)[:, None]
+    return np.linalg.pinv(w).T

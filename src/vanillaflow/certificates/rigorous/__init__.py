@@ -1,8 +1,8 @@
 """Rigorous certificates: a proved bound of the supremum error over the box.
 
-The box is cut into cells. On each, the network and the exact flow are both enclosed in affine forms with the
-same symbols for the cell's points (`network_forms`, `integrator`), so that what the two have in common cancels
-in the difference. Cells with loose bounds are bisected.
+The box is cut into cells. On each, the network and the exact flow are both enclosed in affine forms with
+the same symbols for the cell's points (`network_forms`, `integrator`), so that what the two have in common
+cancels in the difference. Cells with loose bounds are bisected.
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ def certify_rigorous(
     if require_positive("factor", factor) <= 1:
         raise ValueError(f"factor must be above 1, got {factor:g}")
     begun = perf_counter()
-    found = certify_sampled(flow, target, rounds=5, seed=seed)
+    if not isinstance(flow, PlanarFlow):
+        raise ValueError("a rigorous certificate is of a PlanarFlow; of its network only the others can be had")
+    found = certify_sampled(flow, target, seed=seed)
     exact = integrator(target.field, target.duration, _REMAINDERS * max(found.bound, 1e-12))
     goal = factor * max(found.bound, 1e-12)
     cells = bounded(flow, exact, *first_cells(target.domain, _FIRST_CELLS))
@@ -57,9 +59,11 @@ def certify_rigorous(
     worst = int(np.argmax(cells.largest))
     return Certificate(
         "rigorous",
-        float(cells.largest[worst]),
-        cells.bounds.max(axis=0),
-        cells.centers[worst],
-        1.0,
-        len(cells),
+        bound=float(cells.largest[worst]),
+        per_output=cells.bounds.max(axis=0),
+        worst_point=found.worst_point,
+        confidence=1.0,
+        points=len(cells),
+        largest=found.largest,
+        seed=seed,
     )

@@ -51,7 +51,7 @@ def joined(parts: list[Cells]) -> Cells:
 def bounded(
     flow: PlanarFlow, exact: Integrator, centers: Float[np.ndarray, "n d"], halves: Float[np.ndarray, "n d"]
 ) -> Cells:
-    """The cells with a bound of |flow - exact flow| over each; infinite where the exact flow was not found."""
+    """The cells with a bound of |flow - exact flow| over each, infinite where none was found."""
     parts = []
     for i in range(0, len(centers), _BATCH):
         parts.append(_bounded(flow, exact, centers[i : i + _BATCH], halves[i : i + _BATCH]))

@@ -1,10 +1,10 @@
 """A validated integrator: affine forms that hold the exact flow of every point of a cell.
 
-Each step adds up the Taylor polynomial in time, of the trajectories through the present forms, and a remainder:
-the next Taylor coefficient over a set that holds the trajectories throughout the step (Moore 1966; Nedialkov,
-Jackson and Corliss 1999). Such a set is found by Picard's iteration: if X + [0, h] v(B) lies within B, then
-all trajectories from X stay in B for the time h. What a step adds to r becomes new symbols, so that later
-steps carry it along as they carry the points themselves, and do not wrap it into boxes.
+Each step adds up the Taylor polynomial in time, of the trajectories through the present forms, and a
+remainder: the next Taylor coefficient over a set that holds the trajectories throughout the step (Moore 1966;
+Nedialkov, Jackson and Corliss 1999). Such a set is found by Picard's iteration: if X + [0, h] v(B) lies
+within B, then all trajectories from X stay in B for the time h. What a step adds to r becomes new symbols, so
+that later steps carry it along as they carry the points themselves, and do not wrap it into boxes.
 """
 
 from __future__ import annotations

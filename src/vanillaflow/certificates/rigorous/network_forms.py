@@ -10,6 +10,8 @@ the flow evaluated in float64, in any order of summation, is from the flow.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from jaxtyping import Float
 from numba import njit
@@ -33,7 +35,7 @@ def network_forms(
         _carry(centers[part], halves[part], *maps, c[:, part], g[:, :, part], r[:, part])
 
     with own_threads():
-        side_by_side([lambda part=part: run(part) for part in parts_of(n, _LEAST_CELLS)])
+        side_by_side([partial(run, part) for part in parts_of(n, _LEAST_CELLS)])
     return Forms(c, g, r * UP)
 
 
