@@ -9,22 +9,37 @@ from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-
-from ..export.evaluation import in_precision
 from ..network import FeedforwardNetwork
 from ..planar import PlanarFlow
 from ..target import FlowMap
 from .certificate import Certificate
+from .evaluation import evaluated
 from .fingerprints import network_hash, system_hash
 from .sampled import certify_sampled
 from .statistical import certify_statistical
 
-__all__ = ["Certificate", "certify", "evaluated", "known_seed"]
+__all__ = ["Certificate", "certify", "known_seed"]
+
+
+def _sampled(flow: Any, target: FlowMap, dtype: str, **options: Any) -> Certificate:
+    return certify_sampled(evaluated(flow, dtype), target, **options)
+
+
+def _statistical(flow: Any, target: FlowMap, dtype: str, **options: Any) -> Certificate:
+    return certify_statistical(evaluated(flow, dtype), target, **options)
+
+
+def _rigorous(flow: Any, target: FlowMap, dtype: str, **options: Any) -> Certificate:
+    # SymPy comes with it, which the other methods do without.
+    from .rigorous import certify_rigorous
+
+    return certify_rigorous(flow, target, dtype, **options)
+
 
 _METHODS: dict[str, Callable[..., Certificate]] = {
-    "sampled": certify_sampled,
-    "statistical": certify_statistical,
+    "sampled": _sampled,
+    "statistical": _statistical,
+    "rigorous": _rigorous,
 }
 
 
@@ -46,6 +61,9 @@ def certify(
     from independent random points. It is exact, and true for errors that no search would find, but silent on
     that part; see `statistical.certify_statistical` for the options `points`, `confidence` and `coverage`.
 
+    method="rigorous": a proved upper bound, for fields given as ridge sums or equations; see
+    `rigorous.certify_rigorous` for the options and for what the proof assumes.
+
     The same seed gives the same points; None draws one that nobody could know before. `dtype` is the
     precision in which a network is evaluated, as an export in that precision is.
 
@@ -57,7 +75,7 @@ def certify(
     if flow.dim != target.dim:
         raise ValueError(f"the flow has dimension {flow.dim} but the target has dimension {target.dim}")
     start = perf_counter()
-    certificate = _METHODS[method](evaluated(flow, dtype), target, seed=seed, **options)
+    certificate = _METHODS[method](flow, target, dtype, seed=seed, **options)
     return replace(
         certificate,
         dtype=dtype,
@@ -78,12 +96,3 @@ def known_seed(seed: int | None) -> int:
     if isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or seed < 0:
         raise ValueError(f"seed must be a whole number, 0 or more, got {seed!r}")
     return int(seed)
-
-
-def evaluated(flow: PlanarFlow | FeedforwardNetwork, dtype: str) -> Callable[[np.ndarray], np.ndarray]:
-    """The flow or network as a function, in precision `dtype`. Raises ValueError as `network_hash` does."""
-    if isinstance(flow, FeedforwardNetwork) and dtype != "float64":
-        return in_precision(flow, dtype)
-    if dtype != "float64":
-        raise ValueError(f"a PlanarFlow is evaluated in float64, not {dtype}; take its network for another")
-    return flow

@@ -27,13 +27,14 @@ class Certificate:
 
     Attributes
     ----------
-    method : "sampled" or "statistical".
+    method : "sampled", "statistical" or "rigorous".
     bound : for "sampled" the largest error found: the supremum is at least this. For "statistical" an upper
-        bound on the part `coverage` of the box, with the given confidence.
+        bound on the part `coverage` of the box, with the given confidence. For "rigorous" a proved upper
+        bound on the whole box.
     per_output : (d,), the same for each coordinate of the output, each on its own.
     worst_point : (d,), the starting point of the largest error found.
     confidence : the probability with which `bound` holds as an upper bound; 0 where it is only a lower bound.
-    points : how many starting points were compared.
+    points : how many starting points were compared; for "rigorous" how many cells were.
     largest : the largest error found, at `worst_point`; the supremum is at least this, whatever the method.
     coverage : the part of the box, by volume, on which `bound` holds; None for a bound of the supremum.
     solver_error : an estimate of the error of the target's own solver, contained in `bound`; None if there is
@@ -72,6 +73,11 @@ class Certificate:
     @property
     def statement(self) -> str:
         """What it says, in one sentence. Rounded to the safe side."""
+        if self.method == "rigorous":
+            return (
+                f"The error is at most {rounded_up(self.bound, 4)} everywhere in the box: proved on "
+                f"{self.points} cells. At one point it is {self.largest:.4g}."
+            )
         if self.coverage is None:
             return (
                 f"The largest error found at {self.points} starting points of the box is {self.largest:.4g}; "
@@ -87,6 +93,11 @@ class Certificate:
     @property
     def basis(self) -> str:
         """What its error is the difference from, in one sentence."""
+        if self.method == "rigorous":
+            return (
+                "The error is the max norm of the difference from the exact flow of the field, enclosed by a "
+                "validated integrator."
+            )
         if self.solver_error is None:
             own = "whose own error is not estimated"
         elif self.solver_error == 0:

@@ -156,12 +156,15 @@ def _require_consistent(certificate: Certificate) -> None:
     assert box is not None and duration is not None
     if certificate.method == "statistical":
         fits = coverage is not None and solver_error is not None and 0 < confidence < 1 and 0 < coverage < 1
+    elif certificate.method == "rigorous":
+        fits = coverage is None and solver_error is None and confidence == 1
+        fits = fits and certificate.bound >= certificate.largest
     else:
         fits = coverage is None and solver_error is None and confidence == 0
         fits = fits and certificate.bound == certificate.largest
     errors = (certificate.bound, certificate.largest, *certificate.per_output, solver_error or 0.0)
     for wrong, why in (
-        (certificate.method not in ("sampled", "statistical"), "its method is unknown"),
+        (certificate.method not in ("sampled", "statistical", "rigorous"), "its method is unknown"),
         (certificate.dtype not in DTYPES, "its dtype is unknown"),
         (not fits, "its confidence, coverage, bound or solver_error is none of its method"),
         (duration <= 0, "its duration is not positive"),

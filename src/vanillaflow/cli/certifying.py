@@ -25,7 +25,7 @@ def certify_file(
     ],
     system: Annotated[str, SYSTEM],
     method: Annotated[
-        str | None, typer.Option(metavar="NAME", help="sampled (default) or statistical.")
+        str | None, typer.Option(metavar="NAME", help="sampled (default), statistical or rigorous.")
     ] = None,
     tol: Annotated[
         float | None,
@@ -69,7 +69,9 @@ def certify_file(
 
     The method sampled searches the box for the largest error, a lower bound of the supremum. The method
     statistical compares at independent random points: with the given confidence, at most a small part of the
-    box has an error above the bound.
+    box has an error above the bound. The method rigorous proves a bound for the whole box, of the network in
+    the precision of its file, against the exact flow; it takes equations or ridge sums. With --tol it stops
+    as soon as that is proved.
 
     Examples:
 
@@ -90,7 +92,7 @@ def certify_file(
     target = read_target(system)
     _require_fit(flow.domain, target)
     if check is None:
-        certificate = _certified(flow, target, seed, dtype, options)
+        certificate = _certified(flow, target, seed, dtype, tol, options)
         found = ""
     else:
         certificate, found = _checked(check, flow, target, seed, dtype)
@@ -103,7 +105,7 @@ def certify_file(
     print(f"{one_line(title)}\n")
     print(rows(_summary(certificate, str(network), found, output)))
     if tol is not None and certificate.bound > tol:
-        what = "error found" if certificate.coverage is None else "bound"
+        what = "error found" if certificate.method == "sampled" else "bound"
         raise ToleranceNotReached(
             f"the {what}, {certificate.bound:.4g}, is above the tolerance {tol:g}", error=certificate.bound
         )
@@ -123,13 +125,17 @@ def _require_fit(domain: Box | None, target: FlowMap) -> None:
         )
 
 
-def _certified(flow: Any, target: FlowMap, seed: int | None, dtype: str, options: dict) -> Certificate:
+def _certified(
+    flow: Any, target: FlowMap, seed: int | None, dtype: str, tol: float | None, options: dict[str, Any]
+) -> Certificate:
     from ..certificates import certify
 
     method = options.get("method", "sampled")
-    for name in ("confidence", "coverage"):
-        if name in options and method == "sampled":
-            raise VanillaflowError(f"--{name} belongs to --method statistical; {method} knows none")
+    belongs = {"sampled": {"points"}, "statistical": {"points", "confidence", "coverage"}}.get(method, set())
+    for name in sorted({"points", "confidence", "coverage"} & options.keys() - belongs):
+        raise VanillaflowError(f"--{name} does not belong to --method {method}")
+    if method == "rigorous" and tol is not None:
+        options = options | {"goal": tol}
     try:
         return certify(flow, target, seed=seed, dtype=dtype, **options)
     except VanillaflowError:
@@ -160,7 +166,8 @@ def _summary(
         ("box", box_text(certificate.box)),
         ("duration", f"{certificate.duration:g}"),
         ("method", certificate.method),
-        ("points", f"{certificate.points}, seed {certificate.seed}"),
+        ("cells" if certificate.method == "rigorous" else "points", str(certificate.points)),
+        ("seed", str(certificate.seed)),
         ("largest", largest),
         ("says", certificate.statement),
         ("", certificate.basis),

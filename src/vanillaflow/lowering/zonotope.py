@@ -39,8 +39,8 @@ def lowest_values(
     domain: Box,
     probes: Float[np.ndarray, "L p d"],
     tilts: Float[np.ndarray, "L d"],
-    tilted_probes: Float[np.ndarray, "L p d"],
-) -> tuple[Float[np.ndarray, "L p"], Float[np.ndarray, "L p"]]:
+    tilted_probes: Float[np.ndarray, "L q d"],
+) -> tuple[Float[np.ndarray, "L p"], Float[np.ndarray, "L q"]]:
     """Lower bounds of the probes' values over the domain's image, just before each planar map l.
 
     First result: min over the image of probes[l, i] . x. Second: the same of tilted_probes[l, i] after the
@@ -56,7 +56,7 @@ def lowest_values(
     transposed = np.ascontiguousarray(flow.M.transpose(0, 2, 1))
 
     def part_of(part: slice) -> tuple[np.ndarray, np.ndarray]:
-        low, low_tilted = (np.full(probes.shape[:2], np.inf) for _ in range(2))
+        low, low_tilted = (np.full(each.shape[:2], np.inf) for each in (probes, tilted_probes))
         propagate(
             centers[part], halves[part], flow.a, flow.w, flow.t, flow.stops, transposed, flow.m,
             size, longest, probes, tilts, tilted_probes, most, low, low_tilted,

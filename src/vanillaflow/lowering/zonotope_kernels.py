@@ -259,7 +259,7 @@ def propagate(
                     for j in range(d):
                         F2[q, j] = F[q, j]
                 n2 = _kink(nu2, h2, F2, n, tilts, t, layer, size, _dot(w, tilts, start, layer))
-                for i in range(p):
+                for i in range(tilted_probes.shape[1]):
                     value = _lowest(c, G, count, along, z, nu2, F2, n2, tilted_probes, layer, i)
                     low_tilted[layer, i] = min(low_tilted[layer, i], value)
             n = _kink(nu, h, F, n, a, t, layer, size, _dot(w, a, start, layer))

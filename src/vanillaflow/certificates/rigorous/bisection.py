@@ -9,11 +9,11 @@ import numpy as np
 from jaxtyping import Float
 
 from ...box import Box
-from ...planar import PlanarFlow
 from .forms import ROUNDING, UP, Forms
 from .integrator import Integrator
-from .network_forms import network_forms
 
+# The forms of a network over cells with centers and halves (n, d).
+Enclosure = Callable[[np.ndarray, np.ndarray], Forms]
 # Cells that are integrated together: some symbols of a few hundred of them fit into the cache.
 _BATCH = 512
 
@@ -49,21 +49,21 @@ def joined(parts: list[Cells]) -> Cells:
 
 
 def bounded(
-    flow: PlanarFlow, exact: Integrator, centers: Float[np.ndarray, "n d"], halves: Float[np.ndarray, "n d"]
+    network: Enclosure, exact: Integrator, centers: Float[np.ndarray, "n d"], halves: Float[np.ndarray, "n d"]
 ) -> Cells:
-    """The cells with a bound of |flow - exact flow| over each, infinite where none was found."""
+    """The cells with a bound of |network - exact flow| over each, infinite where none was found."""
     parts = []
     for i in range(0, len(centers), _BATCH):
-        parts.append(_bounded(flow, exact, centers[i : i + _BATCH], halves[i : i + _BATCH]))
+        parts.append(_bounded(network, exact, centers[i : i + _BATCH], halves[i : i + _BATCH]))
     return joined(parts)
 
 
-def _bounded(flow: PlanarFlow, exact: Integrator, centers: np.ndarray, halves: np.ndarray) -> Cells:
+def _bounded(network: Enclosure, exact: Integrator, centers: np.ndarray, halves: np.ndarray) -> Cells:
     n, d = centers.shape
     g = np.zeros((d, d, n))
     g[np.arange(d), np.arange(d)] = halves.T
     truth, found = exact(Forms(centers.T.copy(), g, np.zeros((d, n))))
-    ours = network_forms(flow, centers, halves)
+    ours = network(centers, halves)
     c = np.abs(truth.c - ours.c)
     shared = np.abs(truth.g[:d] - ours.g).sum(axis=0)
     rest = np.abs(truth.g[d:]).sum(axis=0) + truth.r + ours.r
@@ -101,17 +101,17 @@ def first_cells(domain: Box, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def tightened(
-    flow: PlanarFlow,
+    network: Enclosure,
     exact: Integrator,
     cells: Cells,
-    goal: Callable[[Cells], float],
+    goal: float,
     most_cells: int,
     late: Callable[[], bool],
 ) -> Cells:
     """Cells bisected until no bound is above the goal, or they are too many, or it is late."""
     while True:
-        above = cells.largest > goal(cells)
+        above = cells.largest > goal
         if not above.any() or len(cells) + above.sum() > most_cells or late():
             return cells
         centers, halves = halved(cells.rows(above))
-        cells = joined([cells.rows(~above), bounded(flow, exact, centers, halves)])
+        cells = joined([cells.rows(~above), bounded(network, exact, centers, halves)])

@@ -23,7 +23,7 @@ from .forms import UP, Forms
 _LEAST_CELLS = 64
 
 
-def network_forms(
+def planar_forms(
     flow: PlanarFlow, centers: Float[np.ndarray, "n d"], halves: Float[np.ndarray, "n d"]
 ) -> Forms:
     """d forms in d symbols for each of n cells: the images under the flow in float64 arithmetic."""
