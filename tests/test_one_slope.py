@@ -166,11 +166,11 @@ def test_says_that_rounding_is_in_the_way():
 
 def test_lowering_refuses_another_slope():
     flow = random_flow(1, 2, ["plain"] * 3)
-    with pytest.raises(ValueError, match=r"layer 0 takes the slope 0\.\d+, not 0.5"):
+    with pytest.raises(ValueError, match=r"a planar map takes the slope 0\.\d+, not 0.5"):
         flow.to_network(slope=0.5)
     made = with_one_slope(flow, 0.5, 1e-1)
     assert made.kinks > 0
-    with pytest.raises(ValueError, match=r"layer 0 takes the slope 0\.5, not 0\.4"):
+    with pytest.raises(ValueError, match=r"a planar map takes the slope 0\.5, not 0\.4"):
         made.to_network(slope=0.4)
     with pytest.raises(ValueError, match=r"must be in \(0, 1\]"):
         made.to_network(slope=1.5)
