@@ -68,9 +68,9 @@ def test_stretching_ridges():
 
 def test_refined_flow_of_one_slope():
     short = FlowMap(vf.zoo.pendulum().field, 0.3, BOX, rtol=1e-6)
-    flow = vf.compile(short, 4e-2, method="refine", slope=0.7)
+    flow = vf.compile(short, 1e-2, method="refine", slope=0.7)
     check(flow, 0.7)
-    assert vf.certify(flow, short, seed=77).bound <= 4e-2 * 1.02
+    assert vf.certify(flow, short, seed=77).bound <= 1e-2 * 1.02
     assert flow.provenance.method == "refine" and flow.provenance.path[-1][0] == "one slope, 0.7"
 
 

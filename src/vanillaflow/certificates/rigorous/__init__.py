@@ -10,8 +10,6 @@ from __future__ import annotations
 from functools import partial
 from time import perf_counter
 
-import numpy as np
-
 from ...network import FeedforwardNetwork
 from ...planar import PlanarFlow
 from ...target import FlowMap

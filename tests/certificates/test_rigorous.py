@@ -1,0 +1,307 @@
+"""Rigorous bounds: they hold everywhere, grow with damage, and come close to the error that is found."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import sympy as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import vanillaflow as vf
+from vanillaflow.certificates.rigorous.bisection import first_cells, halved
+from vanillaflow.certificates.rigorous.fields import program_of
+from vanillaflow.certificates.rigorous.forms import SMOOTH, Forms, applied, intervals, real_power
+from vanillaflow.certificates.rigorous.integrator import integrator
+from vanillaflow.certificates.rigorous.layer_forms import layer_forms
+from vanillaflow.certificates.rigorous.planar_forms import planar_forms
+from vanillaflow.certificates.rigorous.series import Series, product
+from vanillaflow.export.evaluation import in_precision
+from vanillaflow.refine.parameters import projected
+
+numbers = st.floats(-8, 8, allow_subnormal=False).map(lambda v: round(v, 6))
+
+
+def random_flow(d, kinks, seed, domain):
+    rng = np.random.default_rng(seed)
+    a, w = 0.3 * rng.normal(size=(kinks, d)), rng.normal(size=(kinks, d))
+    t = rng.normal(size=kinks)
+    M = np.eye(d) + 0.2 * rng.normal(size=(d, d))
+    return projected(a, w, t, M, rng.normal(size=d)).flow(domain)
+
+
+def cell(low, high):
+    """One cell as forms, and random points of it as values of its symbols."""
+    center, half = (np.asarray(high) + low) / 2, (np.asarray(high) - low) / 2
+    g = np.zeros((center.size, center.size, 1))
+    g[np.arange(center.size), np.arange(center.size), 0] = half
+    return Forms(center[:, None], g, np.zeros((center.size, 1)))
+
+
+def distance(forms, e, y):
+    """How far y (points, m) is outside the forms with the first s symbols e (points, s), the others free."""
+    s = e.shape[1]
+    value = forms.c[:, 0] + e @ forms.g[:s, :, 0]
+    free = np.abs(forms.g[s:, :, 0]).sum(axis=0) + forms.r[:, 0]
+    return float(np.max(np.abs(y - value) - free))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(numbers, min_size=12, max_size=12), st.lists(st.floats(-1, 1), min_size=2, max_size=2))
+def test_operations_hold_the_exact_rational_results(values, e):
+    def form(c, g1, g2, r):
+        return Forms(np.array([[c]]), np.array([[[g1]], [[g2]]]), np.array([[abs(r)]]))
+
+    def exact(c, g1, g2, r, where):
+        return (
+            Fraction(c)
+            + Fraction(g1) * Fraction(e[0])
+            + Fraction(g2) * Fraction(e[1])
+            + where * abs(Fraction(r))
+        )
+
+    def holds(result, value):
+        middle = Fraction(float(result.c[0, 0])) + sum(
+            Fraction(float(result.g[i, 0, 0])) * Fraction(e[i]) for i in range(2)
+        )
+        return abs(value - middle) <= Fraction(float(result.r[0, 0]))
+
+    x, y = form(*values[:4]), form(*values[4:8])
+    series = []
+    for first, second in ((x, form(*values[8:])), (y, x)):
+        pair = Series(2, 1, 2, 1)
+        pair[0], pair[1] = first, second
+        series.append(pair)
+    for where in (-1, 0, 1):
+        a, b, c = exact(*values[:4], where), exact(*values[4:8], -where), exact(*values[8:], where)
+        a2 = exact(*values[:4], -where)
+        assert holds(x + y, a + b)
+        assert holds(x.times(values[8]), a * Fraction(values[8]))
+        assert holds(x.shifted(values[8]), a + Fraction(values[8]))
+        assert holds(product(series[0], series[1], 0), a * b)
+        # (x + c h) (y + x h): the coefficient of h.
+        assert holds(product(series[0], series[1], 1), a * a2 + c * b)
+
+
+@pytest.mark.parametrize("name", sorted(SMOOTH))
+def test_functions_hold_their_values(name):
+    rng = np.random.default_rng(0)
+    positive = name in ("log", "reciprocal")
+    for scale in (1e-8, 1e-3, 0.1, 1.0):
+        c = rng.uniform(2.5 if positive else -4, 5, (1, 400))
+        g, r = scale * rng.normal(size=(3, 1, 400)) / 3, scale * 0.2 * rng.random((1, 400))
+        r = np.minimum(r, np.maximum(c - np.abs(g).sum(axis=0) - 0.1, 0)) if positive else r
+        g = g * np.minimum(1, (c - 0.2) / 3) if positive else g
+        result = applied(Forms(c, g, r), SMOOTH[name])
+        assert np.all(np.isfinite(result.r))
+        for _ in range(20):
+            e, rest = rng.choice([-1, 0.3, 1], size=(3, 1, 1)), r * rng.choice([-1, 1])
+            exact = SMOOTH[name][0](c + (g * e).sum(axis=0) + rest)
+            off = np.abs(exact - result.c - (result.g * e).sum(axis=0))
+            # The values here are rounded themselves, as their argument is.
+            assert np.all(off <= result.r * (1 + 1e-9) + 1e-14 * (1 + np.abs(exact)))
+    if positive:
+        across = applied(intervals(np.array([[-1.0]]), np.array([[1.0]])), SMOOTH[name])
+        assert not np.isfinite(across.r[0, 0])
+
+
+def test_real_powers_hold_their_values():
+    for p in (-1.5, 0.5, 1.5, 2.7):
+        x = np.linspace(0.5, 1.5, 50)
+        result = applied(intervals(np.array([[0.5]]), np.array([[1.5]])), real_power(p))
+        assert np.all(np.abs(x**p - result.c[0, 0]) <= result.r[0, 0])
+
+
+EVERY = {
+    "x": "y*cos(t) + exp(-x**2)/4 - arctan(y)/3",
+    "y": "-sin(x) - 0.2*y + tanh(x*y) + sigmoid(x) - softplus(y)/5 + log(3 + x) * sqrt(4 + y) / (2 + cos(x))",
+}
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        pytest.param(vf.zoo.pendulum().field, id="pendulum"),
+        pytest.param(vf.zoo.spiral_node().field, id="spiral_node"),
+        pytest.param(vf.from_equations(EVERY), id="every function"),
+        pytest.param(
+            vf.RidgeField(
+                [[1, 0.2], [0.1, -1], [0.3, 0.5], [0, 0.4]],
+                [[0.5, 1], [1, -0.3], [0.2, 0.8], [1, 0]],
+                [0.1, -0.2, 0.3, 0],
+                ["silu", "gelu", "softplus", "power3"],
+                A=[[0, 1], [-1, 0]],
+            ),
+            id="profiles",
+        ),
+        pytest.param(
+            vf.PiecewiseField(
+                [vf.zoo.pendulum().field, vf.RidgeField([[0, 2.0]], [[1, 0]], [0], "cos")], [0.35]
+            ),
+            id="switching",
+        ),
+    ],
+)
+def test_the_integrator_holds_the_flow(field):
+    low, high = np.array([0.3, -0.5]), np.array([0.45, -0.3])
+    duration = 0.25 if field is vf.zoo.spiral_node().field else 0.8
+    exact = integrator(field, duration, 1e-9)
+    forms, found = exact(cell(low, high))
+    assert found.all()
+    rng = np.random.default_rng(1)
+    e = np.concatenate([rng.uniform(-1, 1, (300, 2)), [[1, 1], [-1, 1], [1, -1], [-1, -1]]])
+    x = (low + high) / 2 + e * (high - low) / 2
+    target = vf.FlowMap(field, duration, vf.Box(low, high), rtol=1e-12)
+    assert distance(forms, e, target(x)) <= 1e-10
+    # And not by being large: for a point hardly anything is left but remainders.
+    point, _ = exact(cell(low, low))
+    free = np.abs(point.g).sum(axis=0) + point.r
+    assert free.max() <= 1e-8
+    assert np.abs(point.c[:, 0] - target(low[None])[0]).max() <= free.max() + 1e-10
+
+
+def test_the_integrator_against_fifty_digits():
+    mpmath = pytest.importorskip("mpmath")
+    mpmath.mp.dps = 50
+    field = vf.from_equations({"x": "y", "y": "-sin(x) - y/5"})
+    exact = integrator(field, 1.0, 1e-11)
+    # As the field has it in float64.
+    damping = mpmath.mpf(0.2)
+
+    def rate(t, y):
+        return [y[1], -mpmath.sin(y[0]) - damping * y[1]]
+
+    for start in ([0.5, -1.25], [-2, 2], [1.75, 0.125]):
+        forms, found = exact(cell(np.array(start), np.array(start)))
+        solution = mpmath.odefun(rate, 0, [mpmath.mpf(v) for v in start])(1)
+        assert found.all()
+        for i in range(2):
+            rest = np.abs(forms.g[:, i, 0]).sum() + forms.r[i, 0]
+            assert abs(mpmath.mpf(float(forms.c[i, 0])) - solution[i]) <= rest <= 1e-10
+
+
+def test_where_the_flow_ends_nothing_is_found():
+    field = vf.from_equations({"x": "x**2 + 1", "y": "y"})
+    forms, found = integrator(field, 2.0, 1e-6)(cell([0.0, 0.0], [0.1, 0.1]))
+    assert not found.any() and np.isfinite(forms.c).all()
+
+
+@pytest.mark.parametrize("d", [1, 2, 3])
+@pytest.mark.parametrize("dialect", ["planar", "leaky_relu", "prelu", "relu"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_forms_of_networks_hold_their_values(d, dialect, dtype):
+    flow = random_flow(d, 9, d, vf.Box(-np.ones(d), np.ones(d)))
+    if dialect == "planar":
+        if dtype == "float32":
+            pytest.skip("a PlanarFlow is evaluated in float64")
+        evaluate, forms_of = flow, lambda *cells: planar_forms(flow, *cells)
+    else:
+        network = flow.to_network(dialect)
+        evaluate = in_precision(network, dtype)
+        forms_of = lambda *cells: layer_forms(network, dtype, *cells)  # noqa: E731
+    rng = np.random.default_rng(d)
+    for half in (1.0, 0.2, 1e-3):
+        center = rng.uniform(-1 + half, 1 - half, (1, d)) if half < 1 else np.zeros((1, d))
+        forms = forms_of(center, np.full((1, d), half))
+        e = rng.uniform(-1, 1, (500, d))
+        assert distance(forms, e, evaluate(center + half * e)) <= 0
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    target = vf.FlowMap(vf.zoo.pendulum().field, 0.6, vf.Box([-1.5, -1.5], [1.5, 1.5]))
+    return vf.compile(target, 4e-2), target
+
+
+def test_the_bound_is_above_every_error_and_close_to_the_largest(compiled):
+    flow, target = compiled
+    certificate = vf.certify(flow, target, "rigorous", factor=1.3)
+    x = target.domain.uniform(50_000, seed=8)
+    errors = np.abs(flow(x) - target(x))
+    assert (
+        errors.max() <= certificate.largest * 1.02 <= certificate.bound * 1.02 <= 1.33 * certificate.largest
+    )
+    assert np.all(errors.max(axis=0) <= certificate.per_output)
+    assert certificate.confidence == 1 and certificate.method == "rigorous"
+    assert "everywhere" in certificate.statement
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_bound_of_a_network(compiled, dtype):
+    flow, target = compiled
+    network = flow.to_network()
+    certificate = vf.certify(network, target, "rigorous", dtype=dtype, factor=1.5)
+    x = target.domain.uniform(20_000, seed=8)
+    errors = np.abs(in_precision(network, dtype)(x) - target(x)).max()
+    assert errors <= certificate.bound <= 1.5 * certificate.largest * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("part", ["weight", "kink"])
+def test_damage_shows_in_the_bound(compiled, part):
+    flow, target = compiled
+    a, t = flow.a.copy(), flow.t.copy()
+    if part == "weight":
+        a[0] *= 1.1
+    else:
+        t[len(t) // 2] += 0.3
+    damaged = vf.PlanarFlow(a, flow.w, t, flow.stops, flow.M, flow.m, domain=flow.domain)
+    certificate = vf.certify(damaged, target, "rigorous", factor=1.5)
+    x = target.domain.uniform(50_000, seed=8)
+    assert np.abs(damaged(x) - target(x)).max() <= certificate.bound
+
+
+def test_the_bisection_ends_where_it_is_told(compiled):
+    flow, target = compiled
+    few = vf.certify(flow, target, "rigorous", max_cells=300)
+    assert few.points <= 300 and few.bound > few.largest
+    late = vf.certify(flow, target, "rigorous", max_seconds=1e-9)
+    assert np.isfinite(late.bound)
+    assert vf.certify(flow, target, "rigorous", goal=3 * few.largest).bound <= 3 * few.largest
+
+
+def test_certificates_are_saved_and_proved_again(compiled, tmp_path):
+    flow, target = compiled
+    certificate = vf.certify(flow, target, "rigorous", factor=1.5)
+    certificate.save(tmp_path / "proof.json")
+    read = vf.Certificate.load(tmp_path / "proof.json")
+    assert read.bound == certificate.bound
+    assert "is proved" in read.check(flow, target)
+    other = vf.PlanarFlow(flow.a, flow.w, flow.t * (1 + 1e-12), flow.stops, flow.M, flow.m, flow.domain)
+    with pytest.raises(vf.CertificateRefused, match="another network"):
+        read.check(other, target)
+
+
+def test_fields_without_a_program_are_refused():
+    target = vf.FlowMap(vf.from_callable(lambda x: -x, 2), 1.0, vf.Box([-1, -1], [1, 1]))
+    with pytest.raises(vf.FieldError, match="rigorous"):
+        vf.certify(vf.PlanarFlow.identity(2, target.domain), target, "rigorous")
+    with pytest.raises(vf.FieldError, match="relu"):
+        program_of(vf.RidgeField([[1.0]], [[1.0]], [0.0], "relu"))
+    with pytest.raises(ValueError, match="factor"):
+        vf.certify(vf.PlanarFlow.identity(2, target.domain), target, "rigorous", factor=1.0)
+
+
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_cells_cover_the_box(d):
+    box = vf.Box(-np.arange(1.0, d + 1), np.ones(d))
+    centers, halves = first_cells(box, 30)
+    x = np.concatenate([box.sample(256), box.corners()])
+    inside = np.all(np.abs(x[:, None] - centers) <= halves, axis=2)
+    assert inside.any(axis=1).all()
+    from vanillaflow.certificates.rigorous.bisection import Cells
+
+    cells = Cells(centers, halves, np.ones_like(centers), np.ones_like(centers))
+    centers, halves = halved(cells)
+    assert np.all(np.abs(x[:, None] - centers) <= halves, axis=2).any(axis=1).all()
+
+
+def test_expressions_agree_with_sympy():
+    field = vf.from_equations(EVERY)
+    program = program_of(field)
+    x, t = np.array([[0.4], [-0.7]]), 0.3
+    forms = program.slope(
+        Forms(x, np.zeros((0, 2, 1)), np.zeros((2, 1))),
+        Forms(np.full((1, 1), t), np.zeros((0, 1, 1)), np.zeros((1, 1))),
+    )
+    np.testing.assert_allclose(forms.c[:, 0], field(t, x.T)[0], rtol=1e-13)
+    assert isinstance(field.expressions[0], sp.Expr)
