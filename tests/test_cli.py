@@ -453,3 +453,11 @@ def test_python_m(here):
     done = subprocess.run([sys.executable, "-m", "vanillaflow", "zoo", "shw"], capture_output=True, text=True)
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.startswith("vanillaflow: No such command 'shw'") and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "name, says", [("m.onnx", "TOML file"), ("m.pt2", "unpickling"), ("m.PT", "onnx.export")]
+)
+def test_models_are_not_systems(name, says, here, fail):
+    (here / name).write_bytes(b"not read")
+    assert says in fail("compile", name, "--tol", "0.1")

@@ -7,8 +7,21 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from ..errors import FieldError
+
 if TYPE_CHECKING:
     from ..target import FlowMap
+
+# What a model alone does not say, or would take executing it to say.
+_UNPICKLED = (
+    "a file that torch reads by unpickling, which can execute anything. Write the module with "
+    "torch.onnx.export, and name that file in a TOML file, or name the module: package.module:object"
+)
+_MODELS = {
+    ".onnx": 'a field without a box and a duration. Write a TOML file with the line field = "...onnx" and '
+    "the tables [domain] and [flow]",
+    **dict.fromkeys((".pt2", ".pt", ".pth", ".pkl", ".pickle"), _UNPICKLED),
+}
 
 SYSTEM = typer.Argument(
     metavar="SYSTEM",
@@ -22,6 +35,9 @@ def read_target(name: str) -> FlowMap:
     from ..fields import zoo
 
     if name not in zoo.names():
+        ending = Path(name).suffix.lower()
+        if ending in _MODELS:
+            raise FieldError(f"{name!r} is {_MODELS[ending]}")
         if name.lower().endswith(".toml") or Path(name).is_file():
             from ..fields.system_file import load_system
 
