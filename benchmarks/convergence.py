@@ -21,8 +21,9 @@ from results_file import RESULTS, table, write
 
 import vanillaflow as vf
 from vanillaflow.certificates.sampled import search_points
-from vanillaflow.split import SplitPlan, plan, split_construction, sub_flows
+from vanillaflow.split import SplitPlan, plan, split_construction
 from vanillaflow.splitting import SCHEMES
+from vanillaflow.sub_flows import sub_flows
 
 COMPARED = ("lie", "strang", "suzuki")
 # Where the leading term rules and the solver's rounding, about 1e-12, does not show.
@@ -87,10 +88,10 @@ def _piecewise_linear(candidate: SplitPlan, target: vf.FlowMap, x: np.ndarray) -
     exact = x
     for sub_flow in candidate.sub_flows:
         exact = sub_flow(exact)
-    ridges = np.cbrt(candidate.weights[candidate.weights > 0])
-    flows = [candidate.build(kinks / ridges.mean(), target) for kinks in KINKS]
+    ridges = sum(len(sub_flow.pieces) for sub_flow in candidate.sub_flows)
+    flows = [candidate.build(candidate.density(kinks * ridges), target) for kinks in KINKS]
     errors = [np.max(np.abs(flow(x) - exact)) for flow in flows]
-    return Series(np.array([flow.kinks / ridges.size for flow in flows]), np.array(errors))
+    return Series(np.array([flow.kinks / ridges for flow in flows]), np.array(errors))
 
 
 def _depth(target: vf.FlowMap, scheme: str, tolerances, x: np.ndarray, y: np.ndarray) -> Series:

@@ -12,7 +12,7 @@ from scipy.optimize import linprog
 from vanillaflow import RidgeField
 from vanillaflow.assembly import assemble
 from vanillaflow.piecewise import Curve, PiecewiseLinear
-from vanillaflow.split import SubFlow, planar_maps
+from vanillaflow.sub_flows import SharedCurve, SubFlow
 
 # name: f, f'', low, high
 SMOOTH = {
@@ -169,7 +169,7 @@ def test_planar_maps_equal_the_piecewise_displacement(profile, seed, d, kinks):
     rng = np.random.default_rng(seed)
     a, w = 0.5 * rng.standard_normal((2, 1, d))
     field = RidgeField(a, w, rng.standard_normal(1), profile)
-    flow = SubFlow(field, 0, float(rng.uniform(-0.5, 0.5)))
+    flow = SubFlow(field, (0,), float(rng.uniform(-0.5, 0.5)))
     x = rng.uniform(-1.5, 1.5, (200, d))
     nu = x @ w[0] + field.b[0]
     curve = Curve(
@@ -177,7 +177,7 @@ def test_planar_maps_equal_the_piecewise_displacement(profile, seed, d, kinks):
         [0.0] if profile == "relu" else [],
     )  # fmt: skip
     assume(np.all(np.isfinite(curve.value)))  # exp blows up for some of these; `plan` leaves such flows out
-    maps = planar_maps(flow, curve, kinks)
+    maps = flow.maps([SharedCurve(curve, (0,))], [kinks])
     D = curve.approximate(kinks)
     for points in (x, 5 * x):  # Beyond the range the first and the last piece go on.
         direct = points + D(points @ w[0] + field.b[0])[:, None] * a[0]

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vanillaflow import Box, FlowMap, RidgeField
-from vanillaflow.split import sub_flows
 from vanillaflow.splitting import AFFINE, SCHEMES, sequence
+from vanillaflow.sub_flows import sub_flows
 
 # Steps at which the observed order is taken: small errors, but well above the target's 1e-12.
 STEPS = {

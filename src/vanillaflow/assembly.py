@@ -3,7 +3,8 @@
 Affine maps are carried along instead of being emitted: with y the carried state and x = M y + m the true
 one, the planar map x + a relu(w.x - t) is y + M^-1 a relu(M^T w . y - (t - w.m)). M is emitted, and y
 becomes x again, when its condition number passes a limit: conditioning of the planar maps suffers by at
-most that factor. Strongly contracting affine flows (stiff decay) thus stay in place.
+most that factor. Strongly contracting affine flows (stiff decay) thus stay in place, and in high dimension
+all do.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from .box import Box
 from .planar import PlanarFlow
 
 CONDITION_LIMIT = 4.0
+_CARRIED_UP_TO = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,58 +31,100 @@ class AffineMap:
 
 
 @dataclass(frozen=True, eq=False)
-class RidgeMap:
-    """Planar maps with one normal w and directions proportional to one a: x -> x + beta_j a relu(w.x - t_j),
-    j in order, after the affine map x -> x + a (slope w.x + offset)."""
+class RidgeMaps:
+    """Planar maps of n ridges that commute, w_i.a_j = 0 for i != j, after one affine map.
 
-    a: Float[np.ndarray, " d"]
-    w: Float[np.ndarray, " d"]
-    slope: float
-    offset: float
-    beta: Float[np.ndarray, " k"]
-    t: Float[np.ndarray, " k"]
+    First x -> x + sum_i a_i (slope_i w_i.x + offset_i); then for each ridge i in turn the planar maps
+    x -> x + beta_ij a_i relu(w_i.x - t_ij), j in order.
+    """
+
+    a: Float[np.ndarray, "n d"]
+    w: Float[np.ndarray, "n d"]
+    slope: Float[np.ndarray, " n"]
+    offset: Float[np.ndarray, " n"]
+    beta: tuple[Float[np.ndarray, " _"], ...]
+    t: tuple[Float[np.ndarray, " _"], ...]
 
 
-def assemble(maps: Iterable[AffineMap | RidgeMap], dim: int, domain: Box | None = None) -> PlanarFlow:
+class _Carried:
+    """The affine map that is carried along, with its inverse and an upper bound of its condition number."""
+
+    def __init__(self, dim: int):
+        self.identity: np.ndarray = np.eye(dim)
+        self.reset()
+
+    def reset(self) -> None:
+        self.M, self.inverse, self.condition = self.identity, self.identity, 1.0
+        self.m = np.zeros(len(self.identity))
+
+    @property
+    def moves(self) -> bool:
+        return not np.array_equal(self.M, self.identity) or bool(np.any(self.m))
+
+    @property
+    def emits(self) -> bool:
+        """Whether it must go no further. In high dimension planar maps have few nonzero numbers, and behind
+        a carried map many: there nothing is carried."""
+        if self.condition > CONDITION_LIMIT:
+            self.condition = float(np.linalg.cond(self.M))
+        return self.condition > CONDITION_LIMIT or (self.moves and len(self.M) > _CARRIED_UP_TO)
+
+    def then(self, M: Float[np.ndarray, "d d"], m: Float[np.ndarray, " d"]) -> None:
+        """x -> M x + m behind it."""
+        self.M, self.m = M @ self.M, M @ self.m + m
+        if len(M) <= _CARRIED_UP_TO:
+            self.condition = float(np.linalg.cond(self.M))
+            if self.condition <= CONDITION_LIMIT:
+                self.inverse = np.linalg.inv(self.M)
+
+    def then_ridges(self, maps: RidgeMaps) -> None:
+        """The affine part of the ridges behind it.
+
+        It is I + A^T S W with W A^T = diag(mu), so its inverse is I - A^T S (1 + S diag(mu))^-1 W.
+        """
+        mu = np.einsum("kd,kd->k", maps.w, maps.a)
+        shrink = maps.slope / (1 + maps.slope * mu)
+        self.m = self.m + (maps.slope * (maps.w @ self.m) + maps.offset) @ maps.a
+        if np.any(maps.slope):
+            self.M = self.M + (maps.a.T * maps.slope) @ (maps.w @ self.M)
+            self.inverse = self.inverse - (self.inverse @ maps.a.T * shrink) @ maps.w
+            size = np.linalg.norm(maps.a, axis=1) * np.linalg.norm(maps.w, axis=1)
+            self.condition *= (1 + abs(maps.slope) @ size) * (1 + abs(shrink) @ size)
+
+
+def assemble(maps: Iterable[AffineMap | RidgeMaps], dim: int, domain: Box | None = None) -> PlanarFlow:
     """The composition of the maps, first to last."""
-    identity: np.ndarray = np.eye(dim)
-    M, M_inverse, m = identity, identity, np.zeros(dim)
-    condition = 1.0  # An upper bound of M's condition number.
-    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    carried = _Carried(dim)
+    parts = [(np.zeros((0, dim)), np.zeros((0, dim)), np.zeros(0))]
     kinks, emitted = 0, []
+
+    def emit() -> None:
+        emitted.append((kinks, carried.M, carried.m))
+        carried.reset()
+
     for item in maps:
         if isinstance(item, AffineMap):
-            M, m = item.M @ M, item.M @ m + item.m
-            condition = float(np.linalg.cond(M))
-            if condition > CONDITION_LIMIT:
-                emitted.append((kinks, M, m))
-                M, M_inverse, m, condition = identity, identity, np.zeros(dim), 1.0
-            else:
-                M_inverse = np.linalg.inv(M)
+            carried.then(item.M, item.m)
+            if carried.condition > CONDITION_LIMIT:
+                emit()
             continue
-        # The rank-one affine part, I + slope a w^T, whose inverse is I - slope a w^T / (1 + slope w.a).
-        w_M = item.w @ M
-        height = item.w @ m
-        M = M + item.slope * np.outer(item.a, w_M)
-        m = m + item.a * (item.slope * height + item.offset)
-        shrink = item.slope / (1 + item.slope * (item.w @ item.a))
-        M_inverse = M_inverse - np.outer(M_inverse @ item.a, shrink * item.w)
-        size = np.linalg.norm(item.a) * np.linalg.norm(item.w)
-        condition *= (1 + abs(item.slope) * size) * (1 + abs(shrink) * size)
-        if condition > CONDITION_LIMIT:
-            condition = float(np.linalg.cond(M))
-        if condition > CONDITION_LIMIT:
-            emitted.append((kinks, M, m))
-            M, M_inverse, m, condition = identity, identity, np.zeros(dim), 1.0
-        if item.t.size:
-            w, height = item.w @ M, item.w @ m
-            a = M_inverse @ item.a
-            parts.append((np.outer(item.beta, a), np.tile(w, (item.t.size, 1)), item.t - height))
-            kinks += item.t.size
-    if not np.array_equal(M, identity) or np.any(m):
-        emitted.append((kinks, M, m))
-    if not parts:
-        parts = [(np.zeros((0, dim)), np.zeros((0, dim)), np.zeros(0))]
+        carried.then_ridges(item)
+        if carried.emits:
+            emit()
+        # Seen through what is carried.
+        a, w, height = item.a @ carried.inverse.T, item.w @ carried.M, item.w @ carried.m
+        counts = [t.size for t in item.t]
+        beta, t = np.concatenate(item.beta), np.concatenate(item.t)
+        parts.append(
+            (
+                beta[:, None] * np.repeat(a, counts, axis=0),
+                np.repeat(w, counts, axis=0),
+                t - np.repeat(height, counts),
+            )
+        )
+        kinks += t.size
+    if carried.moves:
+        emit()
     a, w, t = (np.concatenate(arrays) for arrays in zip(*parts))
     return PlanarFlow(
         a,

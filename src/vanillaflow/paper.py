@@ -18,7 +18,7 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Float
 
-from .assembly import AffineMap, RidgeMap, assemble
+from .assembly import AffineMap, RidgeMaps, assemble
 from .certificates.sampled import search_points
 from .errors import ToleranceNotReached
 from .fields.ridge import RidgeField, ridge_segments
@@ -147,8 +147,8 @@ def _interpolants(field: RidgeField, kinks: int, low: np.ndarray, high: np.ndarr
 
 def _maps(
     target: FlowMap, steps: int, kinks: int, x: Float[np.ndarray, "n d"]
-) -> Iterator[AffineMap | RidgeMap]:
-    """Every sub-step as planar maps, as in `split.planar_maps`, with direction a_ij e_j."""
+) -> Iterator[AffineMap | RidgeMaps]:
+    """Every sub-step as planar maps, as in `SubFlow.maps`, with direction a_ij e_j."""
     for field, tau, curves in _schedule(target, steps, kinks, x):
         identity = np.eye(field.dim)
         for j in range(field.dim):
@@ -161,11 +161,11 @@ def _maps(
                 a, g, b = tau * field.a[i, j] * identity[j], curves[i], field.b[i]
                 mu = float(a @ field.w[i])
                 stretch = 1 + mu * g.slopes
-                yield RidgeMap(
-                    a,
-                    field.w[i],
-                    slope=float(g.slopes[0]),
-                    offset=float(g.slopes[0] * b + g.intercept),
-                    beta=np.diff(g.slopes) / stretch[:-1],
-                    t=g.breaks + mu * g.at_breaks - b,
+                yield RidgeMaps(
+                    a[None],
+                    field.w[i : i + 1],
+                    slope=g.slopes[:1],
+                    offset=g.slopes[:1] * b + g.intercept,
+                    beta=(np.diff(g.slopes) / stretch[:-1],),
+                    t=(g.breaks + mu * g.at_breaks - b,),
                 )

@@ -7,111 +7,108 @@ target, and the pair with the fewest kinks is taken.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
-from .assembly import AffineMap, RidgeMap, assemble
+from .assembly import assemble
 from .certificates.sampled import search_points
 from .errors import ToleranceNotReached
-from .fields.ridge import RidgeField, ridge_segments
-from .piecewise import Curve
 from .planar import PlanarFlow
-from .splitting import AFFINE, SCHEMES, Scheme, sequence
+from .splitting import SCHEMES, Scheme
+from .sub_flows import SharedCurve, SubFlow, sub_flows
 from .target import FlowMap
 
 _STEPS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
-# How far beyond the sampled range of w.x + b a sub-flow is approximated; from there it goes on linearly.
-_MARGIN = 0.02
 # How many of the most promising (scheme, steps) pairs are built and measured.
 _BUILT = 3
 _SAMPLES = 1024
 _COORDINATES = 2**14
-
-
-@lru_cache(maxsize=64)
-def _affine_flow(field: RidgeField, tau: float) -> tuple[np.ndarray, np.ndarray]:
-    """field.affine_flow(tau), remembered: one scheme asks for the same few times step after step."""
-    return field.affine_flow(tau)
-
-
-@dataclass(frozen=True, eq=False)
-class SubFlow:
-    """The flow of one piece of `field` for time `tau` (negative in some schemes)."""
-
-    field: RidgeField
-    piece: int
-    tau: float
-
-    def __call__(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
-        """The exact flow at the rows of x."""
-        if self.piece == AFFINE:
-            M, m = _affine_flow(self.field, self.tau)
-            return x @ M.T + m
-        return self.field.ridge_flow(self.piece, self.tau, x)
+_WIDEN = 4.0
 
 
 @dataclass(frozen=True, eq=False)
 class SplitPlan:
     """A scheme with a number of steps: its sub-flows, the curves to approximate, its splitting error.
 
-    `curves` has, for each ridge sub-flow, the Curve of its displacement over the range that the box reaches
-    (None for affine ones); `weights` how much one unit of that curve's error moves the state.
+    `curves` has, for each sub-flow, the displacements of its pieces over the ranges that the box reaches
+    (none for affine ones).
     """
 
     scheme: Scheme
     steps: int
     sub_flows: list[SubFlow]
-    curves: list[Curve | None]
-    weights: Float[np.ndarray, " subflows"]
+    curves: list[list[SharedCurve]]
     splitting_error: float
 
-    def kinks(self, density: float) -> np.ndarray:
-        """Kinks of each sub-flow, one on each corner of its curve and those that resolve its curvature.
+    @cached_property
+    def _flat(self) -> list[tuple[SubFlow, SharedCurve]]:
+        return [(flow, shared) for flow, curves in zip(self.sub_flows, self.curves) for shared in curves]
+
+    @cached_property
+    def _pieces(self) -> Int[np.ndarray, " c"]:
+        """How many pieces share each curve: a kink on it is so many planar maps."""
+        return np.array([len(shared.pieces) for _, shared in self._flat], dtype=np.int64)
+
+    @cached_property
+    def _corners(self) -> Int[np.ndarray, " c"]:
+        return np.array([shared.curve.corners.size for _, shared in self._flat], dtype=np.int64)
+
+    @cached_property
+    def _loads(self) -> Float[np.ndarray, "c d"]:
+        """Curve j with m kinks moves coordinate i by at most loads[j, i] / m^2 too much: (total / (4 m))^2
+        is its error, and the directions a tell what becomes of it."""
+        rows = [
+            np.abs(flow.field.a[list(shared.pieces)]).sum(axis=0) * shared.curve.total**2 / 16
+            for flow, shared in self._flat
+        ]
+        return np.array(rows) if rows else np.zeros((0, 1))
+
+    @cached_property
+    def _shares(self) -> Float[np.ndarray, " c"]:
+        """Kinks of each curve at density 1.
 
         Minimizing sum m_j subject to sum c_j / m_j^2 fixed gives m_j ~ c_j^(1/3).
         """
-        return self.corners + np.floor(density * np.cbrt(self.weights) + 0.5).astype(np.int64)
+        return np.cbrt(self._loads.max(axis=1, initial=0.0))
 
     @property
-    def corners(self) -> np.ndarray:
-        """How many corners the curve of each sub-flow has."""
-        return np.array([curve.corners.size if curve else 0 for curve in self.curves], dtype=np.int64)
+    def curved(self) -> bool:
+        """Whether kinks are needed beyond those on corners."""
+        return bool(np.any(self._shares))
+
+    def counts(self, density: float) -> Int[np.ndarray, " c"]:
+        """Kinks of each curve: one on each corner, and those that resolve its curvature."""
+        return self._corners + np.floor(density * self._shares + 0.5).astype(np.int64)
+
+    def kinks(self, density: float) -> int:
+        """The number of planar maps."""
+        return int(self._pieces @ self.counts(density))
 
     def predicted_kinks(self, tolerance: float) -> float:
-        """sum m_j at which sum c_j / m_j^2 is what the splitting error leaves of the tolerance."""
+        """The number of planar maps at which the loads add up to what the splitting error leaves."""
         room = tolerance - self.splitting_error
         if room <= 0:
             return np.inf
-        return float(np.sum(np.cbrt(self.weights)) ** 1.5 / np.sqrt(room) + self.corners.sum())
+        shares = np.where(self._shares > 0, self._shares, 1.0)
+        at_density_one = float(np.max(shares**-2.0 @ self._loads, initial=0.0))
+        return float(self._pieces @ (np.sqrt(at_density_one / room) * self._shares + self._corners))
 
     def density(self, kinks: float) -> float:
         """A density with about that many kinks in all."""
-        spread = float(np.sum(np.cbrt(self.weights)))
-        return max(kinks - float(self.corners.sum()), 0.0) / spread if spread > 0 else 0.0
+        spread = float(self._pieces @ self._shares)
+        return max(kinks - float(self._pieces @ self._corners), 0.0) / spread if spread > 0 else 0.0
 
     def build(self, density: float, target: FlowMap) -> PlanarFlow:
-        """The PlanarFlow with `kinks(density)` kinks on each sub-flow."""
-        counts = self.kinks(density)
-        maps = (planar_maps(s, c, int(k)) for s, c, k in zip(self.sub_flows, self.curves, counts))
+        """The PlanarFlow with `counts(density)` kinks on the curves."""
+        counts = iter(self.counts(density).tolist())
+        maps = (
+            flow.maps(curves, [next(counts) for _ in curves])
+            for flow, curves in zip(self.sub_flows, self.curves)
+        )
         return assemble(maps, target.dim, target.domain)
-
-
-def sub_flows(field: object, duration: float, scheme: Scheme, steps: int) -> Iterator[SubFlow]:
-    """The sub-flows of a scheme with `steps` steps over the duration, shared out over the field's segments.
-
-    Raises FieldError unless the field is a RidgeField or PiecewiseField.
-    """
-    for segment, length in ridge_segments(field, duration):
-        pieces = list(range(segment.ridges))
-        if np.any(segment.A) or np.any(segment.c):
-            pieces.insert(0, AFFINE)
-        share = max(1, round(steps * length / duration))
-        for piece, fraction in sequence(scheme, pieces, share):
-            yield SubFlow(segment, piece, fraction * length)
 
 
 def plan(
@@ -126,64 +123,14 @@ def plan(
 
     The splitting error is infinite where a sub-flow does not exist for the whole of its time.
     """
-    curves: list[Curve | None] = []
-    weights = np.zeros(len(flows))
-    for i, flow in enumerate(flows):
-        if flow.piece == AFFINE:
-            curves.append(None)
-        else:
-            curve = _displacement_curve(flow, x)
-            if not np.all(np.isfinite(curve.value)):
-                return SplitPlan(scheme, steps, flows, curves, weights, np.inf)
-            curves.append(curve)
-            weights[i] = np.max(np.abs(flow.field.a[flow.piece])) * curve.total**2 / 16
+    traced: list[list[SharedCurve]] = []
+    for flow in flows:
+        traced.append(flow.curves(x))
+        if not all(np.all(np.isfinite(shared.curve.value)) for shared in traced[-1]):
+            return SplitPlan(scheme, steps, flows, [], np.inf)
         x = flow(x)
     error = np.max(np.abs(x - y))
-    return SplitPlan(scheme, steps, flows, curves, weights, float(error) if np.isfinite(error) else np.inf)
-
-
-def _displacement_curve(flow: SubFlow, x: np.ndarray) -> Curve:
-    """The displacement of a ridge sub-flow over the range of its argument on the points x."""
-    field, k = flow.field, flow.piece
-    nu = x @ field.w[k] + field.b[k]
-    low, high = float(nu.min()), float(nu.max())
-    margin = max(_MARGIN * (high - low), 1e-9 * (1 + abs(low) + abs(high)))
-    # Where g has a kink at c, h has one at c and one where the flow reaches c.
-    breaks = np.array(field.profiles[k].breaks)
-    corners = np.concatenate([breaks, field.profiles[k].flow(breaks, -float(field.mu[k]) * flow.tau)])
-    return Curve(
-        lambda z: field.ridge_displacement(k, flow.tau, z),
-        low - margin,
-        high + margin,
-        sorted(set(corners[np.isfinite(corners)].tolist())),
-    )
-
-
-def planar_maps(flow: SubFlow, curve: Curve | None, kinks: int) -> AffineMap | RidgeMap:
-    """The sub-flow with its displacement made piecewise linear with `kinks` kinks.
-
-    With D piecewise linear of slopes s_0..s_m and breaks nu_j, the map x + a D(nu) is the affine map
-    x + a (s_0 nu + intercept) followed, in ascending order, by kinks. Before kink j the argument at nu_j has
-    come to nu_j + mu D(nu_j) and its slope in nu is 1 + mu s_{j-1}; so kink j is a planar map at that
-    threshold, with direction a (s_j - s_{j-1}) / (1 + mu s_{j-1}).
-    """
-    field, k = flow.field, flow.piece
-    if curve is None:
-        return AffineMap(*_affine_flow(field, flow.tau))
-    D = curve.approximate(kinks)
-    mu, b = float(field.mu[k]), float(field.b[k])
-    stretch = 1 + mu * D.slopes
-    if np.min(stretch) <= 0:
-        # The exact h is increasing; its chords are too. Only the balancing of a coarse fit can break that.
-        raise ToleranceNotReached(f"a sub-flow of ridge {k} is too steep for {kinks} kinks")
-    return RidgeMap(
-        field.a[k],
-        field.w[k],
-        slope=float(D.slopes[0]),
-        offset=float(D.slopes[0] * b + D.intercept),
-        beta=np.diff(D.slopes) / stretch[:-1],
-        t=D.breaks + mu * D.at_breaks - b,
-    )
+    return SplitPlan(scheme, steps, flows, traced, float(error) if np.isfinite(error) else np.inf)
 
 
 def split_construction(
@@ -243,7 +190,7 @@ def _plans(
     found: list[SplitPlan] = []
     for steps in _STEPS:
         flows = list(sub_flows(target.field, target.duration, scheme, steps))
-        if sum(flow.piece != AFFINE for flow in flows) > fewest:
+        if sum(len(flow.pieces) for flow in flows) > fewest:
             break
         candidate = plan(target, scheme, steps, flows, x, y)
         if candidate.splitting_error < tolerance:
@@ -258,7 +205,7 @@ def _fewest_kinks(
     candidate: SplitPlan, target: FlowMap, tolerance: float, max_kinks: int, x: np.ndarray, y: np.ndarray
 ) -> PlanarFlow | None:
     """Bisect on the density of kinks, with the error measured each time; None if `max_kinks` do not do."""
-    if not np.any(candidate.weights):
+    if not candidate.curved:
         exact = candidate.build(0.0, target)
         return exact if exact.kinks <= max_kinks else None
 
@@ -275,11 +222,17 @@ def _fewest_kinks(
     best = attempt(high)
     while best is None:
         high *= 1.5
-        if high == 0 or candidate.kinks(high).sum() > max_kinks:
+        if high == 0 or candidate.kinks(high) > max_kinks:
             return None
         best = attempt(high)
-    low = high / 4
-    while high > 1.02 * low and candidate.kinks(high).sum() > candidate.kinks(low).sum():
+    # In high dimension by far: the errors of many ridges rarely have one sign.
+    low = high / _WIDEN
+    while candidate.kinks(high) > candidate.kinks(low):
+        flow = attempt(low)
+        if flow is None:
+            break
+        high, best, low = low, flow, low / _WIDEN
+    while high > 1.02 * low and candidate.kinks(high) > candidate.kinks(low):
         middle = np.sqrt(low * high)
         flow = attempt(middle)
         if flow is None:

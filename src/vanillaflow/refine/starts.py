@@ -13,8 +13,9 @@ import numpy as np
 
 from ..errors import ToleranceNotReached
 from ..fields.ridge import is_ridge_sum
-from ..split import plan, sub_flows
-from ..splitting import AFFINE, SCHEMES
+from ..split import plan
+from ..splitting import SCHEMES
+from ..sub_flows import sub_flows
 from ..target import FlowMap
 from .least_squares import Fit, Stop, minimize, never, p_norm
 from .parameters import Parameters, from_flow
@@ -138,14 +139,14 @@ def _start(
 def _split_start(target: FlowMap, scheme: str, steps: int, kinks: int, samples: Samples) -> Parameters | None:
     """The split construction with about `kinks` kinks; None where it needs more, or does not exist."""
     flows = list(sub_flows(target.field, target.duration, SCHEMES[scheme], steps))
-    if sum(flow.piece != AFFINE for flow in flows) > kinks:
+    if sum(len(flow.pieces) for flow in flows) > kinks:
         return None
     candidate = plan(target, SCHEMES[scheme], steps, flows, samples.x, samples.y)
     if not np.isfinite(candidate.splitting_error):
         return None
     density = candidate.density(kinks)
     for shrink in (1.0, 0.95, 0.9):
-        counted = int(candidate.kinks(shrink * density).sum())
+        counted = candidate.kinks(shrink * density)
         if (1 - _SLACK) * kinks <= counted <= kinks:
             try:
                 return from_flow(candidate.build(shrink * density, target), target.held)

@@ -1,0 +1,161 @@
+"""Sub-flows: the exact flows that a splitting is made of, and what of them is made piecewise linear.
+
+A sub-flow of ridge pieces moves x by sum_k a_k D_k(w_k.x + b_k), with scalar functions D_k; these are what
+kinks approximate. Pieces of one block with the same profile and the same mu = w.a have the same D. They share
+one approximation where the ranges of their arguments nearly agree, so that their planar maps have the same
+slopes and can share layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from jaxtyping import Float
+
+from .assembly import AffineMap, RidgeMaps
+from .blocks import commuting_blocks
+from .errors import ToleranceNotReached
+from .fields.ridge import RidgeField, ridge_segments
+from .piecewise import Curve, PiecewiseLinear
+from .splitting import AFFINE, Scheme, sequence
+
+# How far beyond the sampled range of w.x + b a sub-flow is approximated; from there it goes on linearly.
+_MARGIN = 0.02
+# Pieces share a curve if none of their ranges is shorter than this part of the range of all.
+_SHARE = 0.75
+
+
+@lru_cache(maxsize=64)
+def _affine_flow(field: RidgeField, tau: float) -> tuple[np.ndarray, np.ndarray]:
+    """field.affine_flow(tau), remembered: one scheme asks for the same few times step after step."""
+    return field.affine_flow(tau)
+
+
+@lru_cache(maxsize=64)
+def _blocks(field: RidgeField) -> list[tuple[int, ...]]:
+    return commuting_blocks(field)
+
+
+@dataclass(frozen=True, eq=False)
+class SharedCurve:
+    """The displacement D, on the range that its argument w_k.x + b_k has for any of the `pieces`."""
+
+    curve: Curve
+    pieces: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class SubFlow:
+    """The flow of some pieces of `field`, which commute, for time `tau` (negative in some schemes).
+
+    Without pieces it is the flow of the affine piece A x + c.
+    """
+
+    field: RidgeField
+    pieces: tuple[int, ...]
+    tau: float
+
+    def __call__(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+        """The exact flow at the rows of x."""
+        if not self.pieces:
+            M, m = _affine_flow(self.field, self.tau)
+            return x @ M.T + m
+        moved = x.copy()
+        for group in self._alike():
+            k = list(group)
+            nu = x @ self.field.w[k].T + self.field.b[k]
+            moved += self.field.ridge_displacement(k[0], self.tau, nu) @ self.field.a[k]
+        return moved
+
+    def curves(self, x: Float[np.ndarray, "n d"]) -> list[SharedCurve]:
+        """The displacement of every piece over the range of its argument at the points x, with a margin."""
+        return [curve for group in self._alike() for curve in self._shared(group, x)]
+
+    def _alike(self) -> list[tuple[int, ...]]:
+        """The pieces grouped by profile and mu: by their D."""
+        groups: dict[tuple[int, float], list[int]] = {}
+        for k in self.pieces:
+            groups.setdefault((id(self.field.profiles[k]), float(self.field.mu[k])), []).append(k)
+        return [tuple(group) for group in groups.values()]
+
+    def _shared(self, group: tuple[int, ...], x: np.ndarray) -> list[SharedCurve]:
+        k = np.array(group)
+        nu = x @ self.field.w[k].T + self.field.b[k]
+        low, high = nu.min(axis=0), nu.max(axis=0)
+        # From the left to the right along the axis, as many as fit under one range.
+        sets: list[list[int]] = []
+        for i in np.argsort(low + high, kind="stable"):
+            together = [*sets[-1], i] if sets else [i]
+            whole = high[together].max() - low[together].min()
+            if sets and np.min(high[together] - low[together]) >= _SHARE * whole:
+                sets[-1] = together
+            else:
+                sets.append([i])
+        return [
+            SharedCurve(
+                self._curve(group[0], float(low[i].min()), float(high[i].max())), tuple(sorted(k[i].tolist()))
+            )
+            for i in sets
+        ]
+
+    def _curve(self, k: int, low: float, high: float) -> Curve:
+        profile, mu = self.field.profiles[k], float(self.field.mu[k])
+        margin = max(_MARGIN * (high - low), 1e-9 * (1 + abs(low) + abs(high)))
+        # Where g has a kink at c, h has one at c and one where the flow reaches c.
+        breaks = np.array(profile.breaks)
+        corners = np.concatenate([breaks, profile.flow(breaks, -mu * self.tau)])
+        return Curve(
+            lambda z: self.field.ridge_displacement(k, self.tau, z),
+            low - margin,
+            high + margin,
+            sorted(set(corners[np.isfinite(corners)].tolist())),
+        )
+
+    def maps(self, curves: list[SharedCurve], kinks: list[int]) -> AffineMap | RidgeMaps:
+        """The sub-flow with curve j made piecewise linear with kinks[j] kinks.
+
+        With D piecewise linear of slopes s_0..s_m and breaks nu_j, the map x + a D(nu) is the affine map
+        x + a (s_0 nu + intercept) followed, in ascending order, by kinks. Before kink j the argument at nu_j
+        has come to nu_j + mu D(nu_j) and its slope in nu is 1 + mu s_{j-1}; so kink j is a planar map at that
+        threshold, with direction a (s_j - s_{j-1}) / (1 + mu s_{j-1}).
+        """
+        if not self.pieces:
+            return AffineMap(*_affine_flow(self.field, self.tau))
+        D: dict[int, PiecewiseLinear] = {}
+        for shared, count in zip(curves, kinks):
+            D |= dict.fromkeys(shared.pieces, shared.curve.approximate(count))
+        slope, offset, beta, t = [], [], [], []
+        for k in self.pieces:
+            mu, b, slopes = float(self.field.mu[k]), float(self.field.b[k]), D[k].slopes
+            stretch = 1 + mu * slopes
+            if np.min(stretch) <= 0:
+                # The exact h increases; its chords do too. Only the balancing of a coarse fit can break that.
+                raise ToleranceNotReached(f"a sub-flow of ridge {k} is too steep for {slopes.size - 1} kinks")
+            slope.append(slopes[0])
+            offset.append(slopes[0] * b + D[k].intercept)
+            beta.append(np.diff(slopes) / stretch[:-1])
+            t.append(D[k].breaks + mu * D[k].at_breaks - b)
+        k = list(self.pieces)
+        return RidgeMaps(
+            self.field.a[k], self.field.w[k], np.array(slope), np.array(offset), tuple(beta), tuple(t)
+        )
+
+
+def sub_flows(field: object, duration: float, scheme: Scheme, steps: int) -> Iterator[SubFlow]:
+    """The sub-flows of a scheme with `steps` steps over the duration, shared out over the field's segments.
+
+    What it splits is the affine piece, if there is one, and the blocks of ridge pieces that commute. Raises
+    FieldError unless the field is a RidgeField or PiecewiseField.
+    """
+    for segment, length in ridge_segments(field, duration):
+        blocks = _blocks(segment)
+        parts = list(range(len(blocks)))
+        if np.any(segment.A) or np.any(segment.c):
+            parts.insert(0, AFFINE)
+        share = max(1, round(steps * length / duration))
+        for part, fraction in sequence(scheme, parts, share):
+            pieces = () if part == AFFINE else blocks[part]
+            yield SubFlow(segment, pieces, fraction * length)
