@@ -15,7 +15,7 @@ from vanillaflow import (
     ToleranceNotReached,
 )
 from vanillaflow.certificates.sampled import search_points
-from zoo_cases import NAMES, SMALL, compiled, target, tolerance
+from zoo_cases import NAMES, SMALL, TOLERANCE, compiled, target
 
 SQUARE = Box([-1, -1], [1, 1])
 
@@ -50,7 +50,7 @@ def test_zoo_within_tolerance_by_an_independent_search(name):
         errors = np.abs(flow(tried) - judge(exact, tried)).max(axis=1)
         worst = max(worst, float(errors.max()))
         x = tried[np.argsort(-errors)[:8]]
-    assert worst <= tolerance(name)
+    assert worst <= TOLERANCE
     # What the compiler found is at most a few per cent below what this search found.
     assert worst <= 1.05 * flow.provenance.error
 
@@ -68,7 +68,7 @@ def test_provenance_says_how_it_was_made(name):
     flow = compiled(name)
     made = flow.provenance
     assert (made.system, made.method, made.error_method) == (name, "split", "sampled")
-    assert made.tolerance == tolerance(name) and 0 < made.error <= made.tolerance
+    assert made.tolerance == TOLERANCE and 0 < made.error <= made.tolerance
     assert made.duration == target(name).duration and flow.domain == target(name).domain
     [(how, kinks, error)] = made.path
     assert kinks == flow.kinks and error == made.error and "splitting error" in how

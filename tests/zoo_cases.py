@@ -9,8 +9,7 @@ NAMES = tuple(vf.zoo.names())
 SMALL = tuple(name for name in NAMES if vf.zoo.load(name).domain.dim <= 3)
 
 
-def tolerance(name: str) -> float:
-    return 1e-1 if name in SMALL else 2e-1
+TOLERANCE = 1e-1
 
 
 @cache
@@ -24,7 +23,7 @@ def target(name: str) -> FlowMap:
 
 @cache
 def compiled(name: str) -> PlanarFlow:
-    return vf.compile(target(name), tolerance(name), method="split")
+    return vf.compile(target(name), TOLERANCE, method="split")
 
 
 @cache

@@ -18,7 +18,10 @@ from .planar import PlanarFlow
 from .target import FlowMap
 
 _FEW_POINTS = 512
-_AIM = (0.97, 0.9, 0.8, 0.65)
+# The exact flow is computed to so much of the tolerance, in units of the state.
+_FINER = 1e-5
+_FIRST_AIM, _ATTEMPTS = 0.97, 4
+_STRICTER, _BIT = 0.93, 0.97
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,10 +58,12 @@ def best_attempt(
 
     Without any flow to show, ToleranceNotReached and KeyboardInterrupt go through.
     """
+    target = target.coarser(_FINER * tol)
     tried: list[Attempt] = []
     refusal: ToleranceNotReached | None = None
     try:
-        for aim in _AIM:
+        aim = _FIRST_AIM
+        for _ in range(_ATTEMPTS):
             try:
                 tried.append(Attempt(*construct(target, aim * tol, max_kinks, seed)))
             except ToleranceNotReached as caught:
@@ -77,6 +82,8 @@ def best_attempt(
             # After a refusal a stricter aim is hopeless.
             if refusal is not None or tried[-1].error <= tol:
                 break
+            # By so much it came out worse than it was constructed for, and a bit.
+            aim *= min(_STRICTER, _BIT * tol / tried[-1].error)
     except KeyboardInterrupt as interruption:
         if isinstance(interruption, CompilationInterrupted):
             tried.append(Attempt(interruption.flow, "until interrupted", (), interruption.error))

@@ -92,6 +92,20 @@ class Box:
         x[rows, axis] = np.where(faces % 2 == 0, self.low[axis], self.high[axis])
         return x
 
+    def patterns(self, n: int, seed: int = 0) -> Float[np.ndarray, "n d"]:
+        """n points whose neighbouring coordinates are alike: at one place in its range, or at one end of it.
+
+        In many dimensions independent coordinates average out, and points such as (1, 1, .., 1) never come
+        up: half of the points have few runs of equal values, half few runs of ends; some are a single run.
+        """
+        rng = np.random.default_rng(seed)
+        # From one run to as many as coordinates, each order of magnitude as likely.
+        changes = np.exp(rng.uniform(np.log(1 / self.dim), 0, (n, 1)))
+        run = np.cumsum(rng.random((n, self.dim)) < changes, axis=1, dtype=np.int64)
+        values = rng.random((n, self.dim + 1))
+        values[: n // 2] = np.round(values[: n // 2])
+        return self.from_unit(np.take_along_axis(values, run, axis=1))
+
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, Box)

@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 from . import planar_kernels as kernels
 from .box import Box
 from .provenance import Provenance
+from .sparse_kernels import SparseMaps, sparse_maps
 from .validation import require_finite
 
 if TYPE_CHECKING:
@@ -118,7 +119,15 @@ class PlanarFlow:
 
     def __call__(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
         """The images of the rows of x."""
-        return kernels.forward(self._points(x), self.a, self.w, self.t, self.stops, self.M, self.m)
+        return _carry(self._points(x), self._maps, self._sparse)
+
+    @property
+    def _maps(self) -> tuple[np.ndarray, ...]:
+        return self.a, self.w, self.t, self.stops, self.M, self.m
+
+    @cached_property
+    def _sparse(self) -> SparseMaps | None:
+        return sparse_maps(*self._maps)
 
     def rollout(self, x: Float[np.ndarray, "n d"], steps: int) -> Float[np.ndarray, "m n d"]:
         """The rows of x, their images, the images of those, ..., after 0, 1, ..., `steps` applications.
@@ -135,7 +144,11 @@ class PlanarFlow:
 
     def inverse(self, y: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
         """The preimages of the rows of y, in closed form: P^-1(y) = y - (a/kappa) relu(w.y - t)."""
-        return kernels.forward(self._points(y), *self._inverse_maps)
+        return _carry(self._points(y), self._inverse_maps, self._inverse_sparse)
+
+    @cached_property
+    def _inverse_sparse(self) -> SparseMaps | None:
+        return sparse_maps(*self._inverse_maps)
 
     @cached_property
     def _inverse_maps(self) -> tuple[np.ndarray, ...]:
@@ -157,7 +170,7 @@ class PlanarFlow:
 
     def jacobian(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d d"]:
         """D flow at the rows of x: entry [q, i, j] is d flow_i / d x_j at x_q (inactive side on kinks)."""
-        return kernels.jacobian(self._points(x), self.a, self.w, self.t, self.stops, self.M, self.m)
+        return kernels.jacobian(self._points(x), *self._maps)
 
     def then(self, *others: PlanarFlow) -> PlanarFlow:
         """The composition that applies this flow first, then the others in order. Domain: this flow's."""
@@ -221,6 +234,10 @@ class PlanarFlow:
 
     def __repr__(self) -> str:
         return f"PlanarFlow(dim={self.dim}, kinks={self.kinks}, affine maps={self.stops.size})"
+
+
+def _carry(x: np.ndarray, maps: tuple[np.ndarray, ...], sparse: SparseMaps | None) -> np.ndarray:
+    return kernels.forward(x, *maps) if sparse is None else sparse.forward(x)
 
 
 def concatenate(flows: Sequence[PlanarFlow]) -> PlanarFlow:

@@ -25,7 +25,7 @@ _STEPS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 # How many of the most promising (scheme, steps) pairs are built and measured.
 _BUILT = 3
 _SAMPLES = 1024
-_COORDINATES = 2**14
+_COORDINATES = 2**15
 _WIDEN = 4.0
 
 
@@ -101,6 +101,13 @@ class SplitPlan:
         spread = float(self._pieces @ self._shares)
         return max(kinks - float(self._pieces @ self._corners), 0.0) / spread if spread > 0 else 0.0
 
+    def image(self, density: float, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+        """What the flow that `build` makes does to the rows of x."""
+        counts = iter(self.counts(density).tolist())
+        for flow, curves in zip(self.sub_flows, self.curves):
+            x = flow.image(x, curves, [next(counts) for _ in curves])
+        return x
+
     def build(self, density: float, target: FlowMap) -> PlanarFlow:
         """The PlanarFlow with `counts(density)` kinks on the curves."""
         counts = iter(self.counts(density).tolist())
@@ -129,8 +136,9 @@ def plan(
         if not all(np.all(np.isfinite(shared.curve.value)) for shared in traced[-1]):
             return SplitPlan(scheme, steps, flows, [], np.inf)
         x = flow(x)
-    error = np.max(np.abs(x - y))
-    return SplitPlan(scheme, steps, flows, traced, float(error) if np.isfinite(error) else np.inf)
+        if not np.all(np.isfinite(x)):
+            return SplitPlan(scheme, steps, flows, [], np.inf)
+    return SplitPlan(scheme, steps, flows, traced, float(np.max(np.abs(x - y))))
 
 
 def split_construction(
@@ -206,40 +214,33 @@ def _fewest_kinks(
 ) -> PlanarFlow | None:
     """Bisect on the density of kinks, with the error measured each time; None if `max_kinks` do not do."""
     if not candidate.curved:
-        exact = candidate.build(0.0, target)
-        return exact if exact.kinks <= max_kinks else None
+        return candidate.build(0.0, target) if candidate.kinks(0.0) <= max_kinks else None
 
-    def attempt(density: float) -> PlanarFlow | None:
-        try:
-            flow = candidate.build(density, target)
-        except ToleranceNotReached:
-            return None
-        return flow if np.max(np.abs(flow(x) - y)) <= tolerance else None
+    def suffices(density: float) -> bool:
+        return bool(np.max(np.abs(candidate.image(density, x) - y)) <= tolerance)
 
     # Worst-case addition of errors overestimates, so the predicted density is an upper end most times.
     # One that leaves hardly any room for the piecewise-linear error asks for more kinks than can be built.
     high = candidate.density(min(candidate.predicted_kinks(tolerance), max_kinks))
-    best = attempt(high)
-    while best is None:
+    while not suffices(high):
         high *= 1.5
         if high == 0 or candidate.kinks(high) > max_kinks:
             return None
-        best = attempt(high)
     # In high dimension by far: the errors of many ridges rarely have one sign.
     low = high / _WIDEN
     while candidate.kinks(high) > candidate.kinks(low):
-        flow = attempt(low)
-        if flow is None:
+        if not suffices(low):
             break
-        high, best, low = low, flow, low / _WIDEN
+        high, low = low, low / _WIDEN
     while high > 1.02 * low and candidate.kinks(high) > candidate.kinks(low):
         middle = np.sqrt(low * high)
-        flow = attempt(middle)
-        if flow is None:
-            low = middle
-        else:
-            high, best = middle, flow
-    return best if best.kinks <= max_kinks else None
+        low, high = (low, middle) if suffices(middle) else (middle, high)
+    if candidate.kinks(high) > max_kinks:
+        return None
+    try:
+        return candidate.build(high, target)
+    except ToleranceNotReached:
+        return None
 
 
 def _one_step(

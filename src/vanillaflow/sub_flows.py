@@ -24,14 +24,26 @@ from .splitting import AFFINE, Scheme, sequence
 
 # How far beyond the sampled range of w.x + b a sub-flow is approximated; from there it goes on linearly.
 _MARGIN = 0.02
+# Matrices of affine sub-flows are kept to this condition number from this dimension on.
+_MOST_CONDITION, _LARGE = 40.0, 32
 # Pieces share a curve if none of their ranges is shorter than this part of the range of all.
 _SHARE = 0.75
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=32)
 def _affine_flow(field: RidgeField, tau: float) -> tuple[np.ndarray, np.ndarray]:
-    """field.affine_flow(tau), remembered: one scheme asks for the same few times step after step."""
-    return field.affine_flow(tau)
+    """field.affine_flow(tau), with a bounded condition number in large dimension.
+
+    What a stiff flow such as diffusion damps by more than that within one sub-flow it damps by just so much,
+    and again in the next: so no matrix of the network is close to singular, and all can be inverted. The
+    error is part of the splitting error, which is measured; k sub-flows leave limit^-k of what decays.
+
+    Remembered: one scheme asks for the same few times step after step.
+    """
+    bounded = field.dim >= _LARGE and field.ridges > 0
+    # Backwards in time, as some schemes go, stiff decay leaves all bounds.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return field.affine_flow(tau, _MOST_CONDITION if bounded else np.inf)
 
 
 @lru_cache(maxsize=64)
@@ -62,12 +74,13 @@ class SubFlow:
         """The exact flow at the rows of x."""
         if not self.pieces:
             M, m = _affine_flow(self.field, self.tau)
-            return x @ M.T + m
+            with np.errstate(invalid="ignore", over="ignore"):
+                return x @ M.T + m
         moved = x.copy()
         for group in self._alike():
-            k = list(group)
-            nu = x @ self.field.w[k].T + self.field.b[k]
-            moved += self.field.ridge_displacement(k[0], self.tau, nu) @ self.field.a[k]
+            pieces = list(group)
+            nu = x @ self.field.w[pieces].T + self.field.b[pieces]
+            moved += self.field.ridge_displacement(group[0], self.tau, nu) @ self.field.a[pieces]
         return moved
 
     def curves(self, x: Float[np.ndarray, "n d"]) -> list[SharedCurve]:
@@ -82,21 +95,24 @@ class SubFlow:
         return [tuple(group) for group in groups.values()]
 
     def _shared(self, group: tuple[int, ...], x: np.ndarray) -> list[SharedCurve]:
-        k = np.array(group)
-        nu = x @ self.field.w[k].T + self.field.b[k]
+        pieces = np.array(group)
+        nu = x @ self.field.w[pieces].T + self.field.b[pieces]
         low, high = nu.min(axis=0), nu.max(axis=0)
         # From the left to the right along the axis, as many as fit under one range.
         sets: list[list[int]] = []
-        for i in np.argsort(low + high, kind="stable"):
-            together = [*sets[-1], i] if sets else [i]
-            whole = high[together].max() - low[together].min()
-            if sets and np.min(high[together] - low[together]) >= _SHARE * whole:
-                sets[-1] = together
+        left = right = shortest = 0.0
+        for i in np.argsort(low + high, kind="stable").tolist():
+            whole = (min(left, low[i]), max(right, high[i]), min(shortest, high[i] - low[i]))
+            if sets and whole[2] >= _SHARE * (whole[1] - whole[0]):
+                sets[-1].append(i)
+                left, right, shortest = whole
             else:
                 sets.append([i])
+                left, right, shortest = low[i], high[i], high[i] - low[i]
         return [
             SharedCurve(
-                self._curve(group[0], float(low[i].min()), float(high[i].max())), tuple(sorted(k[i].tolist()))
+                self._curve(group[0], float(low[i].min()), float(high[i].max())),
+                tuple(sorted(pieces[i].tolist())),
             )
             for i in sets
         ]
@@ -113,6 +129,19 @@ class SubFlow:
             high + margin,
             sorted(set(corners[np.isfinite(corners)].tolist())),
         )
+
+    def image(
+        self, x: Float[np.ndarray, "n d"], curves: list[SharedCurve], kinks: list[int]
+    ) -> Float[np.ndarray, "n d"]:
+        """What `maps` makes of the rows of x, without the maps."""
+        if not self.pieces:
+            return self(x)
+        moved = x.copy()
+        for shared, count in zip(curves, kinks):
+            pieces = list(shared.pieces)
+            nu = x @ self.field.w[pieces].T + self.field.b[pieces]
+            moved += shared.curve.approximate(count)(nu) @ self.field.a[pieces]
+        return moved
 
     def maps(self, curves: list[SharedCurve], kinks: list[int]) -> AffineMap | RidgeMaps:
         """The sub-flow with curve j made piecewise linear with kinks[j] kinks.
@@ -138,9 +167,14 @@ class SubFlow:
             offset.append(slopes[0] * b + D[k].intercept)
             beta.append(np.diff(slopes) / stretch[:-1])
             t.append(D[k].breaks + mu * D[k].at_breaks - b)
-        k = list(self.pieces)
+        pieces = list(self.pieces)
         return RidgeMaps(
-            self.field.a[k], self.field.w[k], np.array(slope), np.array(offset), tuple(beta), tuple(t)
+            self.field.a[pieces],
+            self.field.w[pieces],
+            np.array(slope),
+            np.array(offset),
+            tuple(beta),
+            tuple(t),
         )
 
 

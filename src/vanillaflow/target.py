@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # Points solved together. One adaptive step size serves the whole batch, so a batch is kept moderate.
 _BATCH = 2048
+# In high dimension so few that the stages of a step stay in the cache.
+_LEAST_BATCH, _NUMBERS = 8, 2**15
 # A trajectory this many box sizes away is taken to have blown up.
 _BLOW_UP = 1e6
 _MAX_STEPS = 20_000
@@ -115,7 +117,8 @@ class FlowMap:
         x = np.asarray(x, dtype=np.float64)
         if x.ndim != 2 or x.shape[1] != self.dim:
             raise ValueError(f"expected points of shape (n, {self.dim}), got {x.shape}")
-        batches = [self._solve(x[i : i + _BATCH], 0.0, self.duration) for i in range(0, len(x), _BATCH)]
+        size = min(_BATCH, max(_LEAST_BATCH, _NUMBERS // self.dim))
+        batches = [self._solve(x[i : i + size], 0.0, self.duration) for i in range(0, len(x), size)]
         return np.concatenate(batches) if batches else x.copy()
 
     def trajectory(

@@ -23,6 +23,14 @@ _MOST_MOVES = 12
 _PIECES_PER_POINT, _MOST_POINTS, _PIECES_OF = 2, 65_536, 3
 # Points that are moved to crossings; fewer where maps and dimensions are many.
 _CROSSINGS, _CROSSING_COST = 4096, 10**8
+# In higher dimension a piece is too large a part of the box, and has too many corners, to look for one.
+_CROSSED_UP_TO = 16
+# From this dimension on.
+_MANY = 8
+# Points at which the exact flow can be afforded times d^2: it costs as much per point as it has coordinates,
+# and systems of many are mostly stiff besides.
+_AFFORDABLE = 2**26
+_LEAST_ROUNDS = 5
 
 
 def certify_sampled(
@@ -36,10 +44,10 @@ def certify_sampled(
     """Compare on `points` interior and points / 2 boundary points and the corners, then search.
 
     Of a PlanarFlow also on crossings of its kinks near the points of large error.
-    From the `starts` worst points, `rounds` rounds of random moves of shrinking radius climb to the local
-    maxima of the error. Everything is seeded. By default there are 8192 points, fewer for d > 16, where
-    a point costs more, and more for a PlanarFlow of more than 181 kinks in the plane or 46 beyond. The target
-    may be another PlanarFlow; raises ValueError if that has no domain.
+    From the `starts` worst points (fewer for d > 100), `rounds` rounds of random moves of shrinking radius
+    climb to the local maxima of the error. Everything is seeded. By default there are 8192 points, fewer for
+    d > 16, where a point costs more, and more for a PlanarFlow of more than 181 kinks in the plane or 46
+    beyond. The target may be another PlanarFlow; raises ValueError if that has no domain.
     """
     domain = target.domain
     if domain is None:
@@ -48,17 +56,20 @@ def certify_sampled(
     x = search_points(domain, points, seed)
     residual = absolute_errors(flow(x), target(x))
     errors = residual.max(axis=1)
-    if isinstance(flow, PlanarFlow):
+    if isinstance(flow, PlanarFlow) and flow.dim <= _CROSSED_UP_TO:
         count = min(_CROSSINGS, _CROSSING_COST // ((flow.kinks + 1) * flow.dim**2))
         corners = crossings(flow, x[np.argsort(-errors, kind="stable")[:count]], domain)
         at_corners = absolute_errors(flow(corners), target(corners))
         residual, x = np.concatenate([residual, at_corners]), np.concatenate([x, corners])
         errors = residual.max(axis=1)
     per_output, compared = residual.max(axis=0), len(x)
+    moves = min(2 * target.dim + 2, _MOST_MOVES)
+    affordable = _AFFORDABLE // (moves * target.dim**2)
+    starts = max(1, min(starts, affordable // max(rounds, 1)))
+    rounds = min(rounds, max(_LEAST_ROUNDS, affordable // starts))
     x, errors = _worst(x, errors, starts, domain)
     rng = np.random.default_rng(seed)
     radius = np.full(len(x), _FIRST_RADIUS)
-    moves = min(2 * target.dim + 2, _MOST_MOVES)
     for _ in range(rounds):
         step = rng.normal(size=(len(x), moves, target.dim)) * radius[:, None, None] * domain.width / 2
         tried = domain.clip((x[:, None, :] + step).reshape(-1, target.dim))
@@ -85,11 +96,12 @@ def certify_sampled(
 
 
 def _default_points(flow: Callable[[np.ndarray], np.ndarray], dim: int) -> int:
-    count = min(8192, _COORDINATES // dim)
+    affordable = max(1, min(_COORDINATES // dim, _AFFORDABLE // dim**2))
+    count = min(8192, affordable)
     if not isinstance(flow, PlanarFlow):
         return count
     pieces = comb(flow.kinks, min(flow.dim, _PIECES_OF))
-    return max(count, min(pieces // _PIECES_PER_POINT, _MOST_POINTS, _COORDINATES // dim))
+    return max(count, min(pieces // _PIECES_PER_POINT, _MOST_POINTS, affordable))
 
 
 def absolute_errors(
@@ -101,12 +113,18 @@ def absolute_errors(
 
 
 def search_points(domain: Box, points: int, seed: int) -> Float[np.ndarray, "n d"]:
-    """Interior points, half as many on the faces, and the corners, or `points` of them if there are more."""
+    """Interior points, half as many on the faces, and the corners, or `points` of them if there are more.
+
+    In many dimensions half as many with a pattern, too, which independent coordinates do not have.
+    """
     corners = domain.corners(seed)
     if len(corners) > points:
         corners = np.random.default_rng(seed).permutation(corners)[:points]
     faces = domain.boundary(max(points // 2, 1), seed + 1)
-    return np.concatenate([domain.sample(points, seed), faces, corners])
+    found = [domain.sample(points, seed), faces, corners]
+    if domain.dim >= _MANY:
+        found.append(domain.patterns(max(points // 2, 1), seed + 2))
+    return np.concatenate(found)
 
 
 def _worst(x: np.ndarray, errors: np.ndarray, count: int, domain: Box) -> tuple[np.ndarray, np.ndarray]:

@@ -12,11 +12,14 @@ from scipy.linalg import expm
 
 from ..errors import FieldError
 from ..validation import require_finite, require_positive
+from .few_nonzeros import Linear
 from .profiles import Profile, get_profile, numerical_displacement
 
 # Below this |mu tau| the difference quotient (h - nu)/mu loses more digits than one Runge-Kutta step, which
 # has no quotient, does: 1e-16/s against (s g')^4/120.
 _QUOTIENT_ABOVE = 1e-5
+# From this dimension on A is asked whether it is symmetric.
+_LARGE = 32
 
 
 class RidgeField:
@@ -79,8 +82,10 @@ class RidgeField:
         return np.einsum("kd,kd->k", self.w, self.a)
 
     @cached_property
-    def _groups(self) -> list[tuple[Profile, np.ndarray]]:
+    def _groups(self) -> list[tuple[Profile, np.ndarray | slice]]:
         """The distinct profiles, each with the indices of its pieces."""
+        if len({id(profile) for profile in self.profiles}) == 1:
+            return [(self.profiles[0], slice(None))]
         by_name: dict[int, tuple[Profile, list[int]]] = {}
         for k, profile in enumerate(self.profiles):
             by_name.setdefault(id(profile), (profile, []))[1].append(k)
@@ -88,20 +93,55 @@ class RidgeField:
 
     def __call__(self, t: float, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
         """v at the rows of x. The field does not depend on t."""
-        v = x @ self.A.T + self.c
-        z = x @ self.w.T + self.b
+        A, w, a = self._products
+        z = w(x)
+        z += self.b
         with np.errstate(all="ignore"):
             for profile, k in self._groups:
-                v += profile.value(z[:, k]) @ self.a[k]
+                z[:, k] = profile.value(z[:, k])
+            v = a(z)
+        v += A(x)
+        v += self.c
         return v
 
-    def affine_flow(self, tau: float) -> tuple[Float[np.ndarray, "d d"], Float[np.ndarray, " d"]]:
-        """(M, m) with M x + m the flow of x' = A x + c for time tau, by one augmented matrix exponential."""
+    @cached_property
+    def _products(self) -> tuple[Linear, Linear, Linear]:
+        """Those with A, with the normals, and with the directions."""
+        return Linear.of(self.A), Linear.of(self.w), Linear.of(self.a.T)
+
+    @cached_property
+    def _modes(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Eigenvalues and orthonormal eigenvectors of A, if it is symmetric and large."""
+        if self.dim < _LARGE or not np.array_equal(self.A, self.A.T):
+            return None
+        return np.linalg.eigh(self.A)
+
+    def affine_flow(
+        self, tau: float, most_condition: float = np.inf
+    ) -> tuple[Float[np.ndarray, "d d"], Float[np.ndarray, " d"]]:
+        """(M, m) with M x + m the flow of x' = A x + c for time tau: by one augmented matrix exponential or,
+        for a large symmetric A, along its eigenvectors.
+
+        With `most_condition`, M's small singular values are raised so that none is below the largest divided
+        by that: what decays faster is damped by just so much.
+        """
         d = self.dim
+        if self._modes is not None:
+            rate, V = self._modes
+            # (e^{rate tau} - 1) / rate, and tau where the rate is zero.
+            grown = np.divide(np.expm1(rate * tau), rate, out=np.full(d, tau), where=rate != 0)
+            factor = np.exp(rate * tau)
+            factor = np.maximum(factor, factor.max() / most_condition)
+            return (V * factor) @ V.T, V @ (grown * (V.T @ self.c))
         augmented = np.zeros((d + 1, d + 1))
         augmented[:d, :d], augmented[:d, d] = tau * self.A, tau * self.c
         E = expm(augmented)
-        return E[:d, :d], E[:d, d]
+        M, m = E[:d, :d], E[:d, d]
+        if np.isfinite(most_condition) and np.all(np.isfinite(M)):
+            left, singular, right = np.linalg.svd(M)
+            if singular[-1] * most_condition < singular[0]:
+                M = (left * np.maximum(singular, singular[0] / most_condition)) @ right
+        return M, m
 
     def ridge_displacement(self, k: int, tau: float, nu: np.ndarray) -> np.ndarray:
         """D(nu) such that the flow of x' = a_k g_k(w_k.x + b_k) for time tau is x + a_k D(w_k.x + b_k).

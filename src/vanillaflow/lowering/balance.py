@@ -20,7 +20,8 @@ from scipy.optimize import minimize
 
 from ..network import FeedforwardNetwork
 
-_ITERATIONS = 100
+# Each costs the exponential of every weight.
+_ITERATIONS, _EXPONENTIALS = 100, 2 * 10**8
 
 
 def balanced(network: FeedforwardNetwork) -> FeedforwardNetwork:
@@ -46,8 +47,9 @@ def balanced(network: FeedforwardNetwork) -> FeedforwardNetwork:
         before = 2 * (sizes[:, None] * backward.sum(axis=2) - inverse_sizes[:, None] * forward.sum(axis=1))
         return float(np.sum(sizes * inverse_sizes)), (after[:-1] + before[1:]).ravel()
 
+    iterations = min(_ITERATIONS, _EXPONENTIALS // squares.size)
     found = minimize(
-        objective, np.zeros(depth * n), jac=True, method="L-BFGS-B", options={"maxiter": _ITERATIONS}
+        objective, np.zeros(depth * n), jac=True, method="L-BFGS-B", options={"maxiter": iterations}
     )
     one = np.ones(network.dim)
     scale = [one, *np.exp(found.x.reshape(depth, n)), one]

@@ -19,6 +19,9 @@ def complements(directions: Sequence[Float[np.ndarray, "_ d"]]) -> list[Float[np
     frame, last = None, np.zeros((0, 0))
     for a in directions:
         k, d = a.shape
+        if k == d:
+            found.append(np.zeros((0, d)))
+            continue
         frame = np.eye(d) if frame is None else frame
         unit = a / np.linalg.norm(a, axis=1, keepdims=True)
         if unit.shape != last.shape or not _same_lines(unit, last):

@@ -13,11 +13,12 @@ these must be far from dependent; the measure is their least singular value, 1 w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
+from scipy.sparse import csr_array, tril, vstack
 
 from ..planar import PlanarFlow
 
@@ -28,8 +29,11 @@ _LEAST_SINGULAR = 0.3
 # into one layer take no time that is quadratic in their number.
 _LOOK_BACK = 200
 
-Fits = Callable[[Sequence[int], int], bool]
-"""Whether a map fits into a layer that holds the given maps, apart from what `packed` itself looks at."""
+# Products of so many vectors with all others are held at a time.
+_ROWS = 1024
+
+Fits = Callable[[int, int], bool]
+"""Whether a map fits into the layer of another one, apart from what `packed` itself looks at."""
 
 
 def packed(flow: PlanarFlow, fits: Fits | None = None) -> list[Int[np.ndarray, " _"]]:
@@ -40,43 +44,84 @@ def packed(flow: PlanarFlow, fits: Fits | None = None) -> list[Int[np.ndarray, "
     """
     layers: list[list[int]] = []
     borders = np.unique(np.concatenate([[0], flow.stops, [flow.kinks]]))
-    for begin, end in pairwise(borders):
-        layers += _segment(flow, range(begin, end), fits)
+    for begin, end in pairwise(borders.tolist()):
+        layers += [[begin + i for i in layer] for layer in _segment(flow, begin, end, fits)]
     return [np.array(layer) for layer in layers]
 
 
-def _segment(flow: PlanarFlow, maps: range, fits: Fits | None) -> list[list[int]]:
-    """The layers of consecutive maps without an affine map among them."""
+def _segment(flow: PlanarFlow, begin: int, end: int, fits: Fits | None) -> list[list[int]]:
+    """The layers of planar maps begin..end-1, which have no affine map among them, counted from `begin`."""
+    w, a = flow.w[begin:end], flow.a[begin:end]
+    clash, touch = _clashing(w, a), _touching(w)
     layers: list[list[int]] = []
-    for i in maps:
-        first, oldest = len(layers), max(0, len(layers) - _LOOK_BACK)
-        while first > oldest and _commutes(flow, layers[first - 1], i):
-            first -= 1
-        for layer in layers[first:]:
-            if len(layer) < flow.dim and (fits is None or fits(layer, i)) and _independent(flow, layer, i):
+    place = np.full(end - begin, -1)
+    for i in range(end - begin):
+        before = clash.of(i)
+        first = int(place[before].max()) + 1 if before.size else 0
+        for number in range(max(first, len(layers) - _LOOK_BACK), len(layers)):
+            layer = layers[number]
+            roomy = len(layer) < flow.dim and (fits is None or fits(begin + layer[0], begin + i))
+            if roomy and _independent(w, touch, place, number, i):
                 layer.append(i)
                 break
         else:
+            number = len(layers)
             layers.append([i])
+        place[i] = number
     return layers
 
 
-def _commutes(flow: PlanarFlow, layer: list[int], i: int) -> bool:
-    """Whether map i commutes with every map of the layer, |w| being 1."""
-    a, w = flow.a[layer], flow.w[layer]
-    allowed = _COMMUTE * np.linalg.norm(a, axis=1)
-    return bool(
-        np.all(np.abs(a @ flow.w[i]) <= allowed)
-        and np.all(np.abs(w @ flow.a[i]) <= _COMMUTE * np.linalg.norm(flow.a[i]))
-    )
+class _Pairs:
+    """For each map those that it is related to."""
+
+    def __init__(self, pairs: csr_array):
+        pairs.eliminate_zeros()
+        self._start, self._others = pairs.indptr, pairs.indices
+
+    def of(self, i: int) -> Int[np.ndarray, " _"]:
+        return self._others[self._start[i] : self._start[i + 1]]
 
 
-def _independent(flow: PlanarFlow, layer: list[int], i: int) -> bool:
-    """Whether the normals of the layer and of map i are far from dependent."""
-    w = flow.w[layer]
-    if np.all(np.abs(w @ flow.w[i]) <= _COMMUTE):
+def _clashing(w: Float[np.ndarray, "k d"], a: Float[np.ndarray, "k d"]) -> _Pairs:
+    """For each map the earlier ones that it does not commute with, |w| being 1."""
+    unit = a / np.linalg.norm(a, axis=1, keepdims=True)
+    return _Pairs(tril(_large(unit, w) + _large(w, unit), -1).tocsr())
+
+
+def _touching(w: Float[np.ndarray, "k d"]) -> _Pairs:
+    """The pairs with normals that are not orthogonal."""
+    return _Pairs(_large(w, w))
+
+
+def _large(left: Float[np.ndarray, "k d"], right: Float[np.ndarray, "k d"]) -> csr_array:
+    """Where |left_i . right_j| is no rounding. Few pairs are, where the vectors have few nonzero numbers."""
+    transposed = csr_array(right.T)
+    parts = []
+    for rows in range(0, len(left), _ROWS):
+        products = csr_array(left[rows : rows + _ROWS]) @ transposed
+        products.data = (np.abs(products.data) > _COMMUTE).astype(np.int8)
+        products.eliminate_zeros()
+        parts.append(products)
+    return vstack(parts, format="csr")
+
+
+def _independent(
+    w: Float[np.ndarray, "k d"], touch: _Pairs, place: Int[np.ndarray, " k"], number: int, i: int
+) -> bool:
+    """Whether the normals of layer `number` and of map i are far from dependent.
+
+    Those that are connected to w_i by normals that are not orthogonal decide: the others are orthogonal to
+    all of them.
+    """
+    found, new = {i}, [i]
+    while new:
+        near = np.concatenate([touch.of(j) for j in new])
+        new = list(set(near[place[near] == number].tolist()) - found)
+        found.update(new)
+    if len(found) == 1:
         return True
-    return bool(np.linalg.svd(flow.w[[*layer, i]], compute_uv=False)[-1] >= _LEAST_SINGULAR)
+    together = w[sorted(found)]
+    return bool(np.linalg.eigvalsh(together @ together.T)[0] >= _LEAST_SINGULAR**2)
 
 
 def in_order(flow: PlanarFlow, layers: list[Int[np.ndarray, " _"]]) -> PlanarFlow:

@@ -14,7 +14,7 @@ from ..planar import PlanarFlow
 from .balance import balanced
 from .layer import Layer, chained
 from .normal_form import normal_form
-from .zonotope import lowest_values
+from .zonotope import lowest_before
 
 
 def lower_to_relu(flow: PlanarFlow) -> FeedforwardNetwork:
@@ -31,8 +31,7 @@ def lower_to_relu(flow: PlanarFlow) -> FeedforwardNetwork:
     d, eye = flow.dim, np.eye(flow.dim)
     assert flow.domain is not None
     probes = np.tile(eye, (flow.kinks, 1, 1))
-    nothing = np.zeros((flow.kinks, d))
-    low, _ = lowest_values(flow, flow.domain, probes, nothing, np.zeros((flow.kinks, 0, d)))
+    low = lowest_before(flow, flow.domain, np.arange(flow.kinks), probes)
     layers = [
         Layer(
             np.concatenate([eye, w[None]]),

@@ -14,7 +14,6 @@ positive wherever the layer is used. Then x = U^-1 (...), and the linear maps me
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,8 +96,7 @@ def _one_slope_fits(flow: PlanarFlow, apart: Bool[np.ndarray, " L"], slope: floa
     kappa = flow.kappa if slope is None else np.ones(flow.kinks)
     asked = np.where(apart, kappa, np.minimum(kappa, 1 / kappa))
 
-    def fits(layer: Sequence[int], i: int) -> bool:
-        first = layer[0]
+    def fits(first: int, i: int) -> bool:
         return bool(apart[first] == apart[i] and abs(asked[first] - asked[i]) <= _SAME_SLOPE * asked[i])
 
     return fits
@@ -159,20 +157,19 @@ def _lowest_pass_through(
     A layer leaves its V x as it is. So before a layer that undoes tilts it is what it is behind that layer,
     where the state is again one of the flow: behind the last of the planar maps that both layers stand for.
     """
-    probes = np.zeros((flow.kinks, flow.dim - 1, flow.dim))
-    probes_behind, a_behind = np.zeros_like(probes), np.zeros_like(flow.a)
-    for stage, v in zip(stages, V):
-        if stage.undoes:
-            probes_behind[stage.end - 1, : len(v)] = v
-            a_behind[stage.end - 1] = flow.a[stage.end - 1]
-        else:
-            probes[stage.begin, : len(v)] = v
+    undoes = np.array([stage.undoes for stage in stages], dtype=bool)
+    before = np.array([stage.begin for stage in stages if not stage.undoes], dtype=np.int64)
+    behind = np.array([stage.end - 1 for stage in stages if stage.undoes], dtype=np.int64)
+    # As many rows for each stage as the longest V has.
+    probes = np.zeros((len(stages), max((len(v) for v in V), default=0), flow.dim))
+    for row, v in zip(probes, V):
+        row[: len(v)] = v
     assert flow.domain is not None
-    low, low_behind = lowest_values(flow, flow.domain, probes, a_behind, probes_behind)
-    return [
-        low_behind[stage.end - 1, : len(v)] if stage.undoes else low[stage.begin, : len(v)]
-        for stage, v in zip(stages, V)
-    ]
+    lowest = np.zeros(probes.shape[:2])
+    lowest[~undoes], lowest[undoes] = lowest_values(
+        flow, flow.domain, before, probes[~undoes], behind, flow.a[behind], probes[undoes]
+    )
+    return [low[: len(v)] for low, v in zip(lowest, V)]
 
 
 def _worst_near_shears(

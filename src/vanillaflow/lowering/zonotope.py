@@ -16,7 +16,7 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from ..box import Box
 from ..planar import PlanarFlow, concatenate
@@ -37,15 +37,21 @@ _PARALLEL = 1e-13
 def lowest_values(
     flow: PlanarFlow,
     domain: Box,
-    probes: Float[np.ndarray, "L p d"],
-    tilts: Float[np.ndarray, "L d"],
-    tilted_probes: Float[np.ndarray, "L q d"],
-) -> tuple[Float[np.ndarray, "L p"], Float[np.ndarray, "L q"]]:
-    """Lower bounds of the probes' values over the domain's image, just before each planar map l.
+    places: Int[np.ndarray, " S"],
+    probes: Float[np.ndarray, "S p d"],
+    tilted_places: Int[np.ndarray, " R"],
+    tilts: Float[np.ndarray, "R d"],
+    tilted_probes: Float[np.ndarray, "R q d"],
+) -> tuple[Float[np.ndarray, "S p"], Float[np.ndarray, "R q"]]:
+    """Lower bounds of the probes' values over the domain's image, just before the planar maps of `places`.
 
-    First result: min over the image of probes[l, i] . x. Second: the same of tilted_probes[l, i] after the
-    planar map with direction tilts[l] instead of a[l] (zero where tilts[l] is zero).
+    First result: min over the image of probes[s, i] . x before planar map places[s]. Second: the same of
+    tilted_probes[r, i] after planar map tilted_places[r] with direction tilts[r] instead of its own. No place
+    is asked for twice in one of them.
     """
+    low, low_tilted = (np.full(each.shape[:2], np.inf) for each in (probes, tilted_probes))
+    if low.size == 0 and low_tilted.size == 0:
+        return low, low_tilted
     # A cell costs of the order of d^3 per planar map.
     count = min(_MOST_CELLS, max(1, _CELL_BUDGET // domain.dim**3))
     centers, halves = cells(domain, count)
@@ -55,19 +61,27 @@ def lowest_values(
 
     transposed = np.ascontiguousarray(flow.M.transpose(0, 2, 1))
 
+    at, tilted_at = (_rows(flow.kinks, each) for each in (places, tilted_places))
+
     def part_of(part: slice) -> tuple[np.ndarray, np.ndarray]:
-        low, low_tilted = (np.full(each.shape[:2], np.inf) for each in (probes, tilted_probes))
+        mine = low.copy(), low_tilted.copy()
         propagate(
             centers[part], halves[part], flow.a, flow.w, flow.t, flow.stops, transposed, flow.m,
-            size, longest, probes, tilts, tilted_probes, most, low, low_tilted,
+            size, longest, at, probes, tilted_at, tilts, tilted_probes, most, *mine,
         )  # fmt: skip
-        return low, low_tilted
+        return mine
 
     with own_threads():
         parts = side_by_side([partial(part_of, part) for part in parts_of(len(centers), _LEAST_CELLS)])
     low, low_tilted = (np.min(each, axis=0) for each in zip(*parts))
-    low_tilted[~tilts.any(axis=1)] = 0.0
     return low - _SLACK * (1 + np.abs(low)), low_tilted - _SLACK * (1 + np.abs(low_tilted))
+
+
+def _rows(count: int, places: Int[np.ndarray, " S"]) -> Int[np.ndarray, " L"]:
+    """For each of `count` planar maps its row in what is asked for, or -1."""
+    rows = np.full(count, -1)
+    rows[places] = np.arange(places.size)
+    return rows
 
 
 def image_box(flow: PlanarFlow) -> Box:
@@ -77,11 +91,18 @@ def image_box(flow: PlanarFlow) -> Box:
     d = flow.dim
     # One planar map more, so that there is a place after all the others.
     whole = concatenate([flow, PlanarFlow(np.zeros((1, d)), np.eye(d)[:1], np.zeros(1))])
-    probes = np.zeros((whole.kinks, 2 * d, d))
-    probes[-1] = np.concatenate([np.eye(d), -np.eye(d)])
-    nothing = np.zeros((whole.kinks, d))
-    low, _ = lowest_values(whole, flow.domain, probes, nothing, np.zeros((whole.kinks, 0, d)))
-    return Box(low[-1, :d], -low[-1, d:])
+    low = lowest_before(
+        whole, flow.domain, np.array([flow.kinks]), np.concatenate([np.eye(d), -np.eye(d)])[None]
+    )
+    return Box(low[0, :d], -low[0, d:])
+
+
+def lowest_before(
+    flow: PlanarFlow, domain: Box, places: Int[np.ndarray, " S"], probes: Float[np.ndarray, "S p d"]
+) -> Float[np.ndarray, "S p"]:
+    """The first result of `lowest_values`, when that is all."""
+    none = np.zeros(0, dtype=np.int64), np.zeros((0, flow.dim)), np.zeros((0, 0, flow.dim))
+    return lowest_values(flow, domain, places, probes, *none)[0]
 
 
 def _sizes(flow: PlanarFlow) -> Float[np.ndarray, " L"]:

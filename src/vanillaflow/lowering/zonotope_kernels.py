@@ -84,11 +84,11 @@ def _lowest(c, G, count, along, z, nu, F, n, probes, layer, which):
 
 
 @njit(cache=True, nogil=True)
-def _kink(nu, h, F, n, a, t, layer, size, along):
-    """Follow F and h = nu + w.F, known at n nodes, by x + a relu(size h - t). Returns the number of nodes."""
+def _kink(nu, h, F, n, a, row, t, size, along):
+    """Follow F and h = nu + w.F, known at n nodes, by x + a_row relu(size h - t). Returns their number."""
     d = a.shape[1]
     for q in range(n - 1):
-        left, right = size * h[q] - t[layer], size * h[q + 1] - t[layer]
+        left, right = size * h[q] - t, size * h[q + 1] - t
         if (left < 0.0 < right) or (right < 0.0 < left):
             part = left / (left - right)
             for r in range(n, q + 1, -1):
@@ -96,17 +96,17 @@ def _kink(nu, h, F, n, a, t, layer, size, along):
                 for j in range(d):
                     F[r, j] = F[r - 1, j]
             nu[q + 1] = nu[q] + part * (nu[q + 2] - nu[q])
-            h[q + 1] = t[layer] / size
+            h[q + 1] = t / size
             for j in range(d):
                 F[q + 1, j] = F[q, j] + part * (F[q + 2, j] - F[q, j])
             n += 1
             break
     for q in range(n):
-        z = size * h[q] - t[layer]
+        z = size * h[q] - t
         if z > 0.0:
             h[q] += along * z
             for j in range(d):
-                F[q, j] += a[layer, j] * z
+                F[q, j] += a[row, j] * z
     return n
 
 
@@ -204,16 +204,21 @@ def propagate(
     m,
     sizes,
     longest,
+    at,
     probes,
+    tilted_at,
     tilts,
     tilted_probes,
     most,
     low,
     low_tilted,
 ):
-    """Lower `low` and `low_tilted` (L, p) to the least values over these cells."""
+    """Lower `low` and `low_tilted` to the least values over these cells.
+
+    at, tilted_at : (L,), the row of probes, and of tilts, that is asked for before each planar map, or -1.
+    """
     cell_count, d = centers.shape
-    L, p = probes.shape[0], probes.shape[1]
+    L = t.size
     c, row = np.empty(d), np.empty(d)
     G, along, reducing = np.empty((most + d + 2, d)), np.empty(most + d + 2), np.empty(most + 2 * d + 2)
     # The nodes of the run, and of the run with the tilted map.
@@ -247,19 +252,20 @@ def propagate(
                     nu[q] = h[q] = z + radius if q else z - radius
                     for j in range(d):
                         F[q, j] = 0.0
-            for i in range(p):
-                value = _lowest(c, G, count, along, z, nu, F, n, probes, layer, i)
-                low[layer, i] = min(low[layer, i], value)
-            tilted = False
-            for j in range(d):
-                tilted = tilted or tilts[layer, j] != 0.0
-            if tilted:
+            row_at = at[layer]
+            if row_at >= 0:
+                for i in range(probes.shape[1]):
+                    value = _lowest(c, G, count, along, z, nu, F, n, probes, row_at, i)
+                    low[row_at, i] = min(low[row_at, i], value)
+            row_at = tilted_at[layer]
+            if row_at >= 0:
                 for q in range(n):
                     nu2[q], h2[q] = nu[q], h[q]
                     for j in range(d):
                         F2[q, j] = F[q, j]
-                n2 = _kink(nu2, h2, F2, n, tilts, t, layer, size, _dot(w, tilts, start, layer))
+                along_w = _dot(w, tilts, start, row_at)
+                n2 = _kink(nu2, h2, F2, n, tilts, row_at, t[layer], size, along_w)
                 for i in range(tilted_probes.shape[1]):
-                    value = _lowest(c, G, count, along, z, nu2, F2, n2, tilted_probes, layer, i)
-                    low_tilted[layer, i] = min(low_tilted[layer, i], value)
-            n = _kink(nu, h, F, n, a, t, layer, size, _dot(w, a, start, layer))
+                    value = _lowest(c, G, count, along, z, nu2, F2, n2, tilted_probes, row_at, i)
+                    low_tilted[row_at, i] = min(low_tilted[row_at, i], value)
+            n = _kink(nu, h, F, n, a, layer, t[layer], size, _dot(w, a, start, layer))
