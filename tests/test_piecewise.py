@@ -12,7 +12,7 @@ from scipy.optimize import linprog
 from vanillaflow import RidgeField
 from vanillaflow.assembly import assemble
 from vanillaflow.piecewise import Curve, PiecewiseLinear
-from vanillaflow.sub_flows import SharedCurve, SubFlow
+from vanillaflow.sub_flows import SubFlow
 
 # name: f, f'', low, high
 SMOOTH = {
@@ -177,8 +177,8 @@ def test_planar_maps_equal_the_piecewise_displacement(profile, seed, d, kinks):
         [0.0] if profile == "relu" else [],
     )  # fmt: skip
     assume(np.all(np.isfinite(curve.value)))  # exp blows up for some of these; `plan` leaves such flows out
-    maps = flow.maps([SharedCurve(curve, (0,))], [kinks])
     D = curve.approximate(kinks)
+    maps = flow.maps([((0,), D)])
     for points in (x, 5 * x):  # Beyond the range the first and the last piece go on.
         direct = points + D(points @ w[0] + field.b[0])[:, None] * a[0]
         np.testing.assert_allclose(assemble([maps], d)(points), direct, rtol=0, atol=1e-12)

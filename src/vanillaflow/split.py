@@ -7,7 +7,7 @@ target, and the pair with the fewest kinks is taken.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -17,8 +17,9 @@ from .assembly import assemble
 from .certificates.sampled import search_points
 from .errors import ToleranceNotReached
 from .planar import PlanarFlow
+from .shared_curves import SharedCurve, shared_curves
 from .splitting import SCHEMES, Scheme
-from .sub_flows import SharedCurve, SubFlow, sub_flows
+from .sub_flows import Part, SubFlow, sub_flows
 from .target import FlowMap
 
 _STEPS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
@@ -27,42 +28,51 @@ _BUILT = 3
 _SAMPLES = 1024
 _COORDINATES = 2**15
 _WIDEN = 4.0
+# Among how many sub-flows kinks are dealt out.
+_WINDOWS = (1, 2, 4, 8, 16)
 
 
 @dataclass(frozen=True, eq=False)
 class SplitPlan:
     """A scheme with a number of steps: its sub-flows, the curves to approximate, its splitting error.
 
-    `curves` has, for each sub-flow, the displacements of its pieces over the ranges that the box reaches
-    (none for affine ones).
+    ranges : for each sub-flow the least and the largest argument of its pieces that the box reaches.
+    window : among how many sub-flows of one piece the kinks are dealt out; see `shared_curves`.
     """
 
     scheme: Scheme
     steps: int
     sub_flows: list[SubFlow]
-    curves: list[list[SharedCurve]]
+    ranges: list[Float[np.ndarray, "2 _"]]
     splitting_error: float
+    window: int = 1
 
     @cached_property
-    def _flat(self) -> list[tuple[SubFlow, SharedCurve]]:
-        return [(flow, shared) for flow, curves in zip(self.sub_flows, self.curves) for shared in curves]
+    def curves(self) -> list[SharedCurve]:
+        """The displacements to approximate."""
+        return shared_curves(self.sub_flows, self.ranges, self.window)
+
+    @cached_property
+    def exists(self) -> bool:
+        """Whether the sub-flows do, on the whole of their ranges."""
+        return all(np.all(np.isfinite(shared.curve.value)) for shared in self.curves)
 
     @cached_property
     def _pieces(self) -> Int[np.ndarray, " c"]:
         """How many pieces share each curve: a kink on it is so many planar maps."""
-        return np.array([len(shared.pieces) for _, shared in self._flat], dtype=np.int64)
+        return np.array([len(shared.pieces) for shared in self.curves], dtype=np.int64)
 
     @cached_property
     def _corners(self) -> Int[np.ndarray, " c"]:
-        return np.array([shared.curve.corners.size for _, shared in self._flat], dtype=np.int64)
+        return np.array([shared.curve.corners.size for shared in self.curves], dtype=np.int64)
 
     @cached_property
     def _loads(self) -> Float[np.ndarray, "c d"]:
         """Curve j with m kinks moves coordinate i by at most loads[j, i] / m^2 too much: (total / (4 m))^2
         is its error, and the directions a tell what becomes of it."""
         rows = [
-            np.abs(flow.field.a[list(shared.pieces)]).sum(axis=0) * shared.curve.total**2 / 16
-            for flow, shared in self._flat
+            np.abs(shared.field.a[list(shared.pieces)]).sum(axis=0) * shared.curve.total**2 / 16
+            for shared in self.curves
         ]
         return np.array(rows) if rows else np.zeros((0, 1))
 
@@ -101,20 +111,23 @@ class SplitPlan:
         spread = float(self._pieces @ self._shares)
         return max(kinks - float(self._pieces @ self._corners), 0.0) / spread if spread > 0 else 0.0
 
+    def parts(self, density: float) -> list[list[Part]]:
+        """The piecewise-linear displacements of each sub-flow, with `counts(density)` kinks on the curves."""
+        parts: list[list[Part]] = [[] for _ in self.sub_flows]
+        for shared, count in zip(self.curves, self.counts(density).tolist()):
+            for number, function in zip(shared.flows, shared.dealt(count)):
+                parts[number].append((shared.pieces, function))
+        return parts
+
     def image(self, density: float, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
         """What the flow that `build` makes does to the rows of x."""
-        counts = iter(self.counts(density).tolist())
-        for flow, curves in zip(self.sub_flows, self.curves):
-            x = flow.image(x, curves, [next(counts) for _ in curves])
+        for flow, parts in zip(self.sub_flows, self.parts(density)):
+            x = flow.image(x, parts)
         return x
 
     def build(self, density: float, target: FlowMap) -> PlanarFlow:
         """The PlanarFlow with `counts(density)` kinks on the curves."""
-        counts = iter(self.counts(density).tolist())
-        maps = (
-            flow.maps(curves, [next(counts) for _ in curves])
-            for flow, curves in zip(self.sub_flows, self.curves)
-        )
+        maps = (flow.maps(parts) for flow, parts in zip(self.sub_flows, self.parts(density)))
         return assemble(maps, target.dim, target.domain)
 
 
@@ -130,15 +143,14 @@ def plan(
 
     The splitting error is infinite where a sub-flow does not exist for the whole of its time.
     """
-    traced: list[list[SharedCurve]] = []
+    ranges = []
     for flow in flows:
-        traced.append(flow.curves(x))
-        if not all(np.all(np.isfinite(shared.curve.value)) for shared in traced[-1]):
-            return SplitPlan(scheme, steps, flows, [], np.inf)
+        ranges.append(flow.ranges(x))
         x = flow(x)
         if not np.all(np.isfinite(x)):
             return SplitPlan(scheme, steps, flows, [], np.inf)
-    return SplitPlan(scheme, steps, flows, traced, float(np.max(np.abs(x - y))))
+    found = SplitPlan(scheme, steps, flows, ranges, float(np.max(np.abs(x - y))))
+    return found if found.exists else replace(found, splitting_error=np.inf)
 
 
 def split_construction(
@@ -159,7 +171,6 @@ def split_construction(
     for name in schemes:
         fewest = min((p.predicted_kinks(tolerance) for p in plans), default=np.inf)
         plans += _plans(target, SCHEMES[name], tolerance, min(fewest, max_kinks), x, y)
-    plans.sort(key=lambda p: p.predicted_kinks(tolerance))
     if not plans:
         flow, error = _one_step(target, max_kinks, x, y)
         raise ToleranceNotReached(
@@ -169,9 +180,11 @@ def split_construction(
             error,
         )
     best: tuple[PlanarFlow, SplitPlan] | None = None
-    for candidate in plans[:_BUILT]:
-        flow = _fewest_kinks(candidate, target, tolerance, max_kinks, x, y)
-        if flow is not None and (best is None or flow.kinks < best[0].kinks):
+    plans.sort(key=lambda p: p.predicted_kinks(tolerance))
+    for candidate in [dealt for window in _WINDOWS for dealt in _dealt(plans, window, tolerance)]:
+        fewest = max_kinks if best is None else best[0].kinks - 1
+        flow = _fewest_kinks(candidate, target, tolerance, fewest, x, y)
+        if flow is not None:
             best = flow, candidate
     if best is None:
         needed = plans[0].predicted_kinks(tolerance)
@@ -185,6 +198,16 @@ def split_construction(
     flow, chosen = best
     steps = f"{chosen.steps} step" + ("s" if chosen.steps > 1 else "")
     return flow, f"{chosen.scheme.name}, {steps}, splitting error {chosen.splitting_error:.1e}"
+
+
+def _dealt(plans: list[SplitPlan], window: int, tolerance: float) -> list[SplitPlan]:
+    """The most promising of the plans, with kinks dealt out among `window` sub-flows."""
+    if window == 1:
+        return plans[:_BUILT]
+    # A corner of the displacement must be where it is in every sub-flow.
+    smooth = [plan for plan in plans if not any(shared.curve.corners.size for shared in plan.curves)]
+    dealt = [replace(plan, window=window) for plan in smooth]
+    return sorted(dealt, key=lambda p: p.predicted_kinks(tolerance))[:_BUILT]
 
 
 def _plans(

@@ -1,9 +1,7 @@
-"""Sub-flows: the exact flows that a splitting is made of, and what of them is made piecewise linear.
+"""Sub-flows: the exact flows that a splitting is made of, and their maps with piecewise-linear displacements.
 
 A sub-flow of ridge pieces moves x by sum_k a_k D_k(w_k.x + b_k), with scalar functions D_k; these are what
-kinks approximate. Pieces of one block with the same profile and the same mu = w.a have the same D. They share
-one approximation where the ranges of their arguments nearly agree, so that their planar maps have the same
-slopes and can share layers.
+kinks approximate.
 """
 
 from __future__ import annotations
@@ -19,15 +17,11 @@ from .assembly import AffineMap, RidgeMaps
 from .blocks import commuting_blocks
 from .errors import ToleranceNotReached
 from .fields.ridge import RidgeField, ridge_segments
-from .piecewise import Curve, PiecewiseLinear
+from .piecewise import PiecewiseLinear
 from .splitting import AFFINE, Scheme, sequence
 
-# How far beyond the sampled range of w.x + b a sub-flow is approximated; from there it goes on linearly.
-_MARGIN = 0.02
 # Matrices of affine sub-flows are kept to this condition number from this dimension on.
 _MOST_CONDITION, _LARGE = 40.0, 32
-# Pieces share a curve if none of their ranges is shorter than this part of the range of all.
-_SHARE = 0.75
 
 
 @lru_cache(maxsize=32)
@@ -51,12 +45,8 @@ def _blocks(field: RidgeField) -> list[tuple[int, ...]]:
     return commuting_blocks(field)
 
 
-@dataclass(frozen=True, eq=False)
-class SharedCurve:
-    """The displacement D, on the range that its argument w_k.x + b_k has for any of the `pieces`."""
-
-    curve: Curve
-    pieces: tuple[int, ...]
+Part = tuple[tuple[int, ...], PiecewiseLinear]
+"""Some of the pieces of a sub-flow, and what stands for their displacement."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,74 +67,38 @@ class SubFlow:
             with np.errstate(invalid="ignore", over="ignore"):
                 return x @ M.T + m
         moved = x.copy()
-        for group in self._alike():
+        for group in self.alike():
             pieces = list(group)
             nu = x @ self.field.w[pieces].T + self.field.b[pieces]
             moved += self.field.ridge_displacement(group[0], self.tau, nu) @ self.field.a[pieces]
         return moved
 
-    def curves(self, x: Float[np.ndarray, "n d"]) -> list[SharedCurve]:
-        """The displacement of every piece over the range of its argument at the points x, with a margin."""
-        return [curve for group in self._alike() for curve in self._shared(group, x)]
+    def ranges(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "2 _"]:
+        """The least and the largest argument w_k.x + b_k of each piece at the points x."""
+        pieces = list(self.pieces)
+        nu = x @ self.field.w[pieces].T + self.field.b[pieces]
+        return np.array([nu.min(axis=0), nu.max(axis=0)])
 
-    def _alike(self) -> list[tuple[int, ...]]:
-        """The pieces grouped by profile and mu: by their D."""
+    def alike(self) -> list[tuple[int, ...]]:
+        """The pieces grouped by profile and mu: by their displacement."""
         groups: dict[tuple[int, float], list[int]] = {}
         for k in self.pieces:
             groups.setdefault((id(self.field.profiles[k]), float(self.field.mu[k])), []).append(k)
         return [tuple(group) for group in groups.values()]
 
-    def _shared(self, group: tuple[int, ...], x: np.ndarray) -> list[SharedCurve]:
-        pieces = np.array(group)
-        nu = x @ self.field.w[pieces].T + self.field.b[pieces]
-        low, high = nu.min(axis=0), nu.max(axis=0)
-        # From the left to the right along the axis, as many as fit under one range.
-        sets: list[list[int]] = []
-        left = right = shortest = 0.0
-        for i in np.argsort(low + high, kind="stable").tolist():
-            whole = (min(left, low[i]), max(right, high[i]), min(shortest, high[i] - low[i]))
-            if sets and whole[2] >= _SHARE * (whole[1] - whole[0]):
-                sets[-1].append(i)
-                left, right, shortest = whole
-            else:
-                sets.append([i])
-                left, right, shortest = low[i], high[i], high[i] - low[i]
-        return [
-            SharedCurve(
-                self._curve(group[0], float(low[i].min()), float(high[i].max())),
-                tuple(sorted(pieces[i].tolist())),
-            )
-            for i in sets
-        ]
-
-    def _curve(self, k: int, low: float, high: float) -> Curve:
-        profile, mu = self.field.profiles[k], float(self.field.mu[k])
-        margin = max(_MARGIN * (high - low), 1e-9 * (1 + abs(low) + abs(high)))
-        # Where g has a kink at c, h has one at c and one where the flow reaches c.
-        breaks = np.array(profile.breaks)
-        corners = np.concatenate([breaks, profile.flow(breaks, -mu * self.tau)])
-        return Curve(
-            lambda z: self.field.ridge_displacement(k, self.tau, z),
-            low - margin,
-            high + margin,
-            sorted(set(corners[np.isfinite(corners)].tolist())),
-        )
-
-    def image(
-        self, x: Float[np.ndarray, "n d"], curves: list[SharedCurve], kinks: list[int]
-    ) -> Float[np.ndarray, "n d"]:
+    def image(self, x: Float[np.ndarray, "n d"], parts: list[Part]) -> Float[np.ndarray, "n d"]:
         """What `maps` makes of the rows of x, without the maps."""
         if not self.pieces:
             return self(x)
         moved = x.copy()
-        for shared, count in zip(curves, kinks):
-            pieces = list(shared.pieces)
+        for some, D in parts:
+            pieces = list(some)
             nu = x @ self.field.w[pieces].T + self.field.b[pieces]
-            moved += shared.curve.approximate(count)(nu) @ self.field.a[pieces]
+            moved += D(nu) @ self.field.a[pieces]
         return moved
 
-    def maps(self, curves: list[SharedCurve], kinks: list[int]) -> AffineMap | RidgeMaps:
-        """The sub-flow with curve j made piecewise linear with kinks[j] kinks.
+    def maps(self, parts: list[Part]) -> AffineMap | RidgeMaps:
+        """The sub-flow with piecewise-linear functions for the displacements of its pieces.
 
         With D piecewise linear of slopes s_0..s_m and breaks nu_j, the map x + a D(nu) is the affine map
         x + a (s_0 nu + intercept) followed, in ascending order, by kinks. Before kink j the argument at nu_j
@@ -154,8 +108,8 @@ class SubFlow:
         if not self.pieces:
             return AffineMap(*_affine_flow(self.field, self.tau))
         D: dict[int, PiecewiseLinear] = {}
-        for shared, count in zip(curves, kinks):
-            D |= dict.fromkeys(shared.pieces, shared.curve.approximate(count))
+        for some, function in parts:
+            D |= dict.fromkeys(some, function)
         slope, offset, beta, t = [], [], [], []
         for k in self.pieces:
             mu, b, slopes = float(self.field.mu[k]), float(self.field.b[k]), D[k].slopes
