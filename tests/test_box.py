@@ -73,3 +73,16 @@ def test_corners():
     assert {tuple(c) for c in corners.tolist()} == {(0, 10), (1, 10), (0, 11), (1, 11)}
     many = Box(np.zeros(20), np.ones(20)).corners()
     assert many.shape == (MAX_CORNERS, 20) and set(np.unique(many)) == {0, 1}
+
+
+def test_patterns_are_runs_of_equal_places():
+    """Some points are constant, half of all have coordinates at the ends only, all are in the box."""
+    box = Box(-np.ones(20), np.linspace(1, 2, 20))
+    x = box.patterns(400, seed=3)
+    assert x.shape == (400, 20) and np.all((x >= box.low) & (x <= box.high))
+    place = (x - box.low) / box.width
+    runs = 1 + np.count_nonzero(np.abs(np.diff(place, axis=1)) > 1e-12, axis=1)
+    assert np.any(runs == 1) and np.any(runs > 10)
+    at_ends = np.all((place < 1e-12) | (place > 1 - 1e-12), axis=1)
+    assert at_ends[:200].all() and not at_ends[200:].all()
+    np.testing.assert_array_equal(x, box.patterns(400, seed=3))

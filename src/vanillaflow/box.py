@@ -104,7 +104,7 @@ class Box:
         run = np.cumsum(rng.random((n, self.dim)) < changes, axis=1, dtype=np.int64)
         values = rng.random((n, self.dim + 1))
         values[: n // 2] = np.round(values[: n // 2])
-        return self.from_unit(np.take_along_axis(values, run, axis=1))
+        return self.clip(self.from_unit(np.take_along_axis(values, run, axis=1)))
 
     def __eq__(self, other: object) -> bool:
         return (

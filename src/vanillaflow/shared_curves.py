@@ -9,8 +9,10 @@ from one time to the next. What matters to the state at the end is then not each
 is approximated, with kinks of jump J_i at b_i, and its kinks are dealt out: each goes to one of the sub-flows
 in turn,
     D_s(nu) ~ alpha_s + beta_s nu + sum_{i in s} J_i relu(nu - b_i),
-with the affine part that fits best. With S sub-flows of m kinks each the error falls as 1/(S m)^2, not 1/m^2,
-as far as nu stands still; how far it does is seen when the plan is measured.
+with the affine part that fits best, and the sum of all exactly that of the approximation. With S sub-flows of
+m kinks each the error falls as 1/(S m)^2, not 1/m^2, as far as nu stands still; how far it does is seen when
+the plan is measured. At any one time some D_s are too large and some too small: so that these do not add up
+over the pieces, each block begins with another turn.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ class SharedCurve:
     flows: tuple[int, ...]
     taus: tuple[float, ...]
     curve: Curve
+    first_turn: int
 
     def dealt(self, kinks: int) -> list[PiecewiseLinear]:
         """The displacement of each sub-flow, with `kinks` kinks in all."""
@@ -48,13 +51,14 @@ class SharedCurve:
         if len(self.flows) == 1:
             return [whole]
         jumps, nu = np.diff(whole.slopes), self.curve.nu
-        centered = nu - nu.mean()
+        # So that the affine parts add up to that of the whole.
+        missed = (self.curve.value - whole(nu)) / len(self.flows)
         parts = []
-        for turn, tau in zip(_turns(len(self.flows)), self.taus):
+        for place, tau in zip(_turns(len(self.flows)), self.taus):
+            turn = int(place + self.first_turn) % len(self.flows)
             breaks, J = whole.breaks[turn :: len(self.flows)], jumps[turn :: len(self.flows)]
-            rest = self._exact[tau] - np.maximum(nu[:, None] - breaks, 0) @ J
-            slope = float(centered @ rest / (centered @ centered))
-            intercept = float(rest.mean() - slope * nu.mean())
+            rest = self._exact[tau] - missed - np.maximum(nu[:, None] - breaks, 0) @ J
+            slope, intercept = _line(nu, rest)
             parts.append(PiecewiseLinear(breaks, slope + np.concatenate([[0.0], np.cumsum(J)]), intercept))
         return parts
 
@@ -63,6 +67,13 @@ class SharedCurve:
         return {
             tau: self.field.ridge_displacement(self.pieces[0], tau, self.curve.nu) for tau in set(self.taus)
         }
+
+
+def _line(nu: Float[np.ndarray, " p"], values: Float[np.ndarray, " p"]) -> tuple[float, float]:
+    """Slope and intercept of the line that fits best, in least squares."""
+    centered = nu - nu.mean()
+    slope = float(centered @ values / (centered @ centered))
+    return slope, float(values.mean() - slope * nu.mean())
 
 
 def _turns(count: int) -> Int[np.ndarray, " count"]:
@@ -86,14 +97,18 @@ def shared_curves(
         for group in flow.alike():
             again.setdefault((id(flow.field), group, flow.tau > 0), []).append(number)
     found = []
-    for (_, group, _), numbers in again.items():
+    for turn, ((_, group, _), numbers) in enumerate(again.items()):
         for first in range(0, len(numbers), window):
-            found += _shared(flows, group, numbers[first : first + window], ranges)
+            found += _shared(flows, group, numbers[first : first + window], ranges, turn)
     return found
 
 
 def _shared(
-    flows: list[SubFlow], group: tuple[int, ...], numbers: list[int], ranges: list[Float[np.ndarray, "2 _"]]
+    flows: list[SubFlow],
+    group: tuple[int, ...],
+    numbers: list[int],
+    ranges: list[Float[np.ndarray, "2 _"]],
+    turn: int,
 ) -> list[SharedCurve]:
     field, members = flows[numbers[0]].field, [flows[number] for number in numbers]
     within = np.flatnonzero(np.isin(members[0].pieces, group))
@@ -118,6 +133,7 @@ def _shared(
             tuple(numbers),
             taus,
             _curve(field, group[0], taus, float(low[i].min()), float(high[i].max())),
+            turn,
         )
         for i in sets
     ]

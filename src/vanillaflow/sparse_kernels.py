@@ -41,7 +41,7 @@ class SparseMaps:
         """The images of the points."""
         n = len(x)
         work = max(1, self.a.nnz + self.w.nnz)
-        state = np.ascontiguousarray(x.T)
+        state = np.array(x.T, order="C")
         borders = [0, *self.stops.tolist(), self.t.size]
         for j, (begin, end) in enumerate(pairwise(borders)):
             if j:

@@ -30,6 +30,9 @@ _COORDINATES = 2**15
 _WIDEN = 4.0
 # Among how many sub-flows kinks are dealt out.
 _WINDOWS = (1, 2, 4, 8, 16)
+# The density of kinks is found to 2 %, or 10 % where there are so many that each attempt takes seconds; then
+# only the most promising plans are built.
+_CLOSE, _CLOSE_TO_MANY, _MANY = 1.02, 1.1, 20_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,11 +206,12 @@ def split_construction(
 def _dealt(plans: list[SplitPlan], window: int, tolerance: float) -> list[SplitPlan]:
     """The most promising of the plans, with kinks dealt out among `window` sub-flows."""
     if window == 1:
-        return plans[:_BUILT]
+        return plans[: _BUILT if plans[0].predicted_kinks(tolerance) < _MANY else 1]
     # A corner of the displacement must be where it is in every sub-flow.
     smooth = [plan for plan in plans if not any(shared.curve.corners.size for shared in plan.curves)]
     dealt = [replace(plan, window=window) for plan in smooth]
-    return sorted(dealt, key=lambda p: p.predicted_kinks(tolerance))[:_BUILT]
+    dealt.sort(key=lambda p: p.predicted_kinks(tolerance))
+    return dealt[: _BUILT if not dealt or dealt[0].predicted_kinks(tolerance) < _MANY else 1]
 
 
 def _plans(
@@ -246,16 +250,18 @@ def _fewest_kinks(
     # One that leaves hardly any room for the piecewise-linear error asks for more kinks than can be built.
     high = candidate.density(min(candidate.predicted_kinks(tolerance), max_kinks))
     while not suffices(high):
-        high *= 1.5
-        if high == 0 or candidate.kinks(high) > max_kinks:
+        most = candidate.density(max_kinks)
+        if high >= most or candidate.kinks(high) > max_kinks:
             return None
+        high = min(2 * high, most)
     # In high dimension by far: the errors of many ridges rarely have one sign.
     low = high / _WIDEN
     while candidate.kinks(high) > candidate.kinks(low):
         if not suffices(low):
             break
         high, low = low, low / _WIDEN
-    while high > 1.02 * low and candidate.kinks(high) > candidate.kinks(low):
+    close = _CLOSE if candidate.kinks(high) < _MANY else _CLOSE_TO_MANY
+    while high > close * low and candidate.kinks(high) > candidate.kinks(low):
         middle = np.sqrt(low * high)
         low, high = (low, middle) if suffices(middle) else (middle, high)
     if candidate.kinks(high) > max_kinks:

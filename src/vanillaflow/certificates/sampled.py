@@ -27,8 +27,8 @@ _CROSSINGS, _CROSSING_COST = 4096, 10**8
 _CROSSED_UP_TO = 16
 # From this dimension on.
 _MANY = 8
-# Points at which the exact flow can be afforded times d^2: it costs as much per point as it has coordinates,
-# and systems of many are mostly stiff besides.
+# Points at which the exact flow can be afforded times d^2, or d times the number of ridges if they are more:
+# a point costs as much as it has coordinates or ridges, and systems of many are mostly stiff besides.
 _AFFORDABLE = 2**26
 _LEAST_ROUNDS = 5
 
@@ -52,7 +52,7 @@ def certify_sampled(
     domain = target.domain
     if domain is None:
         raise ValueError("a sampled certificate needs the domain to search; this target has none")
-    points = points or _default_points(flow, target.dim)
+    points = points or _default_points(flow, target)
     x = search_points(domain, points, seed)
     residual = absolute_errors(flow(x), target(x))
     errors = residual.max(axis=1)
@@ -64,7 +64,7 @@ def certify_sampled(
         errors = residual.max(axis=1)
     per_output, compared = residual.max(axis=0), len(x)
     moves = min(2 * target.dim + 2, _MOST_MOVES)
-    affordable = _AFFORDABLE // (moves * target.dim**2)
+    affordable = _affordable(target) // moves
     starts = max(1, min(starts, affordable // max(rounds, 1)))
     rounds = min(rounds, max(_LEAST_ROUNDS, affordable // starts))
     x, errors = _worst(x, errors, starts, domain)
@@ -95,8 +95,13 @@ def certify_sampled(
     )
 
 
-def _default_points(flow: Callable[[np.ndarray], np.ndarray], dim: int) -> int:
-    affordable = max(1, min(_COORDINATES // dim, _AFFORDABLE // dim**2))
+def _affordable(target: FlowMap | PlanarFlow) -> int:
+    ridges = getattr(getattr(target, "field", None), "ridges", 0)
+    return max(1, _AFFORDABLE // (target.dim * max(target.dim, ridges)))
+
+
+def _default_points(flow: Callable[[np.ndarray], np.ndarray], target: FlowMap | PlanarFlow) -> int:
+    affordable = min(_COORDINATES // target.dim, _affordable(target))
     count = min(8192, affordable)
     if not isinstance(flow, PlanarFlow):
         return count
