@@ -2,8 +2,10 @@
 # make neural-ode  train torchdiffeq's demo, compile it and measure the file against torchdiffeq
 # make doors  compile fields of every kind and measure the files against SciPy
 # make fuzz   a minute of random equations
+# make verify  networks in the hands of Marabou and onnx2torch
 # make test   lint, then the whole test suite
 # make bench  the measurements of benchmarks/, written to benchmarks/results/
+# make bench-scale  what compiling costs against the dimension
 # make bench-depth  depth against error for every system and method; takes hours, resumes where it was stopped
 #
 # Everything happens in .venv, which is made on first use. PYTHON chooses the interpreter (3.11 or newer).
@@ -12,7 +14,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo neural-ode doors fuzz test lint bench bench-depth clean
+.PHONY: demo neural-ode doors fuzz verify test lint bench bench-depth bench-scale clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/demo.py out
@@ -26,6 +28,9 @@ doors: $(VENV)/.torchdiffeq
 fuzz: $(VENV)/.fuzz
 	$(BIN)/python tests/fields/fuzz_equations.py -max_total_time=60
 
+verify: $(VENV)/.verify
+	$(BIN)/python -m pytest tests/export/test_verifiers.py
+
 # Two processes; one thread for the linear algebra: on matrices this small more only wait for one another.
 test: lint
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
@@ -38,6 +43,9 @@ lint: $(VENV)/.test
 bench: $(VENV)/.test
 	$(BIN)/python benchmarks/zoo.py
 	$(BIN)/python benchmarks/convergence.py
+
+bench-scale: $(VENV)/.test
+	$(BIN)/python benchmarks/scale.py
 
 bench-depth: $(VENV)/.test
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/depth.py
@@ -56,6 +64,10 @@ $(VENV)/.demo: pyproject.toml | $(BIN)/python
 
 $(VENV)/.torchdiffeq: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[torchdiffeq]'
+	@touch $@
+
+$(VENV)/.verify: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[verify]'
 	@touch $@
 
 $(VENV)/.fuzz: pyproject.toml | $(BIN)/python

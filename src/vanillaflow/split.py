@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 from .assembly import assemble
 from .certificates.sampled import search_points
 from .errors import ToleranceNotReached
+from .fields.ridge import ridge_segments
 from .planar import PlanarFlow
 from .shared_curves import SharedCurve, shared_curves
 from .splitting import SCHEMES, Scheme
@@ -28,6 +29,9 @@ _BUILT = 3
 _SAMPLES = 1024
 _COORDINATES = 2**15
 _WIDEN = 4.0
+# Schemes of higher order take several times as many sub-flows a step, each with kinks on all of its ridges:
+# with more ridges than this they are not tried.
+_MANY_RIDGES = 256
 # Among how many sub-flows kinks are dealt out.
 _WINDOWS = (1, 2, 4, 8, 16)
 # The density of kinks is found to 2 %, or 10 % where there are so many that each attempt takes seconds; then
@@ -171,7 +175,10 @@ def split_construction(
     x = search_points(target.domain, min(_SAMPLES, _COORDINATES // target.dim), seed)
     y = target(x)
     plans: list[SplitPlan] = []
+    ridges = max(field.ridges for field, _ in ridge_segments(target.field, target.duration))
     for name in schemes:
+        if ridges > _MANY_RIDGES and SCHEMES[name].order > 2:
+            continue
         fewest = min((p.predicted_kinks(tolerance) for p in plans), default=np.inf)
         plans += _plans(target, SCHEMES[name], tolerance, min(fewest, max_kinks), x, y)
     if not plans:
