@@ -24,6 +24,10 @@ LEAST_COSINE = 0.2
 """Planar maps with |w.a| below this times |w||a| are taken apart. The basis of a layer that is kept then has
 condition number at most about 2 / LEAST_COSINE."""
 
+# A small shear is tilted further, so that the slopes 1 / (1 + delta) of its layers stay below 1 when they are
+# rounded: verifiers take nothing else for a leaky ReLU.
+_LEAST_TILT = 1 / 64
+
 
 @dataclass(frozen=True, eq=False)
 class Kinks:
@@ -56,7 +60,7 @@ def holdable(
     p = _duals(w)[apart]
     along = np.einsum("kd,kd->k", w, a)[apart]
     # One delta for all: pure shears of any size then stretch z equally, and may share one slope.
-    delta = np.linalg.norm(a[apart], axis=1).max()
+    delta = max(float(np.linalg.norm(a[apart], axis=1).max()), _LEAST_TILT)
     tilted = a.copy()
     tilted[apart] += delta * p
     undo = -(delta / (1 + along + delta))[:, None] * p
