@@ -7,6 +7,7 @@ target, and the pair with the fewest kinks is taken.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -33,7 +34,9 @@ _WIDEN = 4.0
 # with more ridges than this they are not tried.
 _MANY_RIDGES = 256
 # Among how many sub-flows kinks are dealt out.
-_WINDOWS = (1, 2, 4, 8, 16)
+_WINDOWS = (16, 8, 4, 2, 1)
+# Predictions add worst cases up. Plans that promise more than so many times the kinks found are not built.
+_HOPELESS = 4.0
 # The density of kinks is found to 2 %, or 10 % where there are so many that each attempt takes seconds; then
 # only the most promising plans are built.
 _CLOSE, _CLOSE_TO_MANY, _MANY = 1.02, 1.1, 20_000
@@ -191,8 +194,10 @@ def split_construction(
         )
     best: tuple[PlanarFlow, SplitPlan] | None = None
     plans.sort(key=lambda p: p.predicted_kinks(tolerance))
-    for candidate in [dealt for window in _WINDOWS for dealt in _dealt(plans, window, tolerance)]:
+    for candidate in _dealt(plans, tolerance):
         fewest = max_kinks if best is None else best[0].kinks - 1
+        if best is not None and candidate.predicted_kinks(tolerance) > _HOPELESS * fewest:
+            continue
         flow = _fewest_kinks(candidate, target, tolerance, fewest, x, y)
         if flow is not None:
             best = flow, candidate
@@ -210,15 +215,15 @@ def split_construction(
     return flow, f"{chosen.scheme.name}, {steps}, splitting error {chosen.splitting_error:.1e}"
 
 
-def _dealt(plans: list[SplitPlan], window: int, tolerance: float) -> list[SplitPlan]:
-    """The most promising of the plans, with kinks dealt out among `window` sub-flows."""
-    if window == 1:
-        return plans[: _BUILT if plans[0].predicted_kinks(tolerance) < _MANY else 1]
-    # A corner of the displacement must be where it is in every sub-flow.
-    smooth = [plan for plan in plans if not any(shared.curve.corners.size for shared in plan.curves)]
-    dealt = [replace(plan, window=window) for plan in smooth]
-    dealt.sort(key=lambda p: p.predicted_kinks(tolerance))
-    return dealt[: _BUILT if not dealt or dealt[0].predicted_kinks(tolerance) < _MANY else 1]
+def _dealt(plans: list[SplitPlan], tolerance: float) -> Iterator[SplitPlan]:
+    """The most promising of the plans, with kinks dealt out among more and fewer sub-flows."""
+    promising = plans[: _BUILT if plans[0].predicted_kinks(tolerance) < _MANY else 1]
+    for window in _WINDOWS:
+        for candidate in promising:
+            # A corner of the displacement must be where it is in every sub-flow.
+            cornered = any(shared.curve.corners.size for shared in candidate.curves)
+            if window == 1 or not cornered:
+                yield replace(candidate, window=window)
 
 
 def _plans(
