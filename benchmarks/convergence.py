@@ -21,7 +21,8 @@ from results_file import RESULTS, table, write
 
 import vanillaflow as vf
 from vanillaflow.certificates.sampled import search_points
-from vanillaflow.split import SplitPlan, plan, split_construction
+from vanillaflow.split import split_construction
+from vanillaflow.split_plan import SplitPlan, plan
 from vanillaflow.splitting import SCHEMES
 from vanillaflow.sub_flows import sub_flows
 

@@ -9,7 +9,8 @@ from scipy.integrate import solve_ivp
 import vanillaflow as vf
 from vanillaflow import Box, FieldError, FlowMap, PiecewiseField, RidgeField, ToleranceNotReached
 from vanillaflow.certificates.sampled import search_points
-from vanillaflow.split import plan, split_construction
+from vanillaflow.split import split_construction
+from vanillaflow.split_plan import plan
 from vanillaflow.splitting import SCHEMES
 from vanillaflow.sub_flows import SubFlow, sub_flows
 

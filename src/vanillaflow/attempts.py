@@ -20,7 +20,8 @@ from .target import FlowMap
 _FEW_POINTS = 512
 # The exact flow is computed to so much of the tolerance, in units of the state.
 _FINER = 1e-5
-_FIRST_AIM, _ATTEMPTS = 0.97, 4
+# In many dimensions a construction is measured on fewer points.
+_FIRST_AIM, _MANY, _FIRST_AIM_OF_MANY, _ATTEMPTS = 0.97, 8, 0.88, 4
 _STRICTER, _BIT = 0.93, 0.97
 
 
@@ -62,7 +63,7 @@ def best_attempt(
     tried: list[Attempt] = []
     refusal: ToleranceNotReached | None = None
     try:
-        aim = _FIRST_AIM
+        aim = _FIRST_AIM if target.dim < _MANY else _FIRST_AIM_OF_MANY
         for _ in range(_ATTEMPTS):
             try:
                 tried.append(Attempt(*construct(target, aim * tol, max_kinks, seed)))

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import ToleranceNotReached
 from ..fields.ridge import is_ridge_sum
-from ..split import plan
+from ..split_plan import plan
 from ..splitting import SCHEMES
 from ..sub_flows import sub_flows
 from ..target import FlowMap
