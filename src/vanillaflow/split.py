@@ -1,9 +1,9 @@
 """The split construction: exact sub-flows of ridge pieces, each made piecewise linear.
 
 Two errors add up. The splitting error falls with the order and the number of steps; the piecewise-linear
-error falls as 1/m^2 with m kinks per sub-flow, or even per ridge over all steps as far as the kinks of one can
-stand in for those of the others (see `shared_curves`). Both are measured on the target, and the scheme, steps
-and dealing with the fewest kinks are taken.
+error falls as 1/m^2 with m kinks per sub-flow, or even per ridge over all steps as far as the kinks of one
+can stand in for those of the others (see `shared_curves`). Both are measured on the target, and the scheme,
+the steps and the dealing with the fewest kinks are taken.
 """
 
 from __future__ import annotations
