@@ -31,7 +31,7 @@ _AFFORDABLE, _FEWEST_SAMPLES = 2**25, 32
 _WIDEN = 4.0
 # Schemes of higher order take several times as many sub-flows a step, each with kinks on all of its ridges:
 # with more ridges than this they are not tried.
-_MANY_RIDGES = 256
+_MANY_RIDGES = 100
 # Among how many sub-flows kinks are dealt out.
 _WINDOWS = (16, 8, 4, 2, 1)
 # Predictions add worst cases up. Plans that promise more than so many times the kinks found are not built.
