@@ -7,10 +7,11 @@ import builtins
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from time import process_time
+from time import thread_time
 
 import numpy as np
 import pytest
+import sympy.core.cache
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -31,7 +32,8 @@ texts = st.one_of(
     st.integers(1, 3000).map(lambda n: "(" * n + "x" + ")" * n),
     st.integers(1, 3000).map(lambda n: "x" + "*(1+x)" * n),
 )
-SECONDS = 1.0
+# What is slow is slow again; a garbage collection or the first use of a module is not.
+SECONDS, ATTEMPTS = 1.0, 3
 
 
 @contextmanager
@@ -55,14 +57,22 @@ def nothing_is_executed() -> Iterator[None]:
 
 def read(equations):
     """The field, or None if it is refused in due form; in time either way."""
-    started = process_time()
+    for _ in range(ATTEMPTS):
+        sympy.core.cache.clear_cache()
+        started = thread_time()
+        field = read_once(equations)
+        if thread_time() - started < SECONDS:
+            return field
+    raise AssertionError(f"{ATTEMPTS} attempts at {equations} took more than {SECONDS} s each")
+
+
+def read_once(equations):
     try:
         with nothing_is_executed():
             field = from_equations(equations, {"k": 0.3}, inputs=["u"])
     except vf.FieldError as error:
         assert str(error)
         field = None
-    assert process_time() - started < SECONDS
     return field
 
 
