@@ -21,7 +21,7 @@ def translation(error: float) -> PlanarFlow:
 
 @pytest.fixture
 def constructions(monkeypatch):
-    """Lets the "split" construction do one step after the other: return a flow of some error, or raise."""
+    """Lets the "paper" construction do one step after the other: return a flow of some error, or raise."""
     aims: list[float] = []
 
     def plan(*steps: float | BaseException) -> list[float]:
@@ -32,14 +32,14 @@ def constructions(monkeypatch):
                 raise step
             return translation(step), f"step {len(aims)}"
 
-        monkeypatch.setattr(compiler, "split_construction", construct)
+        monkeypatch.setattr(compiler, "paper_construction", construct)
         return aims
 
     return plan
 
 
 def compiled(**options) -> PlanarFlow:
-    return vf.compile(STILL, TOL, method="split", **options)
+    return vf.compile(STILL, TOL, method="paper", **options)
 
 
 def test_stricter_aims_until_one_is_within(constructions):

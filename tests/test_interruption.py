@@ -40,10 +40,10 @@ def interrupted(tmp_path, monkeypatch, capsys):
     def construct(*arguments):
         raise CompilationInterrupted(ROUGH, 0.02299)
 
-    monkeypatch.setattr(compiler, "split_construction", construct)
+    monkeypatch.setattr(compiler, "paper_construction", construct)
 
     def run(*arguments: str) -> str:
-        code = cli.main(["compile", "drift.toml", "--tol", "1e-2", "--method", "split", *arguments])
+        code = cli.main(["compile", "drift.toml", "--tol", "1e-2", "--method", "paper", *arguments])
         out, err = capsys.readouterr()
         assert code == 130 and out == ""
         (line,) = [line for line in err.splitlines() if not line.startswith("  ")]
@@ -58,7 +58,7 @@ def test_the_best_flow_is_saved(interrupted):
     flow, network = vf.load("b.safetensors"), network_from_onnx("a.onnx")
     assert np.array_equal(flow.a, ROUGH.a)
     for provenance in (flow.provenance, network.provenance):
-        assert (provenance.system, provenance.method, provenance.tolerance) == ("drift", "split", 1e-2)
+        assert (provenance.system, provenance.method, provenance.tolerance) == ("drift", "paper", 1e-2)
         assert provenance.error == pytest.approx(0.023, rel=1e-3)
         assert provenance.path[-1] == ("until interrupted", 2, 0.02299)
     # The file knows the error that was measured in its own precision.
@@ -103,7 +103,7 @@ def test_ctrl_c_during_the_measurement_of_a_flow_within_the_tolerance(interrupte
         raise KeyboardInterrupt
 
     exact = vf.PlanarFlow(ROUGH.a, ROUGH.w, ROUGH.t, [2], [np.eye(2)], [[0.023, 0.0]], domain=BOX)
-    monkeypatch.setattr(compiler, "split_construction", lambda *_: (exact, "exact"))
+    monkeypatch.setattr(compiler, "paper_construction", lambda *_: (exact, "exact"))
     monkeypatch.setattr(compiling, "measured", again)
     line = interrupted("-o", "a.onnx")
     assert "2 kinks, error " in line and "(within the tolerance 0.01), to a.onnx" in line

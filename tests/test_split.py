@@ -88,7 +88,7 @@ def test_splitting_error_of_a_switching_field():
 
     def error(steps: int) -> float:
         flows = list(sub_flows(field, 1.0, SCHEMES["strang"], steps))
-        return plan(target, SCHEMES["strang"], steps, flows, x, y).splitting_error
+        return plan(SCHEMES["strang"], steps, flows, x, y).splitting_error
 
     # 20 and 40 steps are shared out as 6, 6, 8 and 12, 12, 16: an honest halving.
     assert abs(np.log2(error(20) / error(40)) - 2) < 0.3
@@ -113,7 +113,7 @@ def test_a_plan_predicts_its_kinks():
     x = search_points(target.domain, 256, 0)
     y = target(x)
     flows = list(sub_flows(target.field, target.duration, SCHEMES["strang"], 8))
-    p = plan(target, SCHEMES["strang"], 8, flows, x, y)
+    p = plan(SCHEMES["strang"], 8, flows, x, y)
     assert p.predicted_kinks(p.splitting_error) == np.inf
     for tolerance in (2 * p.splitting_error, 4 * p.splitting_error):
         promised = p.predicted_kinks(tolerance)
@@ -136,7 +136,7 @@ def test_a_sub_flow_that_blows_up_makes_its_plan_useless_not_the_compiler():
     x = search_points(box, 64, 0)
     y = target(x)
     flows = list(sub_flows(field, 1.0, SCHEMES["lie"], 1))[::-1]
-    assert plan(target, SCHEMES["lie"], 1, flows, x, y).splitting_error == np.inf
+    assert plan(SCHEMES["lie"], 1, flows, x, y).splitting_error == np.inf
     flow, _ = split_construction(target, 5e-2, max_kinks=5000)
     assert np.max(np.abs(flow(x) - y)) <= 5e-2
 

@@ -87,11 +87,14 @@ def test_too_few_kinks_for_one_slope():
     assert refusal.value.needed > 60
 
 
+NOWHERE = np.zeros((0, STRETCHING.dim))
+
+
 def constructing(*results):
     """A construction that gives or raises these results one after the other."""
     left = list(results)
 
-    def construct(target, tolerance, max_kinks, seed):
+    def construct(target, tolerance, max_kinks, seed, worst):
         result = left.pop(0)
         if isinstance(result, BaseException):
             raise result
@@ -104,9 +107,9 @@ def test_flows_that_exceptions_carry_are_of_one_slope_too():
     free = vf.compile(STRETCHING, 5e-2, method="split")
     error = free.provenance.error
     with pytest.raises(CompilationInterrupted) as interruption:
-        constructing(CompilationInterrupted(free, error))(STRETCHING, 1e-3, 1000, 0)
+        constructing(CompilationInterrupted(free, error))(STRETCHING, 1e-3, 1000, 0, NOWHERE)
     with pytest.raises(ToleranceNotReached, match="too coarse") as refusal:
-        constructing(ToleranceNotReached("too coarse", free, error))(STRETCHING, 1e-3, 1000, 0)
+        constructing(ToleranceNotReached("too coarse", free, error))(STRETCHING, 1e-3, 1000, 0, NOWHERE)
     for caught in (interruption.value, refusal.value):
         check(caught.flow, 0.5)
         assert error / 2 < caught.error <= 2.1 * error
@@ -115,7 +118,7 @@ def test_flows_that_exceptions_carry_are_of_one_slope_too():
 def test_a_refused_flow_that_leaves_room_is_used():
     free = vf.compile(STRETCHING, 4e-2, method="split")
     refusal = ToleranceNotReached("no half of it", free, free.provenance.error)
-    flow, how, path = constructing(refusal)(STRETCHING, 6e-2, 1000, 0)
+    flow, how, path = constructing(refusal)(STRETCHING, 6e-2, 1000, 0, NOWHERE)
     check(flow, 0.5)
     assert how == "one slope, 0.5" and path[-1][1] == free.kinks
     assert vf.certify(flow, STRETCHING, seed=77).bound <= 6e-2 * 1.02
@@ -146,6 +149,6 @@ def test_ctrl_c_while_the_slope_is_sought(monkeypatch):
 
     monkeypatch.setattr(module, "with_one_slope", interrupted)
     with pytest.raises(CompilationInterrupted) as caught:
-        constructing(free)(STRETCHING, 6e-2, 1000, 0)
+        constructing(free)(STRETCHING, 6e-2, 1000, 0, NOWHERE)
     check(caught.value.flow, 0.5)
     assert caught.value.error <= 6e-2

@@ -62,11 +62,12 @@ def best_attempt(
     target = target.coarser(_FINER * tol)
     tried: list[Attempt] = []
     refusal: ToleranceNotReached | None = None
+    worst = np.zeros((0, target.dim))
     try:
         aim = _FIRST_AIM if target.dim < _MANY else _FIRST_AIM_OF_MANY
         for _ in range(_ATTEMPTS):
             try:
-                tried.append(Attempt(*construct(target, aim * tol, max_kinks, seed)))
+                tried.append(Attempt(*construct(target, aim * tol, max_kinks, seed, worst)))
             except ToleranceNotReached as caught:
                 refusal = caught
                 if caught.flow is not None:
@@ -80,6 +81,7 @@ def best_attempt(
                 certificate = certify(tried[-1].flow, target, method="sampled", seed=seed + 1)
                 report(f"searched for the worst point: {certificate}")
                 tried[-1] = replace(tried[-1], error=certificate.bound)
+                worst = np.concatenate([worst, certificate.worst_point[None]])
             # After a refusal a stricter aim is hopeless.
             if refusal is not None or tried[-1].error <= tol:
                 break

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import overload
 
+import numpy as np
+from jaxtyping import Float
+
 from .attempts import Outcome, best_attempt
 from .chain import FlowChain
 from .construction import Construction, Path, Report
@@ -15,7 +18,7 @@ from .paper import paper_construction
 from .planar import PlanarFlow
 from .provenance import Provenance
 from .refine import refine_construction
-from .split import split_construction
+from .split import SplitSearch
 from .strict import strict_construction
 from .target import FlowMap
 from .validation import require_fraction, require_positive
@@ -126,28 +129,55 @@ def compile(
 
 
 def _construction(method: str, max_seconds: float, report: Report) -> Construction:
-    if method == "refine":
-        deadline = perf_counter() + max_seconds
-        # What was certified above the tolerance is mostly so by little: the next attempt goes on from there.
-        last: PlanarFlow | None = None
-        reached = 0.0
-
-        def refined(
-            target: FlowMap, tolerance: float, max_kinks: int, seed: int
-        ) -> tuple[PlanarFlow, str, Path]:
-            nonlocal last, reached
-            left = deadline - perf_counter()
-            start = last if tolerance < reached else None
-            last, path = refine_construction(target, tolerance, max_kinks, seed, left, report, start)
-            reached = tolerance
-            tried = ", ".join(f"{kinks} kinks {error:.1e}" for _, kinks, error in path)
-            return last, f"refined: {tried}", path
-
-        return refined
-    direct = {"split": split_construction, "paper": paper_construction}
-    if method not in direct:
+    """The construction by that name, for one target: it goes on from what it found before."""
+    known = {"refine": lambda: _refined(max_seconds, report), "split": _split, "paper": _paper}
+    if method not in known:
         raise ValueError(f"unknown method {method!r}; known are {', '.join(METHODS)}")
-    return lambda *arguments: (*direct[method](*arguments), ())
+    return known[method]()
+
+
+def _refined(max_seconds: float, report: Report) -> Construction:
+    deadline = perf_counter() + max_seconds
+    # What was certified above the tolerance is mostly so by little.
+    last: PlanarFlow | None = None
+    reached = 0.0
+
+    def refined(
+        target: FlowMap, tolerance: float, max_kinks: int, seed: int, worst: Float[np.ndarray, "h d"]
+    ) -> tuple[PlanarFlow, str, Path]:
+        nonlocal last, reached
+        left = deadline - perf_counter()
+        start = last if tolerance < reached else None
+        last, path = refine_construction(target, tolerance, max_kinks, seed, left, report, start)
+        reached = tolerance
+        tried = ", ".join(f"{kinks} kinks {error:.1e}" for _, kinks, error in path)
+        return last, f"refined: {tried}", path
+
+    return refined
+
+
+def _split() -> Construction:
+    search: SplitSearch | None = None
+    learned = 0
+
+    def split(
+        target: FlowMap, tolerance: float, max_kinks: int, seed: int, worst: Float[np.ndarray, "h d"]
+    ) -> tuple[PlanarFlow, str, Path]:
+        nonlocal search, learned
+        search = search or SplitSearch(target, seed)
+        if len(worst) > learned:
+            search.learn(worst[learned:])
+            learned = len(worst)
+        return *search.fewest_kinks(tolerance, max_kinks), ()
+
+    return split
+
+
+def _paper() -> Construction:
+    return lambda target, tolerance, max_kinks, seed, _: (
+        *paper_construction(target, tolerance, max_kinks, seed),
+        (),
+    )
 
 
 def _out_of_tolerance(flow: PlanarFlow, tol: float, outcome: Outcome) -> ToleranceNotReached:

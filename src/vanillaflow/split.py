@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+from jaxtyping import Float
 
 from .certificates.sampled import search_points
 from .errors import ToleranceNotReached
@@ -19,7 +20,7 @@ from .fields.ridge import ridge_segments
 from .planar import PlanarFlow
 from .split_plan import SplitPlan, plan
 from .splitting import SCHEMES, Scheme
-from .sub_flows import sub_flows
+from .sub_flows import SubFlow, sub_flows
 from .target import FlowMap
 
 _STEPS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
@@ -41,6 +42,164 @@ _HOPELESS = 4.0
 _CLOSE, _CLOSE_TO_MANY, _MANY = 1.02, 1.1, 20_000
 
 
+class SplitSearch:
+    """The search for the split construction with the fewest kinks, at one tolerance after the other.
+
+    The error of a construction is measured on points of the box and at those it is told of; the plans that it
+    chooses from are traced once.
+    """
+
+    def __init__(self, target: FlowMap, seed: int = 0, schemes: tuple[str, ...] = tuple(SCHEMES)):
+        self._target, self._schemes = target, schemes
+        self._ridges = max(field.ridges for field, _ in ridge_segments(target.field, target.duration))
+        cost = target.dim * max(target.dim, self._ridges)
+        points = min(_SAMPLES, max(_FEWEST_SAMPLES, _AFFORDABLE // cost))
+        self._x = search_points(target.domain, points, seed)
+        self._y = target(self._x)
+        # With the number of points.
+        self._traced: dict[tuple[str, int], tuple[int, SplitPlan]] = {}
+
+    def learn(self, x: Float[np.ndarray, "n d"]) -> None:
+        """Measure at these points, too."""
+        self._x = np.concatenate([self._x, x])
+        self._y = np.concatenate([self._y, self._target(x)])
+
+    def fewest_kinks(self, tolerance: float, max_kinks: int) -> tuple[PlanarFlow, str]:
+        """The construction with the fewest kinks whose error on the points is within `tolerance`.
+
+        Returns it with a line that says which scheme and how many steps it uses. Raises ToleranceNotReached
+        with the best flow if that takes more than `max_kinks`, or if no scheme can be used.
+        """
+        plans: list[SplitPlan] = []
+        for name in self._schemes:
+            if self._ridges > _MANY_RIDGES and SCHEMES[name].order > 2:
+                continue
+            fewest = min((p.predicted_kinks(tolerance) for p in plans), default=np.inf)
+            plans += self._plans(SCHEMES[name], tolerance, min(fewest, max_kinks))
+        if not plans:
+            flow, error = self._one_step(max_kinks)
+            raise ToleranceNotReached(
+                f"no splitting scheme of up to {_STEPS[-1]} steps and {max_kinks} sub-flows comes close "
+                "enough to the flow; the field's ridge pieces are too strong for a box and a duration of "
+                "this size",
+                flow,
+                error,
+            )
+        best: tuple[PlanarFlow, SplitPlan] | None = None
+        plans.sort(key=lambda p: p.predicted_kinks(tolerance))
+        for candidate in self._dealt(plans, tolerance):
+            fewest = max_kinks if best is None else best[0].kinks - 1
+            if best is not None and candidate.predicted_kinks(tolerance) > _HOPELESS * fewest:
+                continue
+            flow = self._fewest_kinks(candidate, tolerance, int(fewest))
+            if flow is not None:
+                best = flow, candidate
+        if best is None:
+            needed = plans[0].predicted_kinks(tolerance)
+            flow = plans[0].build(plans[0].density(max_kinks), self._target)
+            raise ToleranceNotReached(
+                f"the split construction needs about {needed:.0f} kinks, above the limit of {max_kinks}",
+                flow,
+                float(np.max(np.abs(flow(self._x) - self._y))),
+                needed,
+            )
+        flow, chosen = best
+        steps = f"{chosen.steps} step" + ("s" if chosen.steps > 1 else "")
+        return flow, f"{chosen.scheme.name}, {steps}, splitting error {chosen.splitting_error:.1e}"
+
+    def _dealt(self, plans: list[SplitPlan], tolerance: float) -> Iterator[SplitPlan]:
+        """The most promising of the plans, with kinks dealt out among more and fewer sub-flows."""
+        count = _BUILT if plans[0].predicted_kinks(tolerance) < _MANY else 1
+        promising = [self._trace(p.scheme, p.steps, p.sub_flows, len(self._x)) for p in plans[:count]]
+        # A corner of the displacement must be where it is in every sub-flow.
+        cornered = any(shared.curve.corners.size for plan in promising for shared in plan.curves)
+        for candidate in promising:
+            curves = -1
+            for window in (1,) if cornered else _WINDOWS:
+                dealt = replace(candidate, window=window)
+                # Where no piece comes up more often than this, a larger window made the same.
+                if len(dealt.curves) > curves:
+                    curves = len(dealt.curves)
+                    yield dealt
+
+    def _plans(self, scheme: Scheme, tolerance: float, fewest: float) -> list[SplitPlan]:
+        """Plans of one scheme with more and more steps, until more steps no longer promise fewer kinks.
+
+        A plan with more ridge sub-flows than `fewest`, the least number of kinks promised so far, would have
+        less than one kink on each: it is not worth tracing.
+        """
+        found: list[SplitPlan] = []
+        for steps in _STEPS:
+            flows = list(sub_flows(self._target.field, self._target.duration, scheme, steps))
+            if sum(len(flow.pieces) for flow in flows) > fewest:
+                break
+            candidate = self._trace(scheme, steps, flows)
+            if candidate.splitting_error < tolerance:
+                found.append(candidate)
+            promises = [p.predicted_kinks(tolerance) for p in found]
+            if len(found) > 1 and promises[-1] > promises[-2]:
+                break
+        return found
+
+    def _trace(self, scheme: Scheme, steps: int, flows: list[SubFlow], points: int = 0) -> SplitPlan:
+        """The plan, traced on at least so many points."""
+        known, found = self._traced.get((scheme.name, steps), (-1, None))
+        if found is None or known < points:
+            found = plan(scheme, steps, flows, self._x, self._y)
+            self._traced[scheme.name, steps] = len(self._x), found
+        return found
+
+    def _fewest_kinks(self, candidate: SplitPlan, tolerance: float, max_kinks: int) -> PlanarFlow | None:
+        """Bisect on the density of kinks, the error measured each time; None if `max_kinks` do not do."""
+        if not candidate.curved:
+            return candidate.build(0.0, self._target) if candidate.kinks(0.0) <= max_kinks else None
+
+        def suffices(density: float) -> bool:
+            return bool(np.max(np.abs(candidate.image(density, self._x) - self._y)) <= tolerance)
+
+        # Worst-case addition of errors overestimates, so the predicted density is an upper end most times.
+        # One that leaves hardly any room for the piecewise-linear error asks for too many kinks to build.
+        high = candidate.density(min(candidate.predicted_kinks(tolerance), max_kinks))
+        while not suffices(high):
+            most = candidate.density(max_kinks)
+            if high >= most or candidate.kinks(high) > max_kinks:
+                return None
+            high = min(2 * high, most)
+        # In high dimension by far: the errors of many ridges rarely have one sign.
+        low = high / _WIDEN
+        while candidate.kinks(high) > candidate.kinks(low):
+            if not suffices(low):
+                break
+            high, low = low, low / _WIDEN
+        close = _CLOSE if candidate.kinks(high) < _MANY else _CLOSE_TO_MANY
+        while high > close * low and candidate.kinks(high) > candidate.kinks(low):
+            middle = np.sqrt(low * high)
+            low, high = (low, middle) if suffices(middle) else (middle, high)
+        if candidate.kinks(high) > max_kinks:
+            return None
+        try:
+            return candidate.build(high, self._target)
+        except ToleranceNotReached:
+            return None
+
+    def _one_step(self, max_kinks: int) -> tuple[PlanarFlow | None, float]:
+        """A single Lie-Trotter step with at most `max_kinks` kinks and its error, to show with a refusal."""
+        lie = SCHEMES["lie"]
+        flows = list(sub_flows(self._target.field, self._target.duration, lie, 1))
+        only = plan(lie, 1, flows, self._x, self._y)
+        if not np.isfinite(only.splitting_error):
+            return None, np.inf
+        try:
+            flow = only.build(only.density(max_kinks), self._target)
+        except ToleranceNotReached:
+            return None, np.inf
+        return (
+            (flow, float(np.max(np.abs(flow(self._x) - self._y))))
+            if flow.kinks <= max_kinks
+            else (None, np.inf)
+        )
+
+
 def split_construction(
     target: FlowMap,
     tolerance: float,
@@ -48,135 +207,5 @@ def split_construction(
     seed: int = 0,
     schemes: tuple[str, ...] = tuple(SCHEMES),
 ) -> tuple[PlanarFlow, str]:
-    """The split construction with the fewest kinks whose error on a search set is within `tolerance`.
-
-    Returns it with a line that says which scheme and how many steps it uses. Raises ToleranceNotReached with
-    the best flow if that takes more than `max_kinks`, or if no scheme can be used.
-    """
-    ridges = max(field.ridges for field, _ in ridge_segments(target.field, target.duration))
-    cost = target.dim * max(target.dim, ridges)
-    x = search_points(target.domain, min(_SAMPLES, max(_FEWEST_SAMPLES, _AFFORDABLE // cost)), seed)
-    y = target(x)
-    plans: list[SplitPlan] = []
-    for name in schemes:
-        if ridges > _MANY_RIDGES and SCHEMES[name].order > 2:
-            continue
-        fewest = min((p.predicted_kinks(tolerance) for p in plans), default=np.inf)
-        plans += _plans(target, SCHEMES[name], tolerance, min(fewest, max_kinks), x, y)
-    if not plans:
-        flow, error = _one_step(target, max_kinks, x, y)
-        raise ToleranceNotReached(
-            f"no splitting scheme of up to {_STEPS[-1]} steps and {max_kinks} sub-flows comes close enough "
-            "to the flow; the field's ridge pieces are too strong for a box and a duration of this size",
-            flow,
-            error,
-        )
-    best: tuple[PlanarFlow, SplitPlan] | None = None
-    plans.sort(key=lambda p: p.predicted_kinks(tolerance))
-    for candidate in _dealt(plans, tolerance):
-        fewest = max_kinks if best is None else best[0].kinks - 1
-        if best is not None and candidate.predicted_kinks(tolerance) > _HOPELESS * fewest:
-            continue
-        flow = _fewest_kinks(candidate, target, tolerance, fewest, x, y)
-        if flow is not None:
-            best = flow, candidate
-    if best is None:
-        needed = plans[0].predicted_kinks(tolerance)
-        flow = plans[0].build(plans[0].density(max_kinks), target)
-        raise ToleranceNotReached(
-            f"the split construction needs about {needed:.0f} kinks, above the limit of {max_kinks}",
-            flow,
-            float(np.max(np.abs(flow(x) - y))),
-            needed,
-        )
-    flow, chosen = best
-    steps = f"{chosen.steps} step" + ("s" if chosen.steps > 1 else "")
-    return flow, f"{chosen.scheme.name}, {steps}, splitting error {chosen.splitting_error:.1e}"
-
-
-def _dealt(plans: list[SplitPlan], tolerance: float) -> Iterator[SplitPlan]:
-    """The most promising of the plans, with kinks dealt out among more and fewer sub-flows."""
-    promising = plans[: _BUILT if plans[0].predicted_kinks(tolerance) < _MANY else 1]
-    # A corner of the displacement must be where it is in every sub-flow.
-    cornered = any(shared.curve.corners.size for plan in promising for shared in plan.curves)
-    for candidate in promising:
-        curves = -1
-        for window in (1,) if cornered else _WINDOWS:
-            dealt = replace(candidate, window=window)
-            # Where no piece comes up more often than this, a larger window made the same.
-            if len(dealt.curves) > curves:
-                curves = len(dealt.curves)
-                yield dealt
-
-
-def _plans(
-    target: FlowMap, scheme: Scheme, tolerance: float, fewest: float, x: np.ndarray, y: np.ndarray
-) -> list[SplitPlan]:
-    """Plans of one scheme with more and more steps, until more steps no longer promise fewer kinks.
-
-    A plan with more ridge sub-flows than `fewest`, the least number of kinks promised so far, would have less
-    than one kink on each: it is not worth tracing.
-    """
-    found: list[SplitPlan] = []
-    for steps in _STEPS:
-        flows = list(sub_flows(target.field, target.duration, scheme, steps))
-        if sum(len(flow.pieces) for flow in flows) > fewest:
-            break
-        candidate = plan(target, scheme, steps, flows, x, y)
-        if candidate.splitting_error < tolerance:
-            found.append(candidate)
-        promises = [p.predicted_kinks(tolerance) for p in found]
-        if len(found) > 1 and promises[-1] > promises[-2]:
-            break
-    return found
-
-
-def _fewest_kinks(
-    candidate: SplitPlan, target: FlowMap, tolerance: float, max_kinks: int, x: np.ndarray, y: np.ndarray
-) -> PlanarFlow | None:
-    """Bisect on the density of kinks, with the error measured each time; None if `max_kinks` do not do."""
-    if not candidate.curved:
-        return candidate.build(0.0, target) if candidate.kinks(0.0) <= max_kinks else None
-
-    def suffices(density: float) -> bool:
-        return bool(np.max(np.abs(candidate.image(density, x) - y)) <= tolerance)
-
-    # Worst-case addition of errors overestimates, so the predicted density is an upper end most times.
-    # One that leaves hardly any room for the piecewise-linear error asks for more kinks than can be built.
-    high = candidate.density(min(candidate.predicted_kinks(tolerance), max_kinks))
-    while not suffices(high):
-        most = candidate.density(max_kinks)
-        if high >= most or candidate.kinks(high) > max_kinks:
-            return None
-        high = min(2 * high, most)
-    # In high dimension by far: the errors of many ridges rarely have one sign.
-    low = high / _WIDEN
-    while candidate.kinks(high) > candidate.kinks(low):
-        if not suffices(low):
-            break
-        high, low = low, low / _WIDEN
-    close = _CLOSE if candidate.kinks(high) < _MANY else _CLOSE_TO_MANY
-    while high > close * low and candidate.kinks(high) > candidate.kinks(low):
-        middle = np.sqrt(low * high)
-        low, high = (low, middle) if suffices(middle) else (middle, high)
-    if candidate.kinks(high) > max_kinks:
-        return None
-    try:
-        return candidate.build(high, target)
-    except ToleranceNotReached:
-        return None
-
-
-def _one_step(
-    target: FlowMap, max_kinks: int, x: np.ndarray, y: np.ndarray
-) -> tuple[PlanarFlow | None, float]:
-    """A single Lie-Trotter step with at most `max_kinks` kinks and its error, to show with a refusal."""
-    lie = SCHEMES["lie"]
-    only = plan(target, lie, 1, list(sub_flows(target.field, target.duration, lie, 1)), x, y)
-    if not np.isfinite(only.splitting_error):
-        return None, np.inf
-    try:
-        flow = only.build(only.density(max_kinks), target)
-    except ToleranceNotReached:
-        return None, np.inf
-    return (flow, float(np.max(np.abs(flow(x) - y)))) if flow.kinks <= max_kinks else (None, np.inf)
+    """`SplitSearch.fewest_kinks`, for one tolerance only."""
+    return SplitSearch(target, seed, schemes).fewest_kinks(tolerance, max_kinks)

@@ -116,7 +116,6 @@ class SplitPlan:
 
 
 def plan(
-    target: FlowMap,
     scheme: Scheme,
     steps: int,
     flows: list[SubFlow],

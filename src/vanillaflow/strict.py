@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 
 from .certificates.sampled import certify_sampled
 from .construction import Construction, Path, Report
@@ -36,14 +37,14 @@ def strict_construction(construct: Construction, slope: float, report: Report) -
     """
 
     def constructed(
-        target: FlowMap, tolerance: float, max_kinks: int, seed: int
+        target: FlowMap, tolerance: float, max_kinks: int, seed: int, worst: Float[np.ndarray, "h d"]
     ) -> tuple[PlanarFlow, str, Path]:
         one_slope = _OneSlope(slope, target, tolerance, max_kinks, seed)
         flow: PlanarFlow | None = None
         try:
-            flow, how, path = construct(target, _SHARE * tolerance, max_kinks, seed)
+            flow, how, path = construct(target, _SHARE * tolerance, max_kinks, seed, worst)
             if np.all(np.abs(flow.kappa - 1) <= _SHEAR):
-                flow, how, path = construct(target, (1 - _ROUNDING) * tolerance, max_kinks, seed)
+                flow, how, path = construct(target, (1 - _ROUNDING) * tolerance, max_kinks, seed, worst)
             error = one_slope.error_of(flow)
             report(f"constructed {flow.kinks} kinks ({how}), error {error:.2e}; now for the slope {slope:g}")
         except ToleranceNotReached as refusal:

@@ -141,7 +141,7 @@ def _split_start(target: FlowMap, scheme: str, steps: int, kinks: int, samples: 
     flows = list(sub_flows(target.field, target.duration, SCHEMES[scheme], steps))
     if sum(len(flow.pieces) for flow in flows) > kinks:
         return None
-    candidate = plan(target, SCHEMES[scheme], steps, flows, samples.x, samples.y)
+    candidate = plan(SCHEMES[scheme], steps, flows, samples.x, samples.y)
     if not np.isfinite(candidate.splitting_error):
         return None
     density = candidate.density(kinks)
