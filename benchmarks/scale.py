@@ -19,7 +19,7 @@ MOST_KINKS = 100_000
 CASES = {
     "allen_cahn": (64, 256, 1024),
     "fput": (8, 32, 128),
-    "kuramoto": (5, 10),
+    "kuramoto": (5, 20, 100),
 }
 HEADER = [
     "system", "d", "kinks", "depth", "per layer", "error", "compile s", "lower s", "peak MiB", "condition"

@@ -85,8 +85,8 @@ def best_attempt(
             # After a refusal a stricter aim is hopeless.
             if refusal is not None or tried[-1].error <= tol:
                 break
-            # By so much it came out worse than it was constructed for, and a bit.
-            aim *= min(_STRICTER, _BIT * tol / tried[-1].error)
+            # To know the worst point may be enough; otherwise, by so much it came out worse, and a bit.
+            aim *= _STRICTER if len(tried) == 1 else min(_STRICTER, _BIT * tol / tried[-1].error)
     except KeyboardInterrupt as interruption:
         if isinstance(interruption, CompilationInterrupted):
             tried.append(Attempt(interruption.flow, "until interrupted", (), interruption.error))

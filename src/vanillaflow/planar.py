@@ -76,8 +76,10 @@ class PlanarFlow:
         if domain is not None and domain.dim != d:
             raise ValueError(f"PlanarFlow has dimension {d} but its domain has dimension {domain.dim}")
         for name, value in {"a": a, "w": w, "t": t, "stops": stops, "M": M, "m": m}.items():
-            value = np.ascontiguousarray(value).copy()
-            value.setflags(write=False)
+            # Those of another flow are locked already.
+            if value.flags.writeable or not (value.flags.owndata and value.flags.c_contiguous):
+                value = np.array(value, order="C")
+                value.setflags(write=False)
             object.__setattr__(self, name, value)
         object.__setattr__(self, "domain", domain)
         object.__setattr__(self, "provenance", provenance)

@@ -18,18 +18,23 @@ over the pieces, each block begins with another turn.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from math import ceil, floor, log2
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from .fields.profiles import Profile
 from .fields.ridge import RidgeField
 from .piecewise import Curve, PiecewiseLinear
 from .sub_flows import SubFlow
 
-# How far beyond the sampled range of w.x + b a sub-flow is approximated; from there it goes on linearly.
-_MARGIN = 0.02
+# A sub-flow is approximated on the sampled range of w.x + b and by this part of it beyond, rounded to
+# multiples of a power of two, 1/64 to 1/32 of the range: so pieces that reach nearly the same range have the
+# same curve. From there it goes on linearly.
+_MARGIN, _GRAIN = 0.01, 5
 # Pieces share a curve if none of their ranges is shorter than this part of the range of all.
 _SHARE = 0.75
 
@@ -97,9 +102,10 @@ def shared_curves(
         for group in flow.alike():
             again.setdefault((id(flow.field), group, flow.tau > 0), []).append(number)
     found = []
+    curve = lru_cache(maxsize=None)(_curve)
     for turn, ((_, group, _), numbers) in enumerate(again.items()):
         for first in range(0, len(numbers), window):
-            found += _shared(flows, group, numbers[first : first + window], ranges, turn)
+            found += _shared(flows, group, numbers[first : first + window], ranges, turn, curve)
     return found
 
 
@@ -109,6 +115,7 @@ def _shared(
     numbers: list[int],
     ranges: list[Float[np.ndarray, "2 _"]],
     turn: int,
+    curve_of: Callable[..., Curve],
 ) -> list[SharedCurve]:
     field, members = flows[numbers[0]].field, [flows[number] for number in numbers]
     within = np.flatnonzero(np.isin(members[0].pieces, group))
@@ -132,24 +139,35 @@ def _shared(
             tuple(group[j] for j in sorted(i)),
             tuple(numbers),
             taus,
-            _curve(field, group[0], taus, float(low[i].min()), float(high[i].max())),
+            curve_of(
+                field.profiles[group[0]],
+                float(field.mu[group[0]]),
+                tuple(sorted(Counter(taus).items())),
+                *_beyond(float(low[i].min()), float(high[i].max())),
+            ),
             turn,
         )
         for i in sets
     ]
 
 
-def _curve(field: RidgeField, k: int, taus: tuple[float, ...], low: float, high: float) -> Curve:
-    profile, mu = field.profiles[k], float(field.mu[k])
-    margin = max(_MARGIN * (high - low), 1e-9 * (1 + abs(low) + abs(high)))
+def _beyond(low: float, high: float) -> tuple[float, float]:
+    """The interval on which a displacement is approximated whose argument is in [low, high]."""
+    size = max(high - low, 1e-9 * (1 + abs(low) + abs(high)))
+    grain = 2.0 ** (floor(log2(size)) - _GRAIN)
+    margin = _MARGIN * size
+    return floor((low - margin) / grain) * grain, ceil((high + margin) / grain) * grain
+
+
+def _curve(
+    profile: Profile, mu: float, times: tuple[tuple[float, int], ...], low: float, high: float
+) -> Curve:
+    """The sum of the displacements for these times, each so many times, on [low, high]."""
     # Where g has a kink at c, h has one at c and one where the flow reaches c.
     breaks = np.array(profile.breaks)
-    corners = np.concatenate([breaks, *(profile.flow(breaks, -mu * tau) for tau in set(taus))])
-    times = Counter(taus)
+    corners = np.concatenate([breaks, *(profile.flow(breaks, -mu * tau) for tau, _ in times)])
 
     def total(nu: np.ndarray) -> np.ndarray:
-        return sum(
-            (count * field.ridge_displacement(k, tau, nu) for tau, count in times.items()), np.zeros_like(nu)
-        )
+        return sum((count * profile.displacement(nu, mu, tau) for tau, count in times), np.zeros_like(nu))
 
-    return Curve(total, low - margin, high + margin, sorted(set(corners[np.isfinite(corners)].tolist())))
+    return Curve(total, low, high, sorted(set(corners[np.isfinite(corners)].tolist())))

@@ -40,17 +40,17 @@ class SparseMaps:
     def forward(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
         """The images of the points."""
         n = len(x)
-        work = max(1, self.a.nnz + self.w.nnz)
         state = np.array(x.T, order="C")
         borders = [0, *self.stops.tolist(), self.t.size]
         for j, (begin, end) in enumerate(pairwise(borders)):
             if j:
                 state = self.M[j - 1] @ state + self.m[j - 1][:, None]
             if begin < end:
+                work = sum(int(B.indptr[end] - B.indptr[begin]) for B in (self.a, self.w))
                 side_by_side(
                     [
                         partial(self._planar, state, part.start, part.stop, begin, end)
-                        for part in parts_of(n, _LEAST_WORK // work)
+                        for part in parts_of(n, _LEAST_WORK // max(work, 1))
                     ]
                 )
         return np.ascontiguousarray(state.T)

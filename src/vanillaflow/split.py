@@ -85,27 +85,31 @@ class SplitSearch:
                 flow,
                 error,
             )
-        best: tuple[PlanarFlow, SplitPlan] | None = None
         plans.sort(key=lambda p: p.predicted_kinks(tolerance))
+        fewer: list[tuple[SplitPlan, float]] = []  # Each with fewer kinks than the one before.
+        most = max_kinks
         for candidate in self._dealt(plans, tolerance):
-            fewest = max_kinks if best is None else best[0].kinks - 1
-            if best is not None and candidate.predicted_kinks(tolerance) > _HOPELESS * fewest:
+            if fewer and candidate.predicted_kinks(tolerance) > _HOPELESS * most:
                 continue
-            flow = self._fewest_kinks(candidate, tolerance, int(fewest))
-            if flow is not None:
-                best = flow, candidate
-        if best is None:
-            needed = plans[0].predicted_kinks(tolerance)
-            flow = plans[0].build(plans[0].density(max_kinks), self._target)
-            raise ToleranceNotReached(
-                f"the split construction needs about {needed:.0f} kinks, above the limit of {max_kinks}",
-                flow,
-                float(np.max(np.abs(flow(self._x) - self._y))),
-                needed,
-            )
-        flow, chosen = best
-        steps = f"{chosen.steps} step" + ("s" if chosen.steps > 1 else "")
-        return flow, f"{chosen.scheme.name}, {steps}, splitting error {chosen.splitting_error:.1e}"
+            density = self._least_density(candidate, tolerance, most)
+            if density is not None:
+                fewer.append((candidate, density))
+                most = candidate.kinks(density) - 1
+        for chosen, density in reversed(fewer):
+            try:
+                flow = chosen.build(density, self._target)
+            except ToleranceNotReached:
+                continue
+            steps = f"{chosen.steps} step" + ("s" if chosen.steps > 1 else "")
+            return flow, f"{chosen.scheme.name}, {steps}, splitting error {chosen.splitting_error:.1e}"
+        needed = plans[0].predicted_kinks(tolerance)
+        flow = plans[0].build(plans[0].density(max_kinks), self._target)
+        raise ToleranceNotReached(
+            f"the split construction needs about {needed:.0f} kinks, above the limit of {max_kinks}",
+            flow,
+            float(np.max(np.abs(flow(self._x) - self._y))),
+            needed,
+        )
 
     def _dealt(self, plans: list[SplitPlan], tolerance: float) -> Iterator[SplitPlan]:
         """The most promising of the plans, with kinks dealt out among more and fewer sub-flows."""
@@ -149,10 +153,10 @@ class SplitSearch:
             self._traced[scheme.name, steps] = len(self._x), found
         return found
 
-    def _fewest_kinks(self, candidate: SplitPlan, tolerance: float, max_kinks: int) -> PlanarFlow | None:
+    def _least_density(self, candidate: SplitPlan, tolerance: float, max_kinks: int) -> float | None:
         """Bisect on the density of kinks, the error measured each time; None if `max_kinks` do not do."""
         if not candidate.curved:
-            return candidate.build(0.0, self._target) if candidate.kinks(0.0) <= max_kinks else None
+            return 0.0 if candidate.kinks(0.0) <= max_kinks else None
 
         def suffices(density: float) -> bool:
             return bool(np.max(np.abs(candidate.image(density, self._x) - self._y)) <= tolerance)
@@ -175,12 +179,7 @@ class SplitSearch:
         while high > close * low and candidate.kinks(high) > candidate.kinks(low):
             middle = np.sqrt(low * high)
             low, high = (low, middle) if suffices(middle) else (middle, high)
-        if candidate.kinks(high) > max_kinks:
-            return None
-        try:
-            return candidate.build(high, self._target)
-        except ToleranceNotReached:
-            return None
+        return high if candidate.kinks(high) <= max_kinks else None
 
     def _one_step(self, max_kinks: int) -> tuple[PlanarFlow | None, float]:
         """A single Lie-Trotter step with at most `max_kinks` kinks and its error, to show with a refusal."""

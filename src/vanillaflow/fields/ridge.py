@@ -13,11 +13,8 @@ from scipy.linalg import expm
 from ..errors import FieldError
 from ..validation import require_finite, require_positive
 from .few_nonzeros import Linear
-from .profiles import Profile, get_profile, numerical_displacement
+from .profiles import Profile, get_profile
 
-# Below this |mu tau| the difference quotient (h - nu)/mu loses more digits than one Runge-Kutta step, which
-# has no quotient, does: 1e-16/s against (s g')^4/120.
-_QUOTIENT_ABOVE = 1e-5
 # From this dimension on A is asked whether it is symmetric.
 _LARGE = 32
 
@@ -146,24 +143,9 @@ class RidgeField:
     def ridge_displacement(self, k: int, tau: float, nu: np.ndarray) -> np.ndarray:
         """D(nu) such that the flow of x' = a_k g_k(w_k.x + b_k) for time tau is x + a_k D(w_k.x + b_k).
 
-        Along the flow only nu = w.x + b matters: nu' = mu g(nu) with mu = w.a, a scalar ODE with flow
-        h(nu, mu tau). As x' = a g(nu) = (a/mu) nu', it moves by a (h - nu)/mu, or by a tau g(nu) if mu = 0.
+        See `Profile.displacement`, with mu = w_k.a_k.
         """
-        profile, mu = self.profiles[k], float(self.mu[k])
-        s = mu * tau
-        with np.errstate(all="ignore"):
-            if mu == 0 or tau == 0:
-                return tau * profile.value(nu)
-            if profile.closed_flow is None:
-                return numerical_displacement(profile.value, nu, mu, tau)
-            if abs(s) < _QUOTIENT_ABOVE:
-                # The classical Runge-Kutta step for D' = g(nu + mu D).
-                k1 = profile.value(nu)
-                k2 = profile.value(nu + s / 2 * k1)
-                k3 = profile.value(nu + s / 2 * k2)
-                k4 = profile.value(nu + s * k3)
-                return tau * (k1 + 2 * k2 + 2 * k3 + k4) / 6
-            return (profile.flow(nu, s) - nu) / mu
+        return self.profiles[k].displacement(nu, float(self.mu[k]), tau)
 
     def ridge_flow(self, k: int, tau: float, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
         """The exact flow of the one piece x' = a_k g_k(w_k.x + b_k) for time tau (which may be negative)."""

@@ -18,13 +18,14 @@ from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.sparse import csr_array, tril, vstack
+from scipy.sparse import csr_array, vstack
 
 from ..planar import PlanarFlow
 
 # Rounding of w.a relative to |w||a|: some products and sums of numbers of order one.
 _COMMUTE = 1e-13
 _LEAST_SINGULAR = 0.3
+_KIND_DIGITS = 13
 # Heuristic: how many layers back a map is tried, so that thousands of maps that commute but do not fit
 # into one layer take no time that is quadratic in their number.
 _LOOK_BACK = 200
@@ -51,49 +52,84 @@ def packed(flow: PlanarFlow, fits: Fits | None = None) -> list[Int[np.ndarray, "
 
 def _segment(flow: PlanarFlow, begin: int, end: int, fits: Fits | None) -> list[list[int]]:
     """The layers of planar maps begin..end-1, which have no affine map among them, counted from `begin`."""
-    w, a = flow.w[begin:end], flow.a[begin:end]
+    kinds, w, a = _kinds(flow.w[begin:end], flow.a[begin:end])
     clash, touch = _clashing(w, a), _touching(w)
     layers: list[list[int]] = []
-    place = np.full(end - begin, -1)
-    for i in range(end - begin):
-        before = clash.of(i)
-        first = int(place[before].max()) + 1 if before.size else 0
+    held: list[set[int]] = []  # The kinds of each layer's maps.
+    last = np.full(len(w), -1)  # The last layer with a map of each kind.
+    for i, kind in enumerate(kinds):
+        first = int(last[clash.of(kind)].max(initial=-1)) + 1
         for number in range(max(first, len(layers) - _LOOK_BACK), len(layers)):
             layer = layers[number]
             roomy = len(layer) < flow.dim and (fits is None or fits(begin + layer[0], begin + i))
-            if roomy and _independent(w, touch, place, number, i):
-                layer.append(i)
+            if roomy and _independent(w, touch, held[number], kind):
                 break
         else:
             number = len(layers)
-            layers.append([i])
-        place[i] = number
+            layers.append([])
+            held.append(set())
+        layers[number].append(i)
+        held[number].add(kind)
+        last[kind] = max(last[kind], number)
     return layers
 
 
+def _kinds(
+    w: Float[np.ndarray, "k d"], a: Float[np.ndarray, "k d"]
+) -> tuple[list[int], Float[np.ndarray, "K d"], Float[np.ndarray, "K d"]]:
+    """The kind of each map, and the w and a/|a| of each kind.
+
+    Maps are of one kind if they have the same normal and direction up to sign, as the kinks of one ridge do.
+    Of these there are mostly far fewer than maps.
+    """
+    unit = a / np.linalg.norm(a, axis=1, keepdims=True)
+    both = np.concatenate([w, unit], axis=1)
+    numbers: dict[bytes, int] = {}
+    kinds: list[int] = []
+    firsts: list[int] = []
+    for begin in range(0, len(w), _ROWS):
+        rows = both[begin : begin + _ROWS]
+        # By the sign of their first nonzero numbers; adding zero makes one of the two zeros.
+        for half in np.split(rows, 2, axis=1):
+            half *= np.sign(half[np.arange(len(half)), np.argmax(half != 0, axis=1)])[:, None]
+        for i, row in enumerate(np.round(rows, _KIND_DIGITS) + 0.0, begin):
+            kind = numbers.setdefault(row.tobytes(), len(numbers))
+            if kind == len(firsts):
+                firsts.append(i)
+            kinds.append(kind)
+    return kinds, w[firsts], unit[firsts]
+
+
 class _Pairs:
-    """For each map those that it is related to."""
+    """For each kind those that it is related to."""
 
     def __init__(self, pairs: csr_array):
         pairs.eliminate_zeros()
         self._start, self._others = pairs.indptr, pairs.indices
+        self._sets: dict[int, set[int]] = {}
 
-    def of(self, i: int) -> Int[np.ndarray, " _"]:
-        return self._others[self._start[i] : self._start[i + 1]]
+    def of(self, kind: int) -> Int[np.ndarray, " _"]:
+        return self._others[self._start[kind] : self._start[kind + 1]]
+
+    def among(self, kind: int, some: set[int]) -> set[int]:
+        """Those of them that are among `some`."""
+        if kind not in self._sets:
+            self._sets[kind] = set(self.of(kind).tolist())
+        return self._sets[kind] & some
 
 
-def _clashing(w: Float[np.ndarray, "k d"], a: Float[np.ndarray, "k d"]) -> _Pairs:
-    """For each map the earlier ones that it does not commute with, |w| being 1."""
-    unit = a / np.linalg.norm(a, axis=1, keepdims=True)
-    return _Pairs(tril(_large(unit, w) + _large(w, unit), -1).tocsr())
+def _clashing(w: Float[np.ndarray, "K d"], unit: Float[np.ndarray, "K d"]) -> _Pairs:
+    """The pairs that do not commute, |w| being 1. A map does not commute with others of its kind but for
+    shears."""
+    return _Pairs((_large(unit, w) + _large(w, unit)).tocsr())
 
 
-def _touching(w: Float[np.ndarray, "k d"]) -> _Pairs:
+def _touching(w: Float[np.ndarray, "K d"]) -> _Pairs:
     """The pairs with normals that are not orthogonal."""
     return _Pairs(_large(w, w))
 
 
-def _large(left: Float[np.ndarray, "k d"], right: Float[np.ndarray, "k d"]) -> csr_array:
+def _large(left: Float[np.ndarray, "K d"], right: Float[np.ndarray, "K d"]) -> csr_array:
     """Where |left_i . right_j| is no rounding. Few pairs are, where the vectors have few nonzero numbers."""
     transposed = csr_array(right.T)
     parts = []
@@ -105,19 +141,18 @@ def _large(left: Float[np.ndarray, "k d"], right: Float[np.ndarray, "k d"]) -> c
     return vstack(parts, format="csr")
 
 
-def _independent(
-    w: Float[np.ndarray, "k d"], touch: _Pairs, place: Int[np.ndarray, " k"], number: int, i: int
-) -> bool:
-    """Whether the normals of layer `number` and of map i are far from dependent.
+def _independent(w: Float[np.ndarray, "K d"], touch: _Pairs, layer: set[int], kind: int) -> bool:
+    """Whether the normals of the kinds in a layer and of this one are far from dependent.
 
-    Those that are connected to w_i by normals that are not orthogonal decide: the others are orthogonal to
-    all of them.
+    Those that are connected to it by normals that are not orthogonal decide: the others are orthogonal to all
+    of them.
     """
-    found, new = {i}, [i]
+    if kind in layer:
+        return False
+    found, new = {kind}, {kind}
     while new:
-        near = np.concatenate([touch.of(j) for j in new])
-        new = list(set(near[place[near] == number].tolist()) - found)
-        found.update(new)
+        new = set[int]().union(*(touch.among(other, layer) for other in new)) - found
+        found |= new
     if len(found) == 1:
         return True
     together = w[sorted(found)]

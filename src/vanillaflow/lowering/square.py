@@ -34,6 +34,9 @@ MOST_CONDITION = 20.0
 """Weight matrices between two near shears that are worse conditioned are not made, if it can be helped."""
 # Maps with a larger cosine are conditioned as well as those that they would be taken apart into.
 _MOST_COSINE = 0.7
+# Moved across a dense affine map, planar maps with few nonzero numbers have many, so that hardly two of them
+# commute any more, which takes long to find. For so few in all it does not matter.
+_MOST_NONZEROS, _FEW_NONZEROS = 4, 2**16
 # What counts as one slope where maps share a layer that has one: the rounding of a kappa.
 _SAME_SLOPE = 1e-12
 
@@ -63,7 +66,9 @@ def square_network(flow: PlanarFlow, dialect: str, slope: float | None = None) -
     MOST_CONDITION otherwise.
     """
     if flow.stops.size:
-        flow = min([flow, normal_form(pushed(flow))], key=lambda f: _layer_count(f, dialect, slope))
+        candidates = [flow, normal_form(pushed(flow))]
+        if _nonzeros(candidates[1]) <= _MOST_NONZEROS * _nonzeros(flow):
+            flow = min(candidates, key=lambda f: _layer_count(f, dialect, slope))
     cosine = cosines(flow)
     apart = cosine < LEAST_COSINE
     while True:
@@ -77,6 +82,10 @@ def square_network(flow: PlanarFlow, dialect: str, slope: float | None = None) -
         if slope is not None or more.size == 0:
             return network
         apart[more] = True
+
+
+def _nonzeros(flow: PlanarFlow) -> int:
+    return max(int(np.count_nonzero(flow.a) + np.count_nonzero(flow.w)), _FEW_NONZEROS)
 
 
 def _groups(
@@ -94,10 +103,11 @@ def _layer_count(flow: PlanarFlow, dialect: str, slope: float | None) -> int:
 def _one_slope_fits(flow: PlanarFlow, apart: Bool[np.ndarray, " L"], slope: float | None) -> Fits:
     """Maps share a layer of one slope if theirs agree; those taken apart if their kappas do."""
     kappa = flow.kappa if slope is None else np.ones(flow.kinks)
-    asked = np.where(apart, kappa, np.minimum(kappa, 1 / kappa))
+    asked: list[float] = np.where(apart, kappa, np.minimum(kappa, 1 / kappa)).tolist()
+    tilted: list[bool] = apart.tolist()
 
     def fits(first: int, i: int) -> bool:
-        return bool(apart[first] == apart[i] and abs(asked[first] - asked[i]) <= _SAME_SLOPE * asked[i])
+        return tilted[first] == tilted[i] and abs(asked[first] - asked[i]) <= _SAME_SLOPE * asked[i]
 
     return fits
 
