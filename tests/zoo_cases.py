@@ -27,5 +27,5 @@ def compiled(name: str) -> PlanarFlow:
 
 
 @cache
-def lowered(name: str) -> FeedforwardNetwork:
-    return compiled(name).to_network("leaky_relu")
+def lowered(name: str, dialect: str = "leaky_relu") -> FeedforwardNetwork:
+    return compiled(name).to_network(dialect)

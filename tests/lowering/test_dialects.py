@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 import vanillaflow as vf
 from flow_cases import KINDS, flows, inside_and_outside, random_flow
 from vanillaflow import Box, PlanarFlow
+from vanillaflow.certificates.sampled import search_points
 from vanillaflow.export.onnx import network_from_onnx
 from vanillaflow.lowering.dialects import read_dialect
 from vanillaflow.lowering.shears import LEAST_COSINE, cosines
 from vanillaflow.network import DIALECTS
-from zoo_cases import compiled
+from zoo_cases import NAMES, compiled, lowered
 
 BOUNDED = settings(deadline=None, max_examples=40)
 
@@ -43,12 +44,18 @@ def test_every_kind_of_map(kind, dialect):
         assert worst <= max(1e-9, rounding(network, flow.domain.sample(256)))
 
 
-# For leaky_relu, and for all of the zoo, see test_leaky_relu.
-@pytest.mark.parametrize("dialect", ["prelu", "relu"])
-@pytest.mark.parametrize("name", ["pendulum", "lotka_volterra", "hopfield"])
-def test_equals_its_flow_on_the_zoo(name, dialect):
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("name", NAMES)
+def test_equals_its_flow_on_the_zoo(name, dialect, tmp_path):
+    """As it is computed here and in ONNX Runtime."""
     flow = compiled(name)
-    assert worst_disagreement(flow, flow.to_network(dialect), 4096, rounds=8, seed=3) <= 1e-9
+    network = lowered(name, dialect)
+    points = 4096 if flow.dim <= 16 else 512
+    assert worst_disagreement(flow, network, points, rounds=8, seed=3) <= 1e-9
+    network.to_onnx(tmp_path / "double.onnx", "float64")
+    x = search_points(flow.domain, points, seed=4)
+    session = onnxruntime.InferenceSession(tmp_path / "double.onnx")
+    assert np.abs(session.run(None, {"x": x})[0] - flow(x)).max() <= 1e-9
 
 
 @BOUNDED
