@@ -20,8 +20,9 @@ from .target import FlowMap
 _FEW_POINTS = 512
 # The exact flow is computed to so much of the tolerance, in units of the state.
 _FINER = 1e-5
-# In many dimensions a construction is measured on fewer points.
-_FIRST_AIM, _MANY, _FIRST_AIM_OF_MANY, _ATTEMPTS = 0.97, 8, 0.88, 4
+# The more dimensions, the further a search may come beyond the points that a construction was measured on.
+_AIMS = ((8, 0.88), (3, 0.94), (1, 0.97))
+_ATTEMPTS = 4
 _STRICTER, _BIT = 0.93, 0.97
 
 
@@ -64,7 +65,7 @@ def best_attempt(
     refusal: ToleranceNotReached | None = None
     worst = np.zeros((0, target.dim))
     try:
-        aim = _FIRST_AIM if target.dim < _MANY else _FIRST_AIM_OF_MANY
+        aim = next(aim for dim, aim in _AIMS if target.dim >= dim)
         for _ in range(_ATTEMPTS):
             try:
                 tried.append(Attempt(*construct(target, aim * tol, max_kinks, seed, worst)))

@@ -15,6 +15,8 @@ from .splitting import Scheme
 from .sub_flows import Part, SubFlow
 from .target import FlowMap
 
+_SLIGHTLY = 0.99
+
 
 @dataclass(frozen=True, eq=False)
 class SplitPlan:
@@ -91,9 +93,16 @@ class SplitPlan:
         return float(self._pieces @ (np.sqrt(at_density_one / room) * self._shares + self._corners))
 
     def density(self, kinks: float) -> float:
-        """A density with about that many kinks in all."""
+        """A density with about that many kinks in all, and no more unless corners alone are more."""
         spread = float(self._pieces @ self._shares)
-        return max(kinks - float(self._pieces @ self._corners), 0.0) / spread if spread > 0 else 0.0
+        left = kinks - float(self._pieces @ self._corners)
+        if spread == 0 or left <= 0:
+            return 0.0
+        density = left / spread
+        # The counts are rounded, up to half a kink on each curve.
+        while self.kinks(density) > kinks:
+            density *= _SLIGHTLY
+        return density
 
     def parts(self, density: float) -> list[list[Part]]:
         """The piecewise-linear displacements of each sub-flow, with `counts(density)` kinks on the curves."""

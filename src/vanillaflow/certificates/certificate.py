@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from ..target import FlowMap
 
 
+# Coordinates of the worst point in a line.
+_SHOWN = 8
+
+
 @dataclass(frozen=True, eq=False)
 class Certificate:
     """What is known of the error |flow(x) - target(x)|, in the max norm, over the box of starting points x.
@@ -142,7 +146,8 @@ class Certificate:
         return check(self, flow, target, dtype, seed)
 
     def __str__(self) -> str:
-        where = ", ".join(f"{v:.4g}" for v in self.worst_point)
+        where = ", ".join(f"{v:.4g}" for v in self.worst_point[:_SHOWN])
+        where += ", ..." if self.worst_point.size > _SHOWN else ""
         if self.coverage is None:
             return f"error {self.bound:.3e} ({self.method}, {self.points} points), largest at ({where})"
         return (

@@ -20,6 +20,7 @@ from .equalize import equalized
 from .finishing import affine_within, finished
 from .growth import grow
 from .least_squares import Fit, minimize, p_norm
+from .many_dimensions import of_many_dimensions, refined_in_many_dimensions
 from .parameters import Parameters, from_flow
 from .pruning import prune
 from .rungs import next_rung
@@ -28,6 +29,8 @@ from .starts import Starts
 
 # The maximum error that finishing reaches, in root mean squares of the fit before it (measured: 3 to 4.5).
 _RATIO = 4.3
+# The square of so many float64 numbers is two gigabytes.
+_MOST_PARAMETERS = 16_384
 # Kinks per dimension of the first fit.
 _FIRST_RUNG = 12
 _MOST_GROWTH = 3.5
@@ -57,10 +60,14 @@ def refine_construction(
 ) -> tuple[PlanarFlow, Path]:
     """A refined flow whose searched error is within `tolerance`, and the path of (stage, kinks, error).
 
-    `start`, if there is one, was refined for a tolerance not much larger. It is finished for this one.
+    `start`, if there is one, was refined for a tolerance not much larger. It is finished for this one. Sums
+    of ridges in many dimensions are refined in another way, see `many_dimensions`.
     Raises ToleranceNotReached, with the best flow found, when that takes more than `max_kinks` or longer than
     `max_seconds`; CompilationInterrupted, with the same, on Ctrl-C.
     """
+    if of_many_dimensions(target):
+        return refined_in_many_dimensions(target, tolerance, max_kinks, seed, max_seconds, report)
+    max_kinks = min(max_kinks, _most_kinks(target.dim))
     search = Search(target, tolerance, seed, max_seconds, report)
     try:
         with own_threads():
@@ -84,6 +91,11 @@ def refine_construction(
             search.error,
         )
     return flow, tuple(search.path)
+
+
+def _most_kinks(dim: int) -> int:
+    """As many as a Gauss-Newton matrix can have parameters for."""
+    return max(dim, (_MOST_PARAMETERS - dim * (dim + 1)) // (2 * dim + 1))
 
 
 def _fitted(search: Search, starts: Starts, max_kinks: int) -> Parameters:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,6 @@ from jaxtyping import Float
 
 from ..certificates.sampled import search_points
 from ..target import FlowMap
-from .parameters import Parameters
 
 # The training images need to be right to a small part of the tolerance only.
 _PART_OF_TOLERANCE = 1e-3
@@ -57,7 +57,11 @@ def sample(target: FlowMap, count: int, seed: int) -> Samples:
 
 
 def worst_points(
-    theta: Parameters, target: FlowMap, samples: Samples, starts: int, rng: np.random.Generator
+    theta: Callable[[np.ndarray], np.ndarray],
+    target: FlowMap,
+    samples: Samples,
+    starts: int,
+    rng: np.random.Generator,
 ) -> tuple[Samples, float]:
     """Points of large error found by climbing from the worst samples, and the largest error met.
 
