@@ -1,14 +1,17 @@
 """Rigorous certificates: a proved bound of the supremum error over the box.
 
-The box is cut into cells. On each, the network and the exact flow are both enclosed in affine forms with the
-same symbols for the cell's points (`planar_forms` or `layer_forms`, and `integrator`), so that what the two
-have in common cancels in the difference. Cells with loose bounds are bisected.
+The box is cut into patches, over which the exact flow is enclosed in Taylor models (`integrator`, `patches`),
+and these into cells. On each cell, the network and the exact flow are both enclosed in affine forms with the
+same symbols for the cell's points (`planar_forms` or `layer_forms`), so that what the two have in common
+cancels in the difference. Cells with loose bounds are bisected.
 """
 
 from __future__ import annotations
 
 from functools import partial
 from time import perf_counter
+
+import numpy as np
 
 from ...network import FeedforwardNetwork
 from ...planar import PlanarFlow
@@ -17,14 +20,18 @@ from ...validation import require_positive
 from ..certificate import Certificate
 from ..evaluation import evaluated
 from ..sampled import certify_sampled
-from .bisection import bounded, first_cells, tightened
+from .bisection import bounded, tightened
 from .integrator import integrator
 from .layer_forms import layer_forms
+from .monomials import monomials
+from .patches import patches
 from .planar_forms import planar_forms
 
-_FIRST_CELLS = 256
-# What remainders of the integration may add up to, as a part of the sampled error.
-_REMAINDERS = 0.02
+_FIRST_PATCHES = 64
+# The degree of Taylor models in so many dimensions, and in more.
+_DEGREES, _LEAST_DEGREE = {1: 5, 2: 4, 3: 3}, 2
+# What remainders of the integration may add up to, and all that Taylor models leave, as parts of the goal.
+_REMAINDERS, _REST = 0.02, 0.08
 # Below this an error is that of the arithmetic.
 _LEAST_ERROR = 1e-12
 
@@ -59,17 +66,31 @@ def certify_rigorous(
     begun = perf_counter()
     found = certify_sampled(evaluated(flow, dtype), target, seed=seed)
     error = max(found.bound, _LEAST_ERROR)
-    exact = integrator(target.field, target.duration, _REMAINDERS * error)
+    goal = goal or factor * error
+
+    def late() -> bool:
+        return perf_counter() - begun > max_seconds
+
+    exact = patches(
+        integrator(target.field, target.duration, _REMAINDERS * goal),
+        monomials(target.dim, _DEGREES.get(target.dim, _LEAST_DEGREE)),
+        target.domain,
+        _FIRST_PATCHES,
+        _REST * goal,
+        max_cells,
+        late,
+    )
     enclosure = (
         partial(planar_forms, flow) if isinstance(flow, PlanarFlow) else partial(layer_forms, flow, dtype)
     )
+    numbers = np.arange(len(exact))
     cells = tightened(
         enclosure,
         exact,
-        bounded(enclosure, exact, *first_cells(target.domain, _FIRST_CELLS)),
-        goal or factor * error,
+        bounded(enclosure, exact, numbers, exact.centers, exact.halves),
+        goal,
         max_cells,
-        lambda: perf_counter() - begun > max_seconds,
+        late,
     )
     return Certificate(
         "rigorous",

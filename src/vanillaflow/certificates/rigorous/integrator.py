@@ -18,6 +18,7 @@ from jaxtyping import Bool, Float
 from ...fields.ridge import PiecewiseField
 from .fields import program_of
 from .forms import ROUNDING, UP, Forms, intervals
+from .monomials import Monomials
 from .program import Program
 
 _ORDER = 9
@@ -35,10 +36,11 @@ class Integrator:
     pieces: tuple[tuple[float, float, Program], ...]
     tolerance: float
 
-    def __call__(self, x: Forms) -> tuple[Forms, Bool[np.ndarray, " n"]]:
+    def __call__(self, x: Forms, monomials: Monomials | None = None) -> tuple[Forms, Bool[np.ndarray, " n"]]:
         """Forms of the states at the end, in more symbols than x, and for which cells they were found.
 
-        Without them a cell is too large, or holds points whose trajectories do not exist that long.
+        The first symbols of x may be monomials. Where nothing was found a cell is too large, or holds points
+        whose trajectories do not exist that long.
         """
         found = np.ones(x.c.shape[1], dtype=bool)
         duration = sum(end - begin for begin, end, _ in self.pieces)
@@ -47,7 +49,7 @@ class Integrator:
             least = (end - begin) / 2**_MOST_HALVINGS
             while t < end:
                 h = end - t if t + 1.01 * h > end else h
-                stepped, remainder, inside = _step(program, x, t, h)
+                stepped, remainder, inside = _step(program, x, t, h, monomials)
                 within = inside & (remainder <= self.tolerance * h / duration)
                 if not np.all(within | ~found) and h > least:
                     h /= 2
@@ -77,7 +79,7 @@ def _without(x: Forms, bad: Bool[np.ndarray, " n"]) -> Forms:
 
 
 def _step(
-    program: Program, x: Forms, t: float, h: float
+    program: Program, x: Forms, t: float, h: float, monomials: Monomials | None
 ) -> tuple[Forms, Float[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
     """The forms a time h later, the largest remainder in each cell, and whether it is enclosed."""
     with np.errstate(all="ignore"):
@@ -86,7 +88,7 @@ def _step(
         span = intervals(np.full((1, n), t), np.full((1, n), (t + h) * (1 + ROUNDING)))
         over = program.solution(box, span, _ORDER)[_ORDER]
         now = Forms(np.full((1, n), t), np.zeros((len(x.g), 1, n)), np.zeros((1, n)))
-        series = program.solution(x, now, _ORDER - 1)
+        series = program.solution(x, now, _ORDER - 1, monomials)
         remainder = (np.abs(over.c) + over.r) * h**_ORDER * UP
         result = series.at(h)
     # Half of what the time is rounded by is in `span`; the other half moves the state.

@@ -11,7 +11,8 @@ from collections.abc import Callable
 import numpy as np
 
 from ...errors import FieldError
-from .forms import ROUNDING, SMOOTH, Forms, Smooth, applied, real_power
+from .forms import ROUNDING, SMOOTH, UP, Forms, Smooth, applied, real_power
+from .monomials import Monomials
 from .series import Series, derived, product
 
 # Computes coefficient k of one operation's result from the series of all operations before it.
@@ -36,19 +37,65 @@ class Program:
     def rows(self, place: int) -> int:
         return self._rows[place]
 
-    def solution(self, x: Forms, t: Forms, order: int) -> Series:
-        """The coefficients 0..order of the solution that is x at the time t."""
-        s, n = x.g.shape[0], x.c.shape[1]
-        values = [Series(order + 1, rows, s, n) for rows in self._rows]
+    def solution(self, x: Forms, t: Forms, order: int, monomials: Monomials | None = None) -> Series:
+        """The coefficients 0..order of the solution that is x at the time t, order > 0.
+
+        The first symbols of x may be monomials.
+        """
+        values = self._series(x, t, order + 1, monomials)
         state, time = values[0], values[1]
-        state[0], time[0] = x, t
-        if order:
-            time[1] = Forms(np.ones((1, n)), np.zeros((s, 1, n)), np.zeros((1, n)))
+        time[1] = Forms(np.ones_like(t.c), np.zeros_like(t.g), np.zeros_like(t.r))
+        if monomials is not None:
+            for series, value in zip(values, self._values(x, t, monomials)):
+                series[0] = value
         for k in range(order):
             for place, operation in enumerate(self._operations, start=2):
-                values[place][k] = operation(values, k)
+                if k > 0 or monomials is None:
+                    values[place][k] = operation(values, k)
             state[k + 1] = values[self.result][k].times(1 / (k + 1))
         return state
+
+    def _series(self, x: Forms, t: Forms, order: int, monomials: Monomials | None) -> list[Series]:
+        """Series of `order` coefficients for all places, of which only the first ones of x and t are set."""
+        s, n = len(x.g), x.c.shape[1]
+        values = [Series(order, rows, s, n, monomials) for rows in self._rows]
+        values[0][0], values[1][0] = x, t
+        return values
+
+    def _values(self, x: Forms, t: Forms, monomials: Monomials) -> list[Forms]:
+        """What all places are where the state is x: polynomials, and bounds of what these leave.
+
+        On the way from the center, x(s) = c + s (x - c), every place is a Taylor series in s by the same
+        recurrences as in time. At s = 1 it is the sum of the coefficients up to the degree and, with
+        Lagrange, the next one at some s between 0 and 1: of x(s) only the box around x is needed for that.
+        """
+        q, radius = monomials.degree, x.radius
+        cells = x.c.shape[1]
+        start = Forms(x.c, np.zeros_like(x.g), np.zeros_like(x.r))
+        way = Forms(np.zeros_like(x.c), x.g, x.r)
+        found = self._along(start, way, t, q, monomials)
+        none = np.zeros((0, *x.c.shape))
+        fixed = Forms(t.c, np.zeros((0, 1, cells)), t.r + np.abs(t.g).sum(axis=0) * UP)
+        box, ways = Forms(x.c, none, radius), Forms(np.zeros_like(x.c), none, radius)
+        values = []
+        for series, over in zip(found, self._along(box, ways, fixed, q + 1, None)):
+            total = series[0]
+            for j in range(1, q + 1):
+                total = total + series[j]
+            r = (total.r + np.abs(over.c[q + 1]) + over.r[q + 1]) * UP
+            values.append(Forms(total.c, total.g, np.where(np.isnan(r), np.inf, r)))
+        return values
+
+    def _along(
+        self, start: Forms, way: Forms, t: Forms, degree: int, monomials: Monomials | None
+    ) -> list[Series]:
+        """The Taylor coefficients in s of all places where the state is start + s way, up to that degree."""
+        values = self._series(start, t, degree + 1, monomials)
+        values[0][1] = way
+        for k in range(degree + 1):
+            for place, operation in enumerate(self._operations, start=2):
+                values[place][k] = operation(values, k)
+        return values
 
     def slope(self, x: Forms, t: Forms) -> Forms:
         """v(t, x)."""

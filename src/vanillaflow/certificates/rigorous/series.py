@@ -10,12 +10,17 @@ import numpy as np
 from jaxtyping import Float
 
 from .forms import ROUNDING, UP, Forms
+from .monomials import Monomials
 
 
 class Series:
-    """Coefficients 0..K-1, each m forms in s symbols for n cells; those not yet set are zero."""
+    """Coefficients 0..K-1, each m forms in s symbols for n cells; those not yet set are zero.
 
-    def __init__(self, order: int, m: int, s: int, n: int):
+    The first symbols may be monomials.
+    """
+
+    def __init__(self, order: int, m: int, s: int, n: int, monomials: Monomials | None = None):
+        self.monomials = monomials
         self.c = np.zeros((order, m, n))
         self.g = np.zeros((order, s, m, n))
         self.r = np.zeros((order, m, n))
@@ -43,8 +48,8 @@ class Series:
 def product(x: Series, y: Series, k: int, weights: Float[np.ndarray, " terms"] | None = None) -> Forms:
     """sum_i weights_i x_i y_(k-i), i = 0..k; all weights 1 by default.
 
-    Of the products of two linear parts, sum_ij x_i y_j e_i e_j, those with i = j lie between 0 and x_i y_i:
-    half of that goes to the center.
+    Of the products of two linear parts, sum_ij x_i y_j e_i e_j, some are monomials again. Of the others,
+    those with i = j lie between 0 and x_i y_i: half of that goes to the center.
     """
     xc, xg, xr, xs = x.c[: k + 1], x.g[: k + 1], x.r[: k + 1], x.spread[: k + 1]
     yc, yg, yr, ys = (part[k::-1] for part in (y.c, y.g, y.r, y.spread))
@@ -52,14 +57,22 @@ def product(x: Series, y: Series, k: int, weights: Float[np.ndarray, " terms"] |
         factor = weights[:, None, None]
         xc, xg = factor * xc, factor[:, None] * xg
         xr, xs = np.abs(factor) * xr, np.abs(factor) * xs
-    squares = xg * yg
+    known = x.monomials
+    first = known.squared if known is not None else 0
+    squares = xg[:, first:] * yg[:, first:]
     c = np.einsum("kmn,kmn->mn", xc, yc) + 0.5 * squares.sum(axis=(0, 1))
     g = np.einsum("kmn,ksmn->smn", xc, yg) + np.einsum("kmn,ksmn->smn", yc, xg)
+    exact = 0.5 * np.abs(squares).sum(axis=(0, 1))
+    if known is not None and known.result.size:
+        left, right = xg[:, known.left], yg[:, known.right]
+        products = np.add.reduceat(np.einsum("kpmn,kpmn->pmn", left, right), known.firsts)
+        g[known.result[known.firsts]] += products
+        exact += np.einsum("kpmn,kpmn->mn", np.abs(left), np.abs(right))
     x_size, y_size = np.abs(xc) + xs, np.abs(yc) + ys
     sizes = np.einsum("kmn,kmn->mn", x_size, y_size)
     r = (
         np.einsum("kmn,kmn->mn", xs, ys) * UP
-        - 0.5 * np.abs(squares).sum(axis=(0, 1)) * (1 - 2.0**-45)
+        - exact * (1 - 2.0**-45)
         + np.einsum("kmn,kmn->mn", xr, y_size)
         + np.einsum("kmn,kmn->mn", x_size + xr, yr)
         + (k + 5) * (len(x.g[0]) + 1) * ROUNDING * sizes

@@ -1,0 +1,180 @@
+"""Patches of the box with Taylor models of the exact flow, from which forms over smaller cells come.
+
+The exact flow is smooth, a network is not: cells must be small where kinks are. So the flow is integrated
+over few patches, as polynomials in the patch's symbols with a small rest; and over any cell within a patch
+the polynomial is one in other symbols, found by shifting and scaling, without a new integration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from itertools import product
+from math import comb
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from ...box import Box
+from .forms import ROUNDING, UP, Forms
+from .integrator import Integrator
+from .monomials import Monomials
+
+# Patches that are integrated together: some symbols of a few hundred of them fit into the cache.
+_BATCH = 256
+# Roundings of a coefficient that is shifted and scaled: of the powers, the products, and the sums.
+_ROUNDINGS = 128
+
+
+@dataclass(frozen=True, eq=False)
+class Patches:
+    """Boxes with centers and halves (n, d), and the flow over them: c (n, d) and g (n, T, d) are the
+    coefficients of polynomials, and `rest` (n, d) bounds what these leave, infinite where nothing was found.
+    """
+
+    monomials: Monomials
+    centers: Float[np.ndarray, "n d"]
+    halves: Float[np.ndarray, "n d"]
+    c: Float[np.ndarray, "n d"]
+    g: Float[np.ndarray, "n T d"]
+    rest: Float[np.ndarray, "n d"]
+
+    def __len__(self) -> int:
+        return len(self.centers)
+
+    def rows(self, index: np.ndarray) -> Patches:
+        return Patches(self.monomials, *(getattr(self, f.name)[index] for f in fields(self)[1:]))
+
+    def forms(
+        self,
+        patch: Int[np.ndarray, " k"],
+        centers: Float[np.ndarray, "k d"],
+        halves: Float[np.ndarray, "k d"],
+    ) -> Forms:
+        """d forms in d symbols for each of k cells: the flow over these boxes within patches of that number.
+
+        In the patch's symbols a cell is e_i = shift_i + scale_i f_i, with symbols f_i of its own.
+        """
+        k, d = centers.shape
+        shift = (centers - self.centers[patch]) / self.halves[patch]
+        scale = halves / self.halves[patch]
+        powers = np.ones((2, self.monomials.degree + 1, d, k))
+        for p in range(1, self.monomials.degree + 1):
+            powers[0, p], powers[1, p] = powers[0, p - 1] * shift.T, powers[1, p - 1] * scale.T
+        out, size = np.zeros((len(self.monomials) + 1, d, k)), np.zeros((d, k))
+        polynomial = np.concatenate([self.c[patch][:, None], self.g[patch]], axis=1).transpose(1, 2, 0)
+        for source, result, factor, of_shift, of_scale in _expansion(self.monomials):
+            term = np.full(k, float(factor))
+            for i in range(d):
+                term = term * (powers[0, of_shift[i], i] * powers[1, of_scale[i], i])
+            term = term * polynomial[source]
+            out[result] += term
+            size += np.abs(term)
+        # Even powers lie between 0 and 1: half of that goes to the center.
+        c, r = out[0], self.rest[patch].T + _ROUNDINGS * ROUNDING * size
+        for number in range(d, len(self.monomials)):
+            coefficient = out[number + 1]
+            if np.all(self.monomials.exponents[number] % 2 == 0):
+                c, coefficient = c + 0.5 * coefficient, 0.5 * coefficient
+            r = r + np.abs(coefficient)
+        return Forms(c, out[1 : d + 1], r * UP)
+
+
+# Numbers of two monomials, 0 being the constant; a factor, and the powers of shift and scale.
+_Term = tuple[int, int, int, tuple[int, ...], tuple[int, ...]]
+
+
+@lru_cache(maxsize=16)
+def _expansion(monomials: Monomials) -> list[_Term]:
+    """prod_i (shift_i + scale_i f_i)^(k_i), multiplied out, for all monomials e^k."""
+    exponents = [(0,) * monomials.dim, *map(tuple, monomials.exponents.tolist())]
+    number = {k: i for i, k in enumerate(exponents)}
+    terms = []
+    for k in exponents:
+        for j in product(*(range(power + 1) for power in k)):
+            factor = int(np.prod([comb(a, b) for a, b in zip(k, j)]))
+            terms.append((number[k], number[j], factor, tuple(a - b for a, b in zip(k, j)), j))
+    return terms
+
+
+def patches(
+    exact: Integrator,
+    monomials: Monomials,
+    domain: Box,
+    count: int,
+    allowed: float,
+    most: int,
+    late: Callable[[], bool],
+) -> Patches:
+    """Patches that cover the box, at first about `count`, halved until no rest is above `allowed`.
+
+    Or until they are more than `most`, or it is late: then some have a larger rest, or an infinite one.
+    """
+    centers, halves = first_cells(domain, count)
+    done: list[Patches] = []
+    while True:
+        new = integrated(exact, monomials, centers, halves)
+        # Not a number is no rest, either.
+        good = (new.rest <= allowed).all(axis=1)
+        done.append(new.rows(np.flatnonzero(good)))
+        bad = new.rows(np.flatnonzero(~good))
+        if len(bad) == 0 or sum(map(len, done)) + 2 * len(bad) > most or late():
+            done.append(bad)
+            return Patches(
+                monomials, *(np.concatenate([getattr(p, f.name) for p in done]) for f in fields(bad)[1:])
+            )
+        centers, halves = halved(bad.centers, bad.halves, _bent(bad))
+
+
+def _bent(patches: Patches) -> Int[np.ndarray, " n"]:
+    """The coordinate of each patch in whose symbol the polynomials have most of high degree."""
+    top = patches.monomials.exponents.sum(axis=1) == patches.monomials.degree
+    size = np.abs(patches.g[:, top]).max(axis=2) @ patches.monomials.exponents[top]
+    known = np.isfinite(size).all(axis=1) & np.isfinite(patches.rest).all(axis=1) & (size.max(axis=1) > 0)
+    return np.where(known, size.argmax(axis=1), patches.halves.argmax(axis=1))
+
+
+def integrated(
+    exact: Integrator,
+    monomials: Monomials,
+    centers: Float[np.ndarray, "n d"],
+    halves: Float[np.ndarray, "n d"],
+) -> Patches:
+    """The patches with these boxes."""
+    parts = []
+    for i in range(0, len(centers), _BATCH):
+        center, half = centers[i : i + _BATCH].T, halves[i : i + _BATCH].T
+        d, n = center.shape
+        g = np.zeros((len(monomials), d, n))
+        g[np.arange(d), np.arange(d)] = half
+        x, found = exact(Forms(center.copy(), g, np.zeros((d, n))), monomials)
+        rest = (np.abs(x.g[len(monomials) :]).sum(axis=0) + x.r) * UP
+        parts.append((x.c.T, x.g[: len(monomials)].transpose(2, 0, 1), np.where(found, rest, np.inf).T))
+    return Patches(monomials, centers, halves, *(np.concatenate(part) for part in zip(*parts)))
+
+
+def first_cells(domain: Box, count: int) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, "n d"]]:
+    """Centers and halves of about `count` equal cells that cover the box."""
+    per_axis = max(1, round(count ** (1 / domain.dim)))
+    half = domain.width / per_axis / 2
+    steps = np.stack(np.meshgrid(*[np.arange(per_axis)] * domain.dim, indexing="ij"), axis=-1)
+    centers = domain.low + half * (2 * steps.reshape(-1, domain.dim) + 1)
+    halves = np.broadcast_to(half * UP, centers.shape) + ROUNDING * np.abs(centers)
+    return centers, halves
+
+
+def halved(
+    centers: Float[np.ndarray, "n d"], halves: Float[np.ndarray, "n d"], axis: Int[np.ndarray, " n"]
+) -> tuple[Float[np.ndarray, "2n d"], Float[np.ndarray, "2n d"]]:
+    """Centers and halves of the two parts of each cell, cut across its `axis`, first all the lower parts.
+
+    The parts overlap by a rounding, so that they cover the cell.
+    """
+    rows = np.arange(len(centers))
+    halves = halves.copy()
+    step = np.zeros_like(halves)
+    step[rows, axis] = 0.5 * halves[rows, axis]
+    both = np.concatenate([centers - step, centers + step])
+    halves[rows, axis] = step[rows, axis] * UP
+    return both, np.concatenate([halves, halves]) + ROUNDING * np.abs(both)
