@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vanillaflow as vf
-from vanillaflow.certificates.rigorous.bisection import first_cells, halved
 from vanillaflow.certificates.rigorous.fields import program_of
 from vanillaflow.certificates.rigorous.forms import SMOOTH, Forms, applied, intervals, real_power
 from vanillaflow.certificates.rigorous.integrator import integrator
 from vanillaflow.certificates.rigorous.layer_forms import layer_forms
+from vanillaflow.certificates.rigorous.monomials import monomials
+from vanillaflow.certificates.rigorous.patches import first_cells, halved, integrated, patches
 from vanillaflow.certificates.rigorous.planar_forms import planar_forms
 from vanillaflow.certificates.rigorous.series import Series, product
 from vanillaflow.export.evaluation import in_precision
@@ -81,6 +82,98 @@ def test_operations_hold_the_exact_rational_results(values, e):
         assert holds(product(series[0], series[1], 0), a * b)
         # (x + c h) (y + x h): the coefficient of h.
         assert holds(product(series[0], series[1], 1), a * a2 + c * b)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(numbers, min_size=24, max_size=24),
+    st.lists(st.floats(-1, 1).map(lambda v: round(v, 3)), min_size=2, max_size=2),
+)
+def test_products_of_polynomials_hold_the_exact_rational_results(values, e):
+    """Of degree 2 in two symbols, with a symbol more that is no monomial."""
+    known = monomials(2, 2)
+    first, second = (Fraction(v) for v in e)
+    powers = [first ** int(i) * second ** int(j) for i, j in known.exponents]
+    symbols = [*powers, Fraction(1, 3)]
+
+    def series(c, g, r):
+        made = Series(1, 1, 6, 1, known)
+        made[0] = Forms(np.array([[c]]), np.reshape(g, (6, 1, 1)).astype(float), np.array([[abs(r)]]))
+        return made
+
+    def value(c, g, r, where):
+        return Fraction(c) + sum(Fraction(a) * m for a, m in zip(g, symbols)) + where * abs(Fraction(r))
+
+    x, y = ((v[0], v[1:7], v[7]) for v in (values[:8], values[8:16]))
+    result = product(series(*x), series(*y), 0)
+    middle = Fraction(float(result.c[0, 0])) + sum(
+        Fraction(float(result.g[i, 0, 0])) * m for i, m in enumerate(symbols)
+    )
+    for where in (-1, 0, 1):
+        exact = value(*x, where) * value(*y, -where)
+        assert abs(exact - middle) <= Fraction(float(result.r[0, 0]))
+
+
+@pytest.mark.parametrize(("dim", "degree"), [(1, 5), (2, 4), (3, 3), (4, 2), (5, 1)])
+def test_monomials(dim, degree):
+    known = monomials(dim, degree)
+    np.testing.assert_array_equal(known.exponents[:dim], np.eye(dim))
+    sums = known.exponents.sum(axis=1)
+    assert np.all(np.diff(sums) >= 0) and sums.max() == degree
+    assert len(np.unique(known.exponents, axis=0)) == len(known)
+    np.testing.assert_array_equal(
+        known.exponents[known.left] + known.exponents[known.right], known.exponents[known.result]
+    )
+    assert known.result.size == sum(1 for i in sums for j in sums if i + j <= degree)
+    assert known.squared == np.count_nonzero(2 * sums <= degree)
+
+
+@pytest.mark.parametrize(
+    ("field", "duration", "low", "high"),
+    [
+        pytest.param(vf.zoo.pendulum().field, 0.8, [0.2, -0.6], [0.6, -0.1], id="pendulum"),
+        pytest.param(vf.zoo.spiral_node().field, 0.2, [0.3, -0.5], [0.5, -0.3], id="spiral_node"),
+        pytest.param(vf.zoo.lorenz().field, 0.1, [1.0, -1.0, 14.0], [3.0, 1.0, 16.0], id="lorenz"),
+        pytest.param(vf.from_equations({"x": "cos(3*t) - x**2/3"}), 1.5, [-0.5], [0.5], id="in time"),
+    ],
+)
+def test_taylor_models_hold_the_flow_on_patches_and_cells(field, duration, low, high):
+    box, d = vf.Box(low, high), len(low)
+    target = vf.FlowMap(field, duration, box, rtol=1e-12)
+    exact, known = integrator(field, duration, 1e-9), monomials(d, 3)
+    found = integrated(exact, known, *first_cells(box, 2**d))
+    assert np.isfinite(found.rest).all()
+    # Far closer than forms without monomials, whose rest is that of the squares.
+    plain, _ = exact(cell(low, high))
+    free = (np.abs(plain.g[d:]).sum(axis=0) + plain.r).max()
+    assert found.rest.max() <= 0.2 * free
+    rng = np.random.default_rng(3)
+    for part in (1.0, 0.3, 1e-3):
+        patch = rng.integers(len(found), size=20)
+        halves = part * found.halves[patch]
+        centers = found.centers[patch] + rng.uniform(-1, 1, (20, d)) * (1 - part) * found.halves[patch]
+        forms = found.forms(patch, centers, halves)
+        e = np.concatenate([rng.uniform(-1, 1, (60, d)), rng.choice([-1.0, 1.0], (20, d))])
+        for i in range(20):
+            one = Forms(forms.c[:, i : i + 1], forms.g[:, :, i : i + 1], forms.r[:, i : i + 1])
+            assert distance(one, e, target(centers[i] + e * halves[i])) <= 1e-9
+
+
+def test_patches_are_cut_until_little_is_left():
+    system = vf.zoo.pendulum()
+    exact = integrator(system.field, 1.0, 1e-6)
+    found = patches(exact, monomials(2, 3), system.domain, 4, 1e-4, 10_000, lambda: False)
+    assert found.rest.max() <= 1e-4 and len(found) > 4
+    few = patches(exact, monomials(2, 3), system.domain, 4, 1e-4, 20, lambda: False)
+    assert len(few) <= 20
+    for each in (found, few):
+        area = np.prod(2 * each.halves, axis=1).sum()
+        assert area == pytest.approx(np.prod(system.domain.width), rel=1e-9)
+    ends = vf.from_equations({"x": "x**2 + 1", "y": "y"})
+    lost = patches(
+        integrator(ends, 2.0, 1e-6), monomials(2, 3), vf.Box([0, 0], [1, 1]), 4, 1e-4, 20, lambda: False
+    )
+    assert np.isinf(lost.rest).any()
 
 
 @pytest.mark.parametrize("name", sorted(SMOOTH))
@@ -288,10 +381,7 @@ def test_cells_cover_the_box(d):
     x = np.concatenate([box.sample(256), box.corners()])
     inside = np.all(np.abs(x[:, None] - centers) <= halves, axis=2)
     assert inside.any(axis=1).all()
-    from vanillaflow.certificates.rigorous.bisection import Cells
-
-    cells = Cells(centers, halves, np.ones_like(centers), np.ones_like(centers))
-    centers, halves = halved(cells)
+    centers, halves = halved(centers, halves, np.arange(len(centers)) % d)
     assert np.all(np.abs(x[:, None] - centers) <= halves, axis=2).any(axis=1).all()
 
 

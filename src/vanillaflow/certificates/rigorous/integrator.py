@@ -27,6 +27,8 @@ _TRIALS, _MARGIN = 8, 0.1
 _LEAST_STEPS, _MOST_HALVINGS = 2, 8
 # A step is taken to be long enough where its remainder is below this part of its share of what is allowed.
 _GROWTH = 1.5
+# Cells that may be given up for the others' longer steps, as a part of all.
+_FEW = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,12 +38,17 @@ class Integrator:
     pieces: tuple[tuple[float, float, Program], ...]
     tolerance: float
 
-    def __call__(self, x: Forms, monomials: Monomials | None = None) -> tuple[Forms, Bool[np.ndarray, " n"]]:
+    def __call__(
+        self, x: Forms, monomials: Monomials | None = None, most_rest: float = np.inf
+    ) -> tuple[Forms, Bool[np.ndarray, " n"]]:
         """Forms of the states at the end, in more symbols than x, and for which cells they were found.
 
-        The first symbols of x may be monomials. Where nothing was found a cell is too large, or holds points
-        whose trajectories do not exist that long.
+        Where nothing was found a cell is too large, or holds points whose trajectories do not exist that
+        long. The first symbols of x may be monomials: then a few cells that take shorter steps than all the
+        others are given up, too, and those where more than `most_rest` is left besides the polynomials, as
+        smaller cells do better.
         """
+        few = 0.0 if monomials is None else _FEW
         found = np.ones(x.c.shape[1], dtype=bool)
         duration = sum(end - begin for begin, end, _ in self.pieces)
         for begin, end, program in self.pieces:
@@ -51,12 +58,16 @@ class Integrator:
                 h = end - t if t + 1.01 * h > end else h
                 stepped, remainder, inside = _step(program, x, t, h, monomials)
                 within = inside & (remainder <= self.tolerance * h / duration)
-                if not np.all(within | ~found) and h > least:
+                if np.count_nonzero(found & ~within) > few * np.count_nonzero(found) and h > least:
                     h /= 2
                     continue
-                # At the shortest step, cells that are not enclosed are given up.
-                found &= inside
+                # At the shortest step, only cells that are not enclosed are given up.
+                found &= within if h > least else inside
+                if monomials is not None:
+                    found &= (np.abs(stepped.g[len(monomials) :]).sum(axis=0) <= most_rest).all(axis=0)
                 x = _without(stepped, ~found)
+                if not found.any():
+                    return x, found
                 t = end if h == end - t else t + h
                 h *= _GROWTH
         return x, found

@@ -23,6 +23,8 @@ from .monomials import Monomials
 
 # Patches that are integrated together: some symbols of a few hundred of them fit into the cache.
 _BATCH = 256
+# A rest may become smaller again, but hardly so much.
+_MOST_ON_THE_WAY = 8.0
 # Roundings of a coefficient that is shifted and scaled: of the powers, the products, and the sums.
 _ROUNDINGS = 128
 
@@ -114,7 +116,7 @@ def patches(
     centers, halves = first_cells(domain, count)
     done: list[Patches] = []
     while True:
-        new = integrated(exact, monomials, centers, halves)
+        new = integrated(exact, monomials, centers, halves, _MOST_ON_THE_WAY * allowed)
         # Not a number is no rest, either.
         good = (new.rest <= allowed).all(axis=1)
         done.append(new.rows(np.flatnonzero(good)))
@@ -140,15 +142,16 @@ def integrated(
     monomials: Monomials,
     centers: Float[np.ndarray, "n d"],
     halves: Float[np.ndarray, "n d"],
+    most_rest: float = np.inf,
 ) -> Patches:
-    """The patches with these boxes."""
+    """The patches with these boxes, without those that are given up: see `Integrator`."""
     parts = []
     for i in range(0, len(centers), _BATCH):
         center, half = centers[i : i + _BATCH].T, halves[i : i + _BATCH].T
         d, n = center.shape
         g = np.zeros((len(monomials), d, n))
         g[np.arange(d), np.arange(d)] = half
-        x, found = exact(Forms(center.copy(), g, np.zeros((d, n))), monomials)
+        x, found = exact(Forms(center.copy(), g, np.zeros((d, n))), monomials, most_rest)
         rest = (np.abs(x.g[len(monomials) :]).sum(axis=0) + x.r) * UP
         parts.append((x.c.T, x.g[: len(monomials)].transpose(2, 0, 1), np.where(found, rest, np.inf).T))
     return Patches(monomials, centers, halves, *(np.concatenate(part) for part in zip(*parts)))
@@ -166,7 +169,7 @@ def first_cells(domain: Box, count: int) -> tuple[Float[np.ndarray, "n d"], Floa
 
 def halved(
     centers: Float[np.ndarray, "n d"], halves: Float[np.ndarray, "n d"], axis: Int[np.ndarray, " n"]
-) -> tuple[Float[np.ndarray, "2n d"], Float[np.ndarray, "2n d"]]:
+) -> tuple[Float[np.ndarray, "m d"], Float[np.ndarray, "m d"]]:
     """Centers and halves of the two parts of each cell, cut across its `axis`, first all the lower parts.
 
     The parts overlap by a rounding, so that they cover the cell.
