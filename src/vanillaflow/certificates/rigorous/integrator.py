@@ -27,6 +27,8 @@ _TRIALS, _MARGIN = 8, 0.1
 _LEAST_STEPS, _MOST_HALVINGS = 2, 8
 # A step is taken to be long enough where its remainder is below this part of its share of what is allowed.
 _GROWTH = 1.5
+# So many symbols for each coordinate stand for what steps have added, then they are joined: each costs time.
+_MOST_SYMBOLS = 8
 # Cells that may be given up for the others' longer steps, as a part of all.
 _FEW = 0.05
 
@@ -66,6 +68,8 @@ class Integrator:
                 if monomials is not None:
                     found &= (np.abs(stepped.g[len(monomials) :]).sum(axis=0) <= most_rest).all(axis=0)
                 x = _without(stepped, ~found)
+                if monomials is not None:
+                    x = _joined(x, len(monomials))
                 if not found.any():
                     return x, found
                 t = end if h == end - t else t + h
@@ -80,6 +84,16 @@ def integrator(field: Any, duration: float, tolerance: float) -> Integrator:
         spans = zip([0.0, *switches], [*switches, duration], field.fields)
         return Integrator(tuple((b, e, program_of(piece)) for b, e, piece in spans), tolerance)
     return Integrator(((0.0, duration, program_of(field)),), tolerance)
+
+
+def _joined(x: Forms, kept: int) -> Forms:
+    """The forms with the symbols behind the first `kept` made one for each coordinate, if they are many."""
+    d = len(x.c)
+    if len(x.g) - kept <= _MOST_SYMBOLS * d:
+        return x
+    box = np.zeros((d, *x.c.shape))
+    box[np.arange(d), np.arange(d)] = np.abs(x.g[kept:]).sum(axis=0) * UP
+    return Forms(x.c, np.concatenate([x.g[:kept], box]), x.r)
 
 
 def _without(x: Forms, bad: Bool[np.ndarray, " n"]) -> Forms:
