@@ -25,10 +25,12 @@ _ORDER = 9
 # Trials of a set around the trajectories: each takes the last one's image with such a margin.
 _TRIALS, _MARGIN = 8, 0.1
 _LEAST_STEPS, _MOST_HALVINGS = 2, 8
-# A step is taken to be long enough where its remainder is below this part of its share of what is allowed.
-_GROWTH = 1.5
+# How much shorter or longer than the last one a step may be, and the part of what seems possible.
+_SHORTER, _LONGER, _CAUTION = 0.3, 3.0, 0.9
 # So many symbols for each coordinate stand for what steps have added, then they are joined: each costs time.
 _MOST_SYMBOLS = 8
+# Less than any remainder that matters: what is divided by is not 0.
+_TINY = 1e-300
 # Cells that may be given up for the others' longer steps, as a part of all.
 _FEW = 0.05
 
@@ -59,9 +61,11 @@ class Integrator:
             while t < end:
                 h = end - t if t + 1.01 * h > end else h
                 stepped, remainder, inside = _step(program, x, t, h, monomials)
-                within = inside & (remainder <= self.tolerance * h / duration)
+                room = np.where(inside, self.tolerance * h / duration / np.maximum(remainder, _TINY), 0.0)
+                within = room >= 1
+                most = _longer(np.sort(room[found])[int(few * np.count_nonzero(found))])
                 if np.count_nonzero(found & ~within) > few * np.count_nonzero(found) and h > least:
-                    h /= 2
+                    h = max(h * most, least)
                     continue
                 # At the shortest step, only cells that are not enclosed are given up.
                 found &= within if h > least else inside
@@ -73,7 +77,7 @@ class Integrator:
                 if not found.any():
                     return x, found
                 t = end if h == end - t else t + h
-                h *= _GROWTH
+                h = max(h * most, least)
         return x, found
 
 
@@ -84,6 +88,14 @@ def integrator(field: Any, duration: float, tolerance: float) -> Integrator:
         spans = zip([0.0, *switches], [*switches, duration], field.fields)
         return Integrator(tuple((b, e, program_of(piece)) for b, e, piece in spans), tolerance)
     return Integrator(((0.0, duration, program_of(field)),), tolerance)
+
+
+def _longer(room: float) -> float:
+    """How much longer a step may be where its remainder could be so many times larger.
+
+    The remainder is of order h^_ORDER, and what it may be of order h.
+    """
+    return float(np.clip(_CAUTION * room ** (1 / (_ORDER - 1)), _SHORTER, _LONGER))
 
 
 def _joined(x: Forms, kept: int) -> Forms:

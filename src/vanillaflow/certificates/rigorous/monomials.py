@@ -38,9 +38,9 @@ class Monomials:
         return self.exponents.shape[1]
 
     @cached_property
-    def firsts(self) -> Int[np.ndarray, " R"]:
-        """Where in `result` each number comes up first."""
-        return np.flatnonzero(np.diff(self.result, prepend=-1))
+    def pairs(self) -> Int[np.ndarray, "P 3"]:
+        """left, right and result, side by side."""
+        return np.stack([self.left, self.right, self.result], axis=1)
 
     @cached_property
     def squared(self) -> int:

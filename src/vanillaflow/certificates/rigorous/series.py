@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float
+from numba import njit
 
 from .forms import ROUNDING, UP, Forms
 from .monomials import Monomials
+
+_NO_PAIRS = np.zeros((0, 3), dtype=np.int64)
 
 
 class Series:
@@ -51,33 +54,58 @@ def product(x: Series, y: Series, k: int, weights: Float[np.ndarray, " terms"] |
     Of the products of two linear parts, sum_ij x_i y_j e_i e_j, some are monomials again. Of the others,
     those with i = j lie between 0 and x_i y_i: half of that goes to the center.
     """
-    xc, xg, xr, xs = x.c[: k + 1], x.g[: k + 1], x.r[: k + 1], x.spread[: k + 1]
-    yc, yg, yr, ys = (part[k::-1] for part in (y.c, y.g, y.r, y.spread))
-    if weights is not None:
-        factor = weights[:, None, None]
-        xc, xg = factor * xc, factor[:, None] * xg
-        xr, xs = np.abs(factor) * xr, np.abs(factor) * xs
-    known = x.monomials
-    first = known.squared if known is not None else 0
-    squares = xg[:, first:] * yg[:, first:]
-    c = np.einsum("kmn,kmn->mn", xc, yc) + 0.5 * squares.sum(axis=(0, 1))
-    g = np.einsum("kmn,ksmn->smn", xc, yg) + np.einsum("kmn,ksmn->smn", yc, xg)
-    exact = 0.5 * np.abs(squares).sum(axis=(0, 1))
-    if known is not None and known.result.size:
-        left, right = xg[:, known.left], yg[:, known.right]
-        products = np.add.reduceat(np.einsum("kpmn,kpmn->pmn", left, right), known.firsts)
-        g[known.result[known.firsts]] += products
-        exact += np.einsum("kpmn,kpmn->mn", np.abs(left), np.abs(right))
-    x_size, y_size = np.abs(xc) + xs, np.abs(yc) + ys
-    sizes = np.einsum("kmn,kmn->mn", x_size, y_size)
-    r = (
-        np.einsum("kmn,kmn->mn", xs, ys) * UP
-        - exact * (1 - 2.0**-45)
-        + np.einsum("kmn,kmn->mn", xr, y_size)
-        + np.einsum("kmn,kmn->mn", x_size + xr, yr)
-        + (k + 5) * (len(x.g[0]) + 1) * ROUNDING * sizes
+    s, m, n = x.g.shape[1:]
+    weights = np.ones(k + 1) if weights is None else weights
+    c, g, exact, free, sizes = (
+        np.zeros((m, n)),
+        np.zeros((s, m, n)),
+        np.zeros((m, n)),
+        np.zeros((m, n)),
+        np.zeros((m, n)),
     )
+    known = x.monomials
+    first, pairs = (0, _NO_PAIRS) if known is None else (known.squared, known.pairs)
+    _add_products(
+        k, weights, x.c, x.g, x.r, x.spread, y.c, y.g, y.r, y.spread, first, pairs, c, g, exact, free, sizes
+    )
+    # `exact` is a sum of less than 2^10 terms for each row: what it is off is in the factor.
+    r = free * UP - exact * (1 - 2.0**-42) + (k + 5) * (s + 1) * ROUNDING * sizes
     return Forms(c, g, np.where(np.isnan(r), np.inf, r * UP))
+
+
+@njit(cache=True, nogil=True)
+def _add_products(k, weights, xc, xg, xr, xs, yc, yg, yr, ys, first, pairs, c, g, exact, free, sizes):
+    """Add to c and g the products; to `exact` the sizes of those of two symbols that are in them, to `free`
+    those of all of two symbols and of remainders, to `sizes` those of everything."""
+    symbols, rows, cells = g.shape
+    for row in range(rows):
+        for i in range(k + 1):
+            j, w = k - i, weights[i]
+            size = abs(w)
+            if w == 0.0:
+                continue
+            for n in range(cells):
+                c[row, n] += w * xc[i, row, n] * yc[j, row, n]
+                whole = abs(yc[j, row, n]) + ys[j, row, n]
+                both = size * (abs(xc[i, row, n]) + xs[i, row, n])
+                rest = size * xr[i, row, n]
+                sizes[row, n] += both * whole
+                free[row, n] += size * xs[i, row, n] * ys[j, row, n] + rest * whole
+                free[row, n] += (both + rest) * yr[j, row, n]
+            for s in range(symbols):
+                for n in range(cells):
+                    g[s, row, n] += w * (xc[i, row, n] * yg[j, s, row, n] + yc[j, row, n] * xg[i, s, row, n])
+            for p in range(len(pairs)):
+                left, right, result = pairs[p, 0], pairs[p, 1], pairs[p, 2]
+                for n in range(cells):
+                    v = w * xg[i, left, row, n] * yg[j, right, row, n]
+                    g[result, row, n] += v
+                    exact[row, n] += abs(v)
+            for s in range(first, symbols):
+                for n in range(cells):
+                    v = 0.5 * w * xg[i, s, row, n] * yg[j, s, row, n]
+                    c[row, n] += v
+                    exact[row, n] += abs(v)
 
 
 def derived(x: Series, h: Series, k: int) -> Forms:
