@@ -8,24 +8,33 @@ cancels in the difference. Cells with loose bounds are bisected.
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from functools import partial
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ... import __version__
 from ...network import FeedforwardNetwork
 from ...planar import PlanarFlow
 from ...target import FlowMap
 from ...validation import require_positive
 from ..certificate import Certificate
 from ..evaluation import evaluated
+from ..fingerprints import network_hash, system_hash
 from ..sampled import certify_sampled
-from .bisection import bounded, tightened
+from .bisection import bounded, restored, tightened
+from .checkpoint import Checkpoint
 from .integrator import integrator
 from .layer_forms import layer_forms
 from .monomials import monomials
 from .patches import patches
 from .planar_forms import planar_forms
+from .workers import workers
+
+if TYPE_CHECKING:
+    from os import PathLike
 
 _FIRST_PATCHES = 64
 # The degree of Taylor models in so many dimensions, and in more.
@@ -44,6 +53,8 @@ def certify_rigorous(
     goal: float | None = None,
     max_cells: int = 1_000_000,
     max_seconds: float = float("inf"),
+    executor: Executor | None = None,
+    checkpoint: str | PathLike[str] | None = None,
     seed: int = 0,
 ) -> Certificate:
     """A number that |flow(x) - Phi(x)| exceeds nowhere in the box, proved up to the assumptions below.
@@ -54,6 +65,13 @@ def certify_rigorous(
     the flow of the field with its numbers taken as they are in float64. Assumed is that processor and
     compilers keep to IEEE 754, that nothing under- or overflows, and that library functions are accurate to 8
     units in the last place.
+
+    `executor` does the parts of the work, on this machine or on others: any of `concurrent.futures`, or
+    Dask's `Client.get_executor()`. By default this process does them, and a pool of others where there is
+    work for many seconds. The result is the same, whoever does the work, and if a worker dies.
+
+    A proof that is interrupted, or ends for lack of time, goes on from the file `checkpoint`, if it is given
+    again; it is written every half minute, and removed when the proof is complete.
 
     Fields: RidgeFields with smooth profiles, equations in smooth functions, and fields that switch between
     such. Raises FieldError for others, ValueError for bad arguments. The bound is infinite if some trajectory
@@ -71,27 +89,25 @@ def certify_rigorous(
     def late() -> bool:
         return perf_counter() - begun > max_seconds
 
-    exact = patches(
-        integrator(target.field, target.duration, _REMAINDERS * goal),
-        monomials(target.dim, _DEGREES.get(target.dim, _LEAST_DEGREE)),
-        target.domain,
-        _FIRST_PATCHES,
-        _REST * goal,
-        max_cells,
-        late,
-    )
+    known = monomials(target.dim, _DEGREES.get(target.dim, _LEAST_DEGREE))
+    exact = integrator(target.field, target.duration, _REMAINDERS * goal)
     enclosure = (
         partial(planar_forms, flow) if isinstance(flow, PlanarFlow) else partial(layer_forms, flow, dtype)
     )
-    numbers = np.arange(len(exact))
-    cells = tightened(
-        enclosure,
-        exact,
-        bounded(enclosure, exact, numbers, exact.centers, exact.halves),
-        goal,
-        max_cells,
-        late,
-    )
+    proof = f"{network_hash(flow, dtype)} {system_hash(target)} {dtype} {goal!r} {max_cells} {__version__}"
+    with workers(executor) as those, Checkpoint(checkpoint, proof) as file:
+        stored = file.stored("cells")
+        if stored is not None:
+            flows, cells = restored(stored, known)
+        else:
+            flows = patches(
+                exact, known, target.domain, _FIRST_PATCHES, _REST * goal, max_cells, late, those, file
+            )
+            numbers = np.arange(len(flows))
+            cells = bounded(enclosure, flows, numbers, flows.centers, flows.halves, those)
+        cells = tightened(enclosure, flows, cells, goal, max_cells, late, those, file)
+        if late() and cells.largest.max() > goal:
+            file.unfinished()
     return Certificate(
         "rigorous",
         bound=float(cells.largest.max()),

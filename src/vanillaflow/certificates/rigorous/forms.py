@@ -168,6 +168,11 @@ SMOOTH: dict[str, Smooth] = {
 }
 
 
+def smooth(name: str) -> Smooth:
+    """The function of that name in SMOOTH, or for "power p" the p-th power."""
+    return real_power(float(name[6:])) if name.startswith("power ") else SMOOTH[name]
+
+
 def real_power(p: float) -> Smooth:
     """z^p for z > 0; |f''| is monotonic, so largest at an end."""
 

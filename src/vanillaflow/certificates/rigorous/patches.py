@@ -8,8 +8,8 @@ the polynomial is one in other symbols, found by shifting and scaling, without a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from itertools import product
 from math import comb
 
@@ -17,16 +17,21 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ...box import Box
+from .checkpoint import Checkpoint
 from .forms import ROUNDING, UP, Forms
 from .integrator import Integrator
 from .monomials import Monomials
+from .workers import Workers, batches
 
 # Patches that are integrated together: some symbols of a few hundred of them fit into the cache.
 _BATCH = 256
+# And between two looks at the clock.
+_AT_ONCE = 16 * _BATCH
 # A rest may become smaller again, but hardly so much.
 _MOST_ON_THE_WAY = 8.0
 # Roundings of a coefficient that is shifted and scaled: of the powers, the products, and the sums.
 _ROUNDINGS = 128
+_ARRAYS = ("centers", "halves", "c", "g", "rest")
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +51,25 @@ class Patches:
         return len(self.centers)
 
     def rows(self, index: np.ndarray) -> Patches:
-        return Patches(self.monomials, *(getattr(self, f.name)[index] for f in fields(self)[1:]))
+        return self.of(self.monomials, {name: array[index] for name, array in self.arrays().items()})
+
+    def joined(self, other: Patches) -> Patches:
+        others = other.arrays()
+        every = {name: np.concatenate([array, others[name]]) for name, array in self.arrays().items()}
+        return self.of(self.monomials, every)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {name: getattr(self, name) for name in _ARRAYS}
+
+    @staticmethod
+    def of(monomials: Monomials, arrays: dict[str, np.ndarray]) -> Patches:
+        return Patches(monomials, *(arrays[name] for name in _ARRAYS))
+
+    @staticmethod
+    def none(monomials: Monomials) -> Patches:
+        d = monomials.dim
+        empty = np.zeros((0, d))
+        return Patches(monomials, empty, empty, empty, np.zeros((0, len(monomials), d)), empty)
 
     def forms(
         self,
@@ -108,25 +131,40 @@ def patches(
     allowed: float,
     most: int,
     late: Callable[[], bool],
+    workers: Workers | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Patches:
     """Patches that cover the box, at first about `count`, halved until no rest is above `allowed`.
 
     Or until they are more than `most`, or it is late: then some have a larger rest, or an infinite one.
     """
-    centers, halves = first_cells(domain, count)
-    done: list[Patches] = []
-    while True:
-        new = integrated(exact, monomials, centers, halves, _MOST_ON_THE_WAY * allowed)
+    stored = checkpoint and checkpoint.stored("patches")
+    done = Patches.of(monomials, stored) if stored else Patches.none(monomials)
+    centers, halves = (
+        (stored["todo.centers"], stored["todo.halves"]) if stored else first_cells(domain, count)
+    )
+    while len(centers):
+        new = integrated(
+            exact, monomials, centers[:_AT_ONCE], halves[:_AT_ONCE], _MOST_ON_THE_WAY * allowed, workers
+        )
+        centers, halves = centers[_AT_ONCE:], halves[_AT_ONCE:]
         # Not a number is no rest, either.
         good = (new.rest <= allowed).all(axis=1)
-        done.append(new.rows(np.flatnonzero(good)))
         bad = new.rows(np.flatnonzero(~good))
-        if len(bad) == 0 or sum(map(len, done)) + 2 * len(bad) > most or late():
-            done.append(bad)
-            return Patches(
-                monomials, *(np.concatenate([getattr(p, f.name) for p in done]) for f in fields(bad)[1:])
-            )
-        centers, halves = halved(bad.centers, bad.halves, _bent(bad))
+        if len(done) + len(new) + len(bad) + len(centers) > most or late():
+            done = done.joined(new)
+        else:
+            done = done.joined(new.rows(np.flatnonzero(good)))
+            parts = halved(bad.centers, bad.halves, _bent(bad))
+            centers, halves = np.concatenate([centers, parts[0]]), np.concatenate([halves, parts[1]])
+        if checkpoint is not None:
+            todo = {"todo.centers": centers, "todo.halves": halves}
+            checkpoint.offer("patches", partial(_together, done, todo))
+    return done
+
+
+def _together(done: Patches, todo: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return done.arrays() | todo
 
 
 def _bent(patches: Patches) -> Int[np.ndarray, " n"]:
@@ -143,18 +181,28 @@ def integrated(
     centers: Float[np.ndarray, "n d"],
     halves: Float[np.ndarray, "n d"],
     most_rest: float = np.inf,
+    workers: Workers | None = None,
 ) -> Patches:
     """The patches with these boxes, without those that are given up: see `Integrator`."""
-    parts = []
-    for i in range(0, len(centers), _BATCH):
-        center, half = centers[i : i + _BATCH].T, halves[i : i + _BATCH].T
-        d, n = center.shape
-        g = np.zeros((len(monomials), d, n))
-        g[np.arange(d), np.arange(d)] = half
-        x, found = exact(Forms(center.copy(), g, np.zeros((d, n))), monomials, most_rest)
-        rest = (np.abs(x.g[len(monomials) :]).sum(axis=0) + x.r) * UP
-        parts.append((x.c.T, x.g[: len(monomials)].transpose(2, 0, 1), np.where(found, rest, np.inf).T))
-    return Patches(monomials, centers, halves, *(np.concatenate(part) for part in zip(*parts)))
+    boxes = [(centers[part], halves[part]) for part in batches(len(centers), _BATCH)]
+    result = Patches.none(monomials)
+    run = partial(_integrated, exact, monomials, most_rest)
+    for part in (workers or Workers()).map(run, boxes, costly=True):
+        result = result.joined(part)
+    return result
+
+
+def _integrated(
+    exact: Integrator, monomials: Monomials, most_rest: float, boxes: tuple[np.ndarray, np.ndarray]
+) -> Patches:
+    centers, halves = boxes
+    n, d = centers.shape
+    g = np.zeros((len(monomials), d, n))
+    g[np.arange(d), np.arange(d)] = halves.T
+    x, found = exact(Forms(centers.T.copy(), g, np.zeros((d, n))), monomials, most_rest)
+    rest = (np.abs(x.g[len(monomials) :]).sum(axis=0) + x.r) * UP
+    polynomials = x.g[: len(monomials)].transpose(2, 0, 1)
+    return Patches(monomials, centers, halves, x.c.T, polynomials, np.where(found, rest, np.inf).T)
 
 
 def first_cells(domain: Box, count: int) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, "n d"]]:

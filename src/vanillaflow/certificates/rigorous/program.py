@@ -11,12 +11,13 @@ from collections.abc import Callable
 import numpy as np
 
 from ...errors import FieldError
-from .forms import ROUNDING, SMOOTH, UP, Forms, Smooth, applied, real_power
+from .forms import UP, Forms
 from .monomials import Monomials
-from .series import Series, derived, product
+from .operations import Affine, Constant, Function, Operation, Product, RowsOf, Scaled, Shifted, Sum
+from .series import Series
 
-# Computes coefficient k of one operation's result from the series of all operations before it.
-Operation = Callable[[list[Series], int], Forms]
+# The state and the time come before all operations.
+_GIVEN = 2
 
 
 class Program:
@@ -49,7 +50,7 @@ class Program:
             for series, value in zip(values, self._values(x, t, monomials)):
                 series[0] = value
         for k in range(order):
-            for place, operation in enumerate(self._operations, start=2):
+            for place, operation in enumerate(self._operations, start=_GIVEN):
                 if k > 0 or monomials is None:
                     values[place][k] = operation(values, k)
             state[k + 1] = values[self.result][k].times(1 / (k + 1))
@@ -93,7 +94,7 @@ class Program:
         values = self._series(start, t, degree + 1, monomials)
         values[0][1] = way
         for k in range(degree + 1):
-            for place, operation in enumerate(self._operations, start=2):
+            for place, operation in enumerate(self._operations, start=_GIVEN):
                 values[place][k] = operation(values, k)
         return values
 
@@ -105,42 +106,30 @@ class Program:
 
     def constant(self, value: np.ndarray) -> int:
         value = np.asarray(value, dtype=np.float64).reshape(-1, 1)
-
-        def operation(values: list[Series], k: int) -> Forms:
-            like = values[0][0]
-            c = np.broadcast_to(value if k == 0 else 0.0, (len(value), like.c.shape[1]))
-            return Forms(c, np.zeros((len(like.g), *c.shape)), ROUNDING * np.abs(c))
-
-        return self.add(len(value), operation)
+        return self.add(len(value), Constant(value))
 
     def affine(self, x: int, A: np.ndarray, b: np.ndarray) -> int:
         """A x + b."""
-        b = np.asarray(b, dtype=np.float64).reshape(-1, 1)
-        return self.add(
-            len(A), lambda values, k: values[x][k].mapped(A).shifted(b) if k == 0 else values[x][k].mapped(A)
-        )
+        return self.add(len(A), Affine(x, A, np.asarray(b, dtype=np.float64).reshape(-1, 1)))
 
     def rows_of(self, x: int, index: np.ndarray) -> int:
-        return self.add(len(index), lambda values, k: values[x][k].rows(index))
+        return self.add(len(index), RowsOf(x, index))
 
     def sum(self, x: int, y: int) -> int:
-        return self.add(self.rows(x), lambda values, k: values[x][k] + values[y][k])
+        return self.add(self.rows(x), Sum(x, y))
 
     def shifted(self, x: int, by: float) -> int:
-        return self.add(self.rows(x), lambda values, k: values[x][k].shifted(by) if k == 0 else values[x][k])
+        return self.add(self.rows(x), Shifted(x, by))
 
     def scaled(self, x: int, by: float) -> int:
-        return self.add(self.rows(x), lambda values, k: values[x][k].times(by))
+        return self.add(self.rows(x), Scaled(x, by))
 
     def product(self, x: int, y: int) -> int:
-        return self.add(self.rows(x), lambda values, k: product(values[x], values[y], k))
+        return self.add(self.rows(x), Product(x, y))
 
-    def with_slope(self, x: int, f: Smooth, slope: int) -> int:
+    def with_slope(self, x: int, f: str, slope: int) -> int:
         """f(x), whose derivative f'(x) is at the place `slope`, before this one or made right after it."""
-        return self.add(
-            self.rows(x),
-            lambda values, k: applied(values[x][0], f) if k == 0 else derived(values[x], values[slope], k),
-        )
+        return self.add(self.rows(x), Function(x, f, slope))
 
     def exp(self, x: int) -> int:
         # exp is its own derivative; its coefficient k needs only those before it.
@@ -162,19 +151,19 @@ class Program:
         cos = sin + 1
         # The derivative of cos is -sin: the sign goes into one more operation, which comes after both.
         minus = sin + 2
-        self.with_slope(x, SMOOTH["sin"], cos)
-        self.with_slope(x, SMOOTH["cos"], minus)
+        self.with_slope(x, "sin", cos)
+        self.with_slope(x, "cos", minus)
         self.scaled(sin, -1.0)
         return sin, cos
 
     def softplus(self, x: int) -> int:
-        return self.with_slope(x, SMOOTH["softplus"], self.sigmoid(x))
+        return self.with_slope(x, "softplus", self.sigmoid(x))
 
     def normal_cdf(self, x: int) -> int:
         # The density's derivative is -x times the density.
         minus = self.scaled(x, -1.0)
         density = self._own_slope(x, "normal_density", lambda y: self.product(minus, y))
-        return self.with_slope(x, SMOOTH["normal_cdf"], density)
+        return self.with_slope(x, "normal_cdf", density)
 
     def reciprocal(self, x: int) -> int:
         # (1 / x)' = -(1 / x)^2
@@ -182,10 +171,10 @@ class Program:
 
     def arctan(self, x: int) -> int:
         slope = self.reciprocal(self.shifted(self.product(x, x), 1.0))
-        return self.with_slope(x, SMOOTH["arctan"], slope)
+        return self.with_slope(x, "arctan", slope)
 
     def log(self, x: int) -> int:
-        return self.with_slope(x, SMOOTH["log"], self.reciprocal(x))
+        return self.with_slope(x, "log", self.reciprocal(x))
 
     def whole_power(self, x: int, p: int) -> int:
         """x^p for p > 0, by repeated squaring."""
@@ -198,20 +187,14 @@ class Program:
     def real_power(self, x: int, p: float) -> int:
         """x^p for x > 0: its derivative is p x^p / x."""
         inverse = self.reciprocal(x)
-        return self._own_slope(x, real_power(p), lambda y: self.scaled(self.product(y, inverse), p))
+        return self._own_slope(x, f"power {p!r}", lambda y: self.scaled(self.product(y, inverse), p))
 
-    def _own_slope(self, x: int, f: str | Smooth, slope: Callable[[int], int]) -> int:
+    def _own_slope(self, x: int, f: str, slope: Callable[[int], int]) -> int:
         """f(x), whose derivative `slope` makes from f(x): its coefficient k needs f(x) only up to k."""
-        place = len(self._rows)
-        # Where the slope will be is not known before it is made, but before it is asked for.
-        where: list[int] = []
-        smooth = SMOOTH[f] if isinstance(f, str) else f
-
-        def operation(values: list[Series], k: int) -> Forms:
-            return applied(values[x][0], smooth) if k == 0 else derived(values[x], values[where[0]], k)
-
-        self.add(self.rows(x), operation)
-        where.append(slope(place))
+        place = self.with_slope(x, f, -1)
+        # Where the slope is, is known only when it is made.
+        made = slope(place)
+        self._operations[place - _GIVEN] = Function(x, f, made)
         return place
 
 
