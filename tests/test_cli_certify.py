@@ -11,7 +11,7 @@ import pytest
 import vanillaflow as vf
 from vanillaflow import cli
 from vanillaflow.export.checksum import checksum
-from vanillaflow.export.onnx import network_from_onnx
+from vanillaflow.export.onnx import network_from_onnx, read_onnx_metadata
 
 TOML = """
 name = "mild"
@@ -173,3 +173,80 @@ def test_a_smaller_bound_is_refused(certify, options):
 def test_errors_are_one_line(certify, arguments, said):
     code, out, err = certify(*arguments)
     assert code == 2 and out == "" and said in err and not Path("d.json").exists()
+
+
+@pytest.mark.parametrize("name", ["net.onnx", "net64.onnx"])
+@pytest.mark.parametrize("options", [("--method", "sampled"), STATISTICAL])
+def test_a_certificate_inside_the_network(certify, capsys, name, options):
+    network = network_from_onnx(name)
+    code, out, _ = certify(name, "mild.toml", *options, "--embed", "-o", "c.json")
+    certificate = read_onnx_metadata(name)["certificate"]
+    assert code == 0 and f"embedded in {name} (" in out and certificate.statement in out
+    assert str(certificate) == str(vf.Certificate.load("c.json"))
+    network.to_onnx("again.onnx", certificate.dtype, certificate=certificate)
+    assert Path("again.onnx").read_bytes() == Path(name).read_bytes()
+    code, out, _ = certify(name, "mild.toml", "--check", name)
+    assert code == 0 and out.startswith(f"{name} holds") and "found again" in out
+    assert cli.main(["inspect", name]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"certificate {certificate.statement}" in shown
+    assert "about the system mild on the box [-1, 1] x [-0.5, 1] over the duration 0.5" in shown
+
+
+def test_an_embedded_certificate_is_replaced(certify):
+    for seed in ("1", "2"):
+        assert certify("net.onnx", "mild.toml", "--seed", seed, "--embed")[0] == 0
+        assert read_onnx_metadata("net.onnx")["certificate"].seed == int(seed)
+
+
+def test_embedded_certificates_of_something_else_are_refused(certify):
+    certify("net.onnx", "mild.toml", *STATISTICAL, "--embed")
+    for network, system, said in (
+        ("net64.onnx", "mild.toml", "it is of a network in float32, and this one is in float64"),
+        ("net.onnx", "other.toml", "it belongs to another system, 'mild'"),
+    ):
+        code, out, err = certify(network, system, "--check", "net.onnx")
+        assert code == 1 and out == "" and f"net.onnx is refused: {said}" in err
+
+
+def test_an_embedded_bound_above_the_tolerance_is_written_all_the_same(certify):
+    code, _, err = certify("net.onnx", "mild.toml", "--tol", "1e-9", "--embed")
+    assert code == 1 and "is above the tolerance" in err
+    assert read_onnx_metadata("net.onnx")["certificate"].bound > 1e-9
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["net.onnx", "--check", "net.onnx"], "cannot read 'net.onnx': there is no certificate in it"),
+        (["net.onnx", "--check", "missing.onnx"], "there is no file 'missing.onnx'"),
+        (["net.onnx", "--check", "c.json", "--embed"], "leave out --embed"),
+        (["net.safetensors", "--embed"], "--embed writes into .onnx files, and 'net.safetensors' is none"),
+        (["missing.onnx", "--embed"], "there is no file 'missing.onnx'"),
+        (["net.onnx", "-o", "net.onnx"], "--output would replace the network; --embed writes"),
+        (["flow.safetensors", "-o", "./flow.safetensors"], "--output would replace the network"),
+    ],
+)
+def test_wrong_uses_of_embedding_leave_the_files_alone(certify, arguments, said):
+    before = {path: path.read_bytes() for path in Path().iterdir()}
+    name, *rest = arguments
+    code, out, err = certify(name, "mild.toml", *rest)
+    assert code == 2 and out == "" and said in err
+    assert {path: path.read_bytes() for path in Path().iterdir()} == before
+
+
+def test_of_many_coordinates_the_first_are_shown(certify):
+    d = 11
+    network = vf.FeedforwardNetwork([0.5 * np.eye(d)], [np.zeros(d)], [], vf.Box(-np.ones(d), np.ones(d)))
+    network.to_onnx("wide.onnx")
+    names = [f"x{i}" for i in range(d)]
+    equations = "\n".join(f'{name} = "-{name}"' for name in names)
+    domain = "\n".join(f"{name} = [-1, 1]" for name in names)
+    Path("wide.toml").write_text(
+        f'name = "wide"\n[equations]\n{equations}\n[domain]\n{domain}\n[flow]\nduration = 0.5\n'
+    )
+    code, out, _ = certify("wide.onnx", "wide.toml", "--points", "64", "-o", "c.json")
+    shown = re.search(r"largest \S+ at \((.*?)\)", out)
+    assert code == 0 and shown is not None
+    assert len(shown[1].split(", ")) == 9 and shown[1].endswith(", ...")
+    assert str(vf.Certificate.load("c.json")).endswith(f"largest at ({shown[1]})")

@@ -16,6 +16,8 @@ from .validation import require_finite
 if TYPE_CHECKING:
     from os import PathLike
 
+    from .certificates import Certificate
+
 DIALECTS = ("leaky_relu", "prelu", "relu")
 """What the activations are: leaky ReLUs of one slope a layer, of one slope a neuron, or plain ReLUs."""
 
@@ -128,12 +130,21 @@ class FeedforwardNetwork:
 
         return to_torch(self, dtype, outputs)
 
-    def to_onnx(self, path: str | PathLike[str], dtype: str = "float32", outputs: int | None = None) -> None:
+    def to_onnx(
+        self,
+        path: str | PathLike[str],
+        dtype: str = "float32",
+        outputs: int | None = None,
+        certificate: Certificate | None = None,
+    ) -> None:
         """Write an ONNX file of Gemm and LeakyRelu, PRelu or Relu nodes with a dynamic batch; the rest as in
-        `to_torch`."""
+        `to_torch`.
+
+        A certificate of this network in this dtype, of all outputs, travels in the file's metadata.
+        """
         from .export.onnx import write_onnx
 
-        write_onnx(self, path, dtype, outputs)
+        write_onnx(self, path, dtype, outputs, certificate)
 
     def to_c(
         self,

@@ -1,6 +1,7 @@
 """ONNX files: the right nodes, the same numbers, every batch, and nothing else is read back."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -11,8 +12,11 @@ from onnx import TensorProto, helper, numpy_helper
 from random_objects import PROVENANCE, assert_same_network, random_network, rounding_bound
 
 import vanillaflow as vf
+from vanillaflow.certificates.certificate_file import from_json, to_json
+from vanillaflow.certificates.fingerprints import network_hash
 from vanillaflow.export.checksum import checksum
-from vanillaflow.export.onnx import network_from_onnx, onnx_model, read_onnx_metadata
+from vanillaflow.export.onnx import embed_certificate, network_from_onnx, onnx_model, read_onnx_metadata
+from vanillaflow.export.tensors import named_tensors
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -375,3 +379,165 @@ def test_a_changed_byte_is_refused_or_means_nothing(tmp_path):
 def test_no_such_file(tmp_path):
     with pytest.raises(vf.VanillaflowError, match="there is no file"):
         network_from_onnx(tmp_path / "absent")
+
+
+# Certificates inside the file.
+
+
+def certificate_of(network, dtype="float32", d=3, **changes):
+    """A certificate that names this network; whether it is true does not matter to a file."""
+    box = vf.Box(-np.ones(d), np.ones(d))
+    return replace(
+        vf.Certificate("sampled", 0.125, np.full(d, 0.1), np.zeros(d), 0.0, 64, 0.125),
+        dtype=dtype,
+        network_hash=network_hash(network, dtype),
+        system="θ\n[pendulum]",
+        system_hash="5e",
+        duration=0.5,
+        box=box,
+        reference="its solver",
+        seconds=1.5,
+        **changes,
+    )
+
+
+def change_metadata(path, **changes):
+    """Other entries in the metadata of the file, None for one that is left out, with a checksum that fits."""
+    model, network = onnx.load(path), network_from_onnx(path)
+    entries = {p.key.removeprefix("vanillaflow."): p.value for p in model.metadata_props} | changes
+    entries = {key: text for key, text in entries.items() if text is not None and key != "sha256"}
+    arrays = named_tensors(network.weights, network.biases, network.slopes, network.dialect)
+    entries["sha256"] = checksum(entries, arrays)
+    helper.set_model_props(model, {f"vanillaflow.{key}": text for key, text in entries.items()})
+    path.write_bytes(model.SerializeToString())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dialect", vf.network.DIALECTS)
+@pytest.mark.parametrize("depth", [0, 5])
+def test_certificate_round_trip(depth, dialect, dtype, tmp_path):
+    network = random_network(1, depth=depth, dialect=dialect)
+    certificate = certificate_of(network, dtype)
+    for name, put in (("with", certificate), ("without", None), ("again", certificate)):
+        network.to_onnx(tmp_path / name, dtype, certificate=put)
+    assert (tmp_path / "with").read_bytes() == (tmp_path / "again").read_bytes()
+    read = read_onnx_metadata(tmp_path / "with")
+    assert to_json(read.pop("certificate")) == to_json(certificate)
+    assert read == read_onnx_metadata(tmp_path / "without")
+    assert_same_network(network_from_onnx(tmp_path / "with"), network_from_onnx(tmp_path / "without"))
+    # The network that is read back is the one that the certificate is of.
+    network_from_onnx(tmp_path / "with").to_onnx(tmp_path / "copy", dtype, certificate=certificate)
+    assert (tmp_path / "copy").read_bytes() == (tmp_path / "with").read_bytes()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_runtime_takes_no_notice_of_a_certificate(dtype, tmp_path):
+    network = random_network(2)
+    network.to_onnx(tmp_path / "with", dtype, certificate=certificate_of(network, dtype))
+    network.to_onnx(tmp_path / "without", dtype)
+    x = network.domain.uniform(100).astype(dtype)
+    assert np.array_equal(run(tmp_path / "with", x), run(tmp_path / "without", x))
+
+
+def test_embedding_changes_nothing_else(tmp_path):
+    network, path = random_network(3), tmp_path / "file"
+    first, second = certificate_of(network), certificate_of(network, seed=5)
+    network.to_onnx(path)
+    for certificate in (first, second):
+        embed_certificate(path, certificate)
+        network.to_onnx(tmp_path / "at once", certificate=certificate)
+        assert path.read_bytes() == (tmp_path / "at once").read_bytes()
+
+
+def test_embedding_keeps_what_others_wrote(tmp_path):
+    network, path = random_network(3), tmp_path / "file"
+    model = onnx_model(network)
+    model.doc_string = "ours"
+    helper.set_model_props(model, {"author": "θ"} | {p.key: p.value for p in model.metadata_props})
+    path.write_bytes(model.SerializeToString())
+    embed_certificate(path, certificate_of(network))
+    embedded = onnx.load(path)
+    assert (embedded.doc_string, embedded.metadata_props[0].value) == ("ours", "θ")
+    for each in (embedded, model):
+        del each.metadata_props[:]
+    assert embedded == model
+
+
+def test_certificates_that_do_not_belong_into_the_file(tmp_path):
+    network, path = random_network(4), tmp_path / "file"
+    good = certificate_of(network)
+    network.to_onnx(path)
+    content = path.read_bytes()
+    for certificate, said in (
+        (certificate_of(random_network(5)), "the certificate is of another network"),
+        (certificate_of(network, "float64"), "of a network in float64, and the file is in float32"),
+        (replace(good, network_hash=None), "does not know its network_hash"),
+        (replace(good, system_hash=None), "does not know its system_hash"),
+        (replace(good, bound=np.inf, largest=np.inf), "not finite"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            network.to_onnx(tmp_path / "other", certificate=certificate)
+        with pytest.raises(ValueError, match=said):
+            embed_certificate(path, certificate)
+    with pytest.raises(ValueError, match="of all 3 outputs of the network; a file of only the first 2"):
+        network.to_onnx(tmp_path / "other", outputs=2, certificate=good)
+    assert path.read_bytes() == content and list(tmp_path.iterdir()) == [path]
+    network.to_onnx(tmp_path / "other", outputs=3, certificate=good)
+
+
+def test_no_changed_entry_goes_unnoticed(tmp_path):
+    network, path = random_network(6), tmp_path / "file"
+    network.to_onnx(path, certificate=certificate_of(network))
+    model = onnx.load(path)
+    for place, entry in enumerate(model.metadata_props):
+        changed = onnx.ModelProto.FromString(model.SerializeToString())
+        old = entry.value
+        # A digit of the bound, or a character at the end.
+        new = old.replace("0.125", "0.124") if entry.key.endswith("certificate") else old[:-1] + "~"
+        assert new != old
+        changed.metadata_props[place].value = new
+        path.write_bytes(changed.SerializeToString())
+        with pytest.raises(vf.FileFormatError):
+            network_from_onnx(path)
+        if entry.key.endswith("certificate"):
+            with pytest.raises(vf.FileFormatError, match="does not match its checksum"):
+                read_onnx_metadata(path)
+        del changed.metadata_props[place]
+        path.write_bytes(changed.SerializeToString())
+        with pytest.raises(vf.FileFormatError):
+            network_from_onnx(path)
+
+
+def test_wrong_certificates_under_the_right_checksum(tmp_path):
+    network, path = random_network(7), tmp_path / "file"
+    good = to_json(certificate_of(network))
+    for text, said in (
+        (to_json(certificate_of(random_network(8))), "its certificate is of another network"),
+        (to_json(certificate_of(network, "float64")), "is of a network in float64, not in float32"),
+        (good.replace("0.125", "0.124"), "its certificate cannot be read: its content does not match"),
+        (good[:-5], "its certificate cannot be read: it is not JSON"),
+        ("[" * 100_000, "its certificate cannot be read: it is not JSON"),
+        ("", "its certificate cannot be read: it is not JSON"),
+        ("{}", "its certificate cannot be read: it lacks entry"),
+    ):
+        network.to_onnx(path)
+        change_metadata(path, certificate=text)
+        for read in (network_from_onnx, read_onnx_metadata):
+            with pytest.raises(vf.FileFormatError, match=said) as caught:
+                read(path)
+            assert repr(str(path)) in str(caught.value) and "\n" not in str(caught.value)
+    network.to_onnx(path)
+    change_metadata(path, certificate=good)
+    assert to_json(read_onnx_metadata(path)["certificate"]) == to_json(from_json(good))
+
+
+@pytest.mark.parametrize(
+    "dtype, other", [("float32", "float64"), ("float64", "float32"), ("float32", "int8")]
+)
+def test_a_file_in_another_precision_than_it_says(dtype, other, tmp_path):
+    """A certificate in it would be of another function than runtimes evaluate."""
+    network = random_network(9)
+    network.to_onnx(tmp_path / "file", dtype)
+    change_metadata(tmp_path / "file", dtype=other)
+    with pytest.raises(vf.FileFormatError, match=f"its tensors are not in '{other}'"):
+        network_from_onnx(tmp_path / "file")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..target import FlowMap
 
 
-# Coordinates of the worst point in a line.
+# Coordinates of a point in a line.
 _SHOWN = 8
 
 
@@ -146,14 +146,19 @@ class Certificate:
         return check(self, flow, target, dtype, seed)
 
     def __str__(self) -> str:
-        where = ", ".join(f"{v:.4g}" for v in self.worst_point[:_SHOWN])
-        where += ", ..." if self.worst_point.size > _SHOWN else ""
+        where = point_text(self.worst_point)
         if self.coverage is None:
-            return f"error {self.bound:.3e} ({self.method}, {self.points} points), largest at ({where})"
+            return f"error {self.bound:.3e} ({self.method}, {self.points} points), largest at {where}"
         return (
             f"error {self.bound:.3e} on {self.coverage:.6g} of the box with confidence {self.confidence:g} "
-            f"({self.method}, {self.points} points), largest {self.largest:.3e} at ({where})"
+            f"({self.method}, {self.points} points), largest {self.largest:.3e} at {where}"
         )
+
+
+def point_text(point: Float[np.ndarray, " d"]) -> str:
+    """`(1, -0.5)`; of a point with many coordinates only the first."""
+    shown = [f"{v:.4g}" for v in point[:_SHOWN]] + ["..."] * (point.size > _SHOWN)
+    return f"({', '.join(shown)})"
 
 
 def rounded_up(value: float | Decimal, digits: int) -> str:

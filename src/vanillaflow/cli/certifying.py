@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import CertificateRefused, ToleranceNotReached, VanillaflowError
+from ..errors import CertificateRefused, FileFormatError, ToleranceNotReached, VanillaflowError
 from .network_argument import read_network
 from .option_values import fraction, positive
 from .system_argument import SYSTEM, read_target
@@ -56,12 +57,16 @@ def certify_file(
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Write the certificate to this file, as JSON."),
     ] = None,
+    embed: Annotated[
+        bool, typer.Option("--embed", help="Write the certificate into NETWORK itself, an .onnx file.")
+    ] = False,
     check: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Check this certificate, and refuse it, with exit code 1, if it is of another network or "
-            "system, or claims a smaller error than is measured again.",
+            help="Check this certificate, or the one inside this .onnx file, such as NETWORK, and refuse it, "
+            "with exit code 1, if it is of another network or system, or claims a smaller error than is "
+            "measured again.",
         ),
     ] = None,
 ) -> None:
@@ -78,16 +83,18 @@ def certify_file(
     vanillaflow certify pendulum.onnx pendulum --method statistical --tol 1e-2 -o certificate.json
 
     vanillaflow certify pendulum.onnx pendulum --check certificate.json
+
+    vanillaflow certify pendulum.onnx pendulum --embed
+
+    vanillaflow certify pendulum.onnx pendulum --check pendulum.onnx
     """
     asked = {"method": method, "points": points, "confidence": confidence, "coverage": coverage}
     options = {name: value for name, value in asked.items() if value is not None}
-    if check is not None and (options or output is not None):
-        name = next(iter(options), "output")
+    written = [name for name, given in (("output", output), ("embed", embed)) if given]
+    if check is not None and (options or written):
+        name = next(iter([*options, *written]))
         raise VanillaflowError(f"--check measures as the certificate says; leave out --{name}")
-    if output is not None:
-        from ..export.files import require_writable
-
-        require_writable(output)
+    _require_writable(network, output, embed)
     flow, dtype = read_network(network)
     target = read_target(system)
     _require_fit(flow.domain, target)
@@ -96,19 +103,29 @@ def certify_file(
         found = ""
     else:
         certificate, found = _checked(check, flow, target, seed, dtype)
-    if output is not None:
-        try:
-            certificate.save(output)
-        except ValueError as infinite:
-            raise VanillaflowError(str(infinite)) from None
+    _write(certificate, network, output, embed)
     title = f"{network} against {target.name}" if check is None else f"{check} holds"
     print(f"{one_line(title)}\n")
-    print(rows(_summary(certificate, str(network), found, output)))
+    print(rows(_summary(certificate, network, found, output, embed)))
     if tol is not None and certificate.bound > tol:
         what = "error found" if certificate.method == "sampled" else "bound"
         raise ToleranceNotReached(
             f"the {what}, {certificate.bound:.4g}, is above the tolerance {tol:g}", error=certificate.bound
         )
+
+
+def _require_writable(network: Path, output: Path | None, embed: bool) -> None:
+    """Raise VanillaflowError, before anything is measured, if the certificate cannot go where it is to go."""
+    from ..export.files import require_writable
+
+    if embed and network.suffix.lower() != ".onnx":
+        raise VanillaflowError(
+            f"--embed writes into .onnx files, and {str(network)!r} is none; --output writes a file beside it"
+        )
+    if embed:
+        require_writable(network)
+    if output is not None and require_writable(output) == Path(os.path.realpath(network)):
+        raise VanillaflowError("--output would replace the network; --embed writes the certificate into it")
 
 
 def _require_fit(domain: Box | None, target: FlowMap) -> None:
@@ -146,19 +163,45 @@ def _certified(
 
 def _checked(path: Path, flow: Any, target: FlowMap, seed: int | None, dtype: str) -> tuple[Certificate, str]:
     """The certificate of the file and what was found again. CertificateRefused, naming the file."""
-    from ..certificates import Certificate
-
-    certificate = Certificate.load(path)
+    certificate = _certificate_of(path)
     try:
         return certificate, certificate.check(flow, target, dtype, seed)
     except CertificateRefused as refusal:
         raise CertificateRefused(f"{path} is refused: {refusal}") from None
 
 
+def _certificate_of(path: Path) -> Certificate:
+    """The certificate that the file is, or the one inside an .onnx file."""
+    if path.suffix.lower() != ".onnx":
+        from ..certificates import Certificate
+
+        return Certificate.load(path)
+    from ..export.onnx import read_onnx_metadata
+
+    certificate = read_onnx_metadata(path).get("certificate")
+    if certificate is None:
+        raise FileFormatError(f"cannot read {str(path)!r}: there is no certificate in it; --embed writes one")
+    return certificate
+
+
+def _write(certificate: Certificate, network: Path, output: Path | None, embed: bool) -> None:
+    """To the places that `_require_writable` found fit."""
+    try:
+        if output is not None:
+            certificate.save(output)
+        if embed:
+            from ..export.onnx import embed_certificate
+
+            embed_certificate(network, certificate)
+    except ValueError as infinite:
+        raise VanillaflowError(str(infinite)) from None
+
+
 def _summary(
-    certificate: Certificate, network: str, found: str, output: Path | None
+    certificate: Certificate, network: Path, found: str, output: Path | None, embed: bool
 ) -> list[tuple[str, str]]:
-    largest = f"{certificate.largest:.4g} at ({', '.join(f'{v:.4g}' for v in certificate.worst_point)})"
+    from ..certificates.certificate import point_text
+
     assert certificate.box is not None and certificate.duration is not None
     table = [
         ("network", f"{network}, {certificate.dtype}"),
@@ -168,7 +211,7 @@ def _summary(
         ("method", certificate.method),
         ("cells" if certificate.method == "rigorous" else "points", str(certificate.points)),
         ("seed", str(certificate.seed)),
-        ("largest", largest),
+        ("largest", f"{certificate.largest:.4g} at {point_text(certificate.worst_point)}"),
         ("says", certificate.statement),
         ("", certificate.basis),
     ]
@@ -176,4 +219,6 @@ def _summary(
         table.append(("found again", found))
     if output is not None:
         table.append(("written", f"{output} ({size_text(output.stat().st_size)})"))
+    if embed:
+        table.append(("embedded", f"in {network} ({size_text(network.stat().st_size)})"))
     return table

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import FileFormatError, VanillaflowError
-from .text import one_line, rows
+from .text import box_text, one_line, rows
 
 if TYPE_CHECKING:
+    from ..certificates import Certificate
     from ..network import FeedforwardNetwork
     from .describe import Rows
 
@@ -51,13 +52,26 @@ def _onnx(file: Path) -> tuple[str, FeedforwardNetwork, Rows]:
     from ..export.onnx import network_from_onnx, read_onnx_metadata
     from .describe import accuracy_rows, network_rows, origin_rows
 
-    network = network_from_onnx(file)
+    network, metadata = network_from_onnx(file), read_onnx_metadata(file)
     described = [
         *origin_rows(network.provenance, network.domain),
         *network_rows(network),
         *accuracy_rows(network.provenance),
+        *_certificate_rows(metadata.get("certificate")),
     ]
-    return f"a vanilla network in ONNX, {read_onnx_metadata(file)['dtype']}", network, described
+    return f"a vanilla network in ONNX, {metadata['dtype']}", network, described
+
+
+def _certificate_rows(certificate: Certificate | None) -> Rows:
+    """What the certificate says, and of which system: not always the one that the network was made for."""
+    if certificate is None:
+        return []
+    assert certificate.box is not None and certificate.duration is not None
+    about = (
+        f"It is about the system {certificate.system} on the box {box_text(certificate.box)} over the "
+        f"duration {certificate.duration:g}, and not checked here: see vanillaflow certify --check."
+    )
+    return [("certificate", certificate.statement), ("", about)]
 
 
 def _safetensors(file: Path) -> tuple[str, FeedforwardNetwork | None, Rows]:

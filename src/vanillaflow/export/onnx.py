@@ -1,11 +1,10 @@
 """ONNX files: a chain of Gemm and LeakyRelu, PRelu or Relu nodes that every runtime can evaluate.
 
-`read_onnx_metadata` and `network_from_onnx` read such a file back.
+`read_onnx_metadata` and `network_from_onnx` read such a file back, `embed_certificate` adds a certificate.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -15,18 +14,26 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import TensorProto, helper, numpy_helper
 
 from .. import __version__
-from ..box import Box
 from ..errors import FileFormatError
-from ..network import DIALECTS, FeedforwardNetwork
-from ..provenance import Provenance
-from .checksum import checksum
+from ..network import FeedforwardNetwork
 from .files import read_bytes, write_atomically
 from .onnx_chain import chain_of
+from .onnx_metadata import (
+    certificate_entry,
+    network_entries,
+    network_values,
+    read_certificate,
+    read_entries,
+    require_checksum,
+    write_entries,
+)
 from .rounding import first_outputs, rounded_layers
 from .tensors import named_tensors
 
 if TYPE_CHECKING:
     from os import PathLike
+
+    from ..certificates import Certificate
 
 # The first opset in which LeakyRelu and PRelu have a definition in terms of simpler operators, so that a
 # runtime without a float64 kernel for them (ONNX Runtime has none) still evaluates them in float64.
@@ -35,7 +42,6 @@ OPSET = 16
 IR_VERSION = 8
 # Protocol buffers cannot exceed 2 GiB; leave room for what is not a tensor.
 _MAX_BYTES = 2**31 - 2**24
-_PREFIX = "vanillaflow."
 _ELEMENT = {"float32": TensorProto.FLOAT, "float64": TensorProto.DOUBLE}
 
 
@@ -44,25 +50,31 @@ def write_onnx(
     path: str | PathLike[str],
     dtype: str = "float32",
     outputs: int | None = None,
+    certificate: Certificate | None = None,
 ) -> None:
     """Write the network as an ONNX model with input "x" and output "y" of shape (batch, d), any batch.
 
     Layers are `Gemm(transB=1)` and, by the network's dialect, `LeakyRelu(alpha)`, `PRelu` with a slope per
     neuron, or `Relu`. An ONNX attribute is a float32, so in a float64 model with a slope that float32 cannot
     hold, every leaky ReLU is instead a `PRelu` whose slope is a float64 tensor of one element: the same
-    function, exactly. metadata_props say what the network was
-    compiled from and how accurate it is (see `read_onnx_metadata`). With `outputs`, y holds only the first so
+    function, exactly. metadata_props say what the network was compiled from and how accurate it is (see
+    `read_onnx_metadata`), with the certificate, if one is given. With `outputs`, y holds only the first so
     many coordinates; such a file has fewer outputs than inputs, and is not read back.
 
     Raises ValueError if a weight overflows `dtype` ("float32" or "float64"), naming the layer, and
-    OutputError if `path` cannot be written. ValueError, too, for a wrong number of outputs.
+    OutputError if `path` cannot be written. ValueError, too, for a wrong number of outputs, and for a
+    certificate that is not of this network in this dtype, does not know its network, or is to go with fewer
+    outputs: it is of all of them, and nobody could tell from such a file of which network.
     """
-    model = onnx_model(network, dtype, outputs)
+    model = onnx_model(network, dtype, outputs, certificate)
     write_atomically(path, model.SerializeToString(deterministic=True))
 
 
 def onnx_model(
-    network: FeedforwardNetwork, dtype: str = "float32", outputs: int | None = None
+    network: FeedforwardNetwork,
+    dtype: str = "float32",
+    outputs: int | None = None,
+    certificate: Certificate | None = None,
 ) -> onnx.ModelProto:
     """The model that `write_onnx` writes, checked."""
     weights, biases, slopes = rounded_layers(network, dtype)
@@ -72,6 +84,14 @@ def onnx_model(
             f"the network has {size / 2**30:.1f} GiB of weights; an ONNX file cannot exceed 2 GiB"
         )
     kept = first_outputs(network, outputs)
+    entries = network_entries(network, dtype)
+    if certificate is not None:
+        if kept < network.dim:
+            raise ValueError(
+                f"a certificate is of all {network.dim} outputs of the network; a file of only the first "
+                f"{kept} cannot hold it"
+            )
+        entries |= certificate_entry(certificate, network, dtype)
     by_attribute = np.array_equal(slopes.astype(np.float32), slopes)
     nodes, tensors, name = [], [], "x"
     for i, (W, b) in enumerate(zip(weights, biases)):
@@ -103,32 +123,9 @@ def onnx_model(
         producer_name="vanillaflow",
         producer_version=__version__,
     )
-    metadata = _metadata(network, dtype)
-    metadata["sha256"] = checksum(metadata, named_tensors(weights, biases, slopes, network.dialect))
-    helper.set_model_props(model, {_PREFIX + key: text for key, text in metadata.items()})
+    write_entries(model, entries, named_tensors(weights, biases, slopes, network.dialect))
     onnx.checker.check_model(model, full_check=True)
     return model
-
-
-def _metadata(network: FeedforwardNetwork, dtype: str) -> dict[str, str]:
-    entries: dict[str, Any] = {
-        "version": __version__,
-        "dtype": dtype,
-        "width": network.width,
-        "depth": network.depth,
-        "dialect": network.dialect,
-    }
-    if network.domain is not None:
-        entries["domain"] = json.dumps(
-            {"low": network.domain.low.tolist(), "high": network.domain.high.tolist()}
-        )
-    if network.provenance is not None:
-        entries |= {
-            key: getattr(network.provenance, key)
-            for key in ("system", "duration", "tolerance", "error", "error_method")
-        }
-        entries["provenance"] = network.provenance.to_json()
-    return {key: str(value) for key, value in entries.items() if value is not None}
 
 
 def read_onnx_metadata(path: str | PathLike[str]) -> dict[str, Any]:
@@ -136,41 +133,65 @@ def read_onnx_metadata(path: str | PathLike[str]) -> dict[str, Any]:
 
     Keys: version, dtype ("float32" or "float64"), width, depth, dialect; domain (a Box), if there is one; and
     if the network knows what it was compiled from: provenance (a Provenance), system, duration and, where
-    known, tolerance, error, error_method. Raises as `network_from_onnx` does.
+    known, tolerance, error, error_method; and certificate (a Certificate), if there is one. That it is of the
+    network in the file is certain, not that it is true: see `Certificate.check`. Raises as
+    `network_from_onnx` does.
     """
-    return _read(path)[1]
+    return _read(path)[2]
 
 
 def network_from_onnx(path: str | PathLike[str]) -> FeedforwardNetwork:
     """Rebuild the network from a file that `write_onnx` wrote: the numbers that stand in it, in float64.
 
-    Raises FileFormatError, naming the file and the reason, if it holds anything but such a chain or was
-    changed since, and VanillaflowError if there is no such file.
+    Raises FileFormatError, naming the file and the reason, if it holds anything but such a chain, was
+    changed since, or has a certificate of another network, and VanillaflowError if there is no such file.
     """
-    return _read(path)[0]
+    return _read(path)[1]
 
 
-def _read(path: str | PathLike[str]) -> tuple[FeedforwardNetwork, dict[str, Any]]:
+def embed_certificate(path: str | PathLike[str], certificate: Certificate) -> None:
+    """Write the certificate into a file that `write_onnx` wrote, in place of one that it may have.
+
+    Everything else in the file stays, except that the checksum counts the certificate. Raises ValueError if
+    the certificate is not of the network in the file, OutputError if the file cannot be written, and as
+    `network_from_onnx` does; the file is unchanged then.
+    """
+    model, network, values = _read(path)
+    entries, _ = read_entries(model)
+    entries.pop("certificate", None)
+    entries |= certificate_entry(certificate, network, values["dtype"])
+    write_entries(
+        model, entries, named_tensors(network.weights, network.biases, network.slopes, network.dialect)
+    )
+    write_atomically(path, model.SerializeToString(deterministic=True))
+
+
+def _read(path: str | PathLike[str]) -> tuple[onnx.ModelProto, FeedforwardNetwork, dict[str, Any]]:
     content = read_bytes(path)
     try:
         model = _model(content)
-        texts = _metadata_texts(model)
-        values = _metadata_values(texts)
+        entries, recorded = read_entries(model)
+        values = network_values(entries)
         network = FeedforwardNetwork(
             *chain_of(model.graph, values["dialect"]),
             domain=values.get("domain"),
             provenance=values.get("provenance"),
             dialect=values["dialect"],
         )
-        recorded = texts.pop("sha256")
-        arrays = named_tensors(network.weights, network.biases, network.slopes, network.dialect)
-        if recorded != checksum(texts, arrays):
-            raise FileFormatError(
-                "its content does not match its checksum: it was changed after it was written"
-            )
+        _require_dtype(model.graph, values["dtype"])
+        require_checksum(entries, recorded, network)
+        if "certificate" in entries:
+            values["certificate"] = read_certificate(entries["certificate"], network, values["dtype"])
     except ValueError as error:
         raise FileFormatError(f"cannot read {os.fspath(path)!r}: {error}") from None
-    return network, values
+    return model, network, values
+
+
+def _require_dtype(graph: onnx.GraphProto, dtype: str) -> None:
+    """Raise FileFormatError unless the tensors have the precision that the metadata, and with it a
+    certificate, says the network is evaluated in."""
+    if any(tensor.data_type != _ELEMENT.get(dtype) for tensor in graph.initializer):
+        raise FileFormatError(f"its tensors are not in {dtype!r}, the precision that its metadata names")
 
 
 def _model(content: bytes) -> onnx.ModelProto:
@@ -184,31 +205,3 @@ def _model(content: bytes) -> onnx.ModelProto:
         reason = next(iter(str(error).splitlines()), "")
         raise FileFormatError(f"it is not a complete ONNX model ({reason})") from None
     return model
-
-
-def _metadata_texts(model: onnx.ModelProto) -> dict[str, str]:
-    entries = [(entry.key, entry.value) for entry in model.metadata_props]
-    # Protocol buffers hand out bytes where a text is not UTF-8.
-    if not all(isinstance(text, str) for entry in entries for text in entry):
-        raise FileFormatError("its metadata is not text")
-    texts = {key.removeprefix(_PREFIX): text for key, text in entries if key.startswith(_PREFIX)}
-    if not {"version", "dtype", "width", "depth", "sha256"} <= texts.keys():
-        raise FileFormatError("it was not written by vanillaflow: its metadata has no such entries")
-    return texts
-
-
-def _metadata_values(texts: dict[str, str]) -> dict[str, Any]:
-    # Files from before there were others are of the dialect leaky_relu.
-    values: dict[str, Any] = {"dialect": "leaky_relu"} | {k: v for k, v in texts.items() if k != "sha256"}
-    if values["dialect"] not in DIALECTS:
-        raise FileFormatError(f"its network is of the unknown dialect {values['dialect']!r}")
-    try:
-        values |= {key: int(texts[key]) for key in ("width", "depth")}
-        values |= {key: float(texts[key]) for key in ("duration", "tolerance", "error") if key in texts}
-        if "domain" in texts:
-            values["domain"] = Box(**json.loads(texts["domain"]))
-        if "provenance" in texts:
-            values["provenance"] = Provenance.from_json(texts["provenance"])
-    except (TypeError, ValueError, RecursionError) as error:
-        raise FileFormatError(f"its metadata cannot be read: {error}") from None
-    return values
