@@ -20,6 +20,7 @@ __version__ = "0.1.0"
 _HOME = {
     "RidgeField": "fields.ridge",
     "PiecewiseField": "fields.ridge",
+    "LayeredField": "fields.layered",
     "Profile": "fields.profiles",
     "from_equations": "fields.equations",
     "from_sympy": "fields.symbolic",
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
     from .fields.callable_field import from_callable as from_callable
     from .fields.equations import from_equations as from_equations
     from .fields.fit import fit_field as fit_field
+    from .fields.layered import LayeredField as LayeredField
     from .fields.onnx_field import from_onnx as from_onnx
     from .fields.profiles import Profile as Profile
     from .fields.ridge import PiecewiseField as PiecewiseField

@@ -370,6 +370,11 @@ def test_fields_without_a_program_are_refused():
         vf.certify(vf.PlanarFlow.identity(2, target.domain), target, "rigorous")
     with pytest.raises(vf.FieldError, match="relu"):
         program_of(vf.RidgeField([[1.0]], [[1.0]], [0.0], "relu"))
+    # A name alone is no proof of what a function is.
+    for name in ("tanh", "power3", "power_law", "of my own"):
+        mine = vf.Profile(name, lambda z: 2 * np.tanh(z), lambda z: 2 - 2 * np.tanh(z) ** 2)
+        with pytest.raises(vf.FieldError, match=name):
+            program_of(vf.RidgeField([[1.0], [2.0]], [[1.0], [1.0]], [0.0, 1.0], ["tanh", mine]))
     with pytest.raises(ValueError, match="factor"):
         vf.certify(vf.PlanarFlow.identity(2, target.domain), target, "rigorous", factor=1.0)
 

@@ -177,7 +177,9 @@ def test_what_is_not_read_is_evaluated(case):
         for t in (0.0, 0.7):
             y = torch.from_numpy(x.copy())
             v = reference(torch.tensor(t, dtype=torch.float64), y) if hasattr(module, "nfe") else reference(y)
-            np.testing.assert_array_equal(field(t, x), v.numpy())
+            # Evaluated by torch itself, or read as layers, which agree to rounding.
+            exactly = 1e-13 if isinstance(field, vf.LayeredField) else 0
+            np.testing.assert_allclose(field(t, x), v.numpy(), rtol=exactly, atol=exactly)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

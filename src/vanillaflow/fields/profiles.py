@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.integrate import solve_ivp
@@ -167,6 +168,7 @@ def _power(z: np.ndarray, p: int) -> np.ndarray:
     return product
 
 
+@lru_cache(maxsize=None, typed=True)
 def power(p: int) -> Profile:
     """g(z) = z^p for an integer p >= 2; its flow is nu / (1 - (p-1) s nu^(p-1))^(1/(p-1))."""
     if not (isinstance(p, int) and p >= 2):

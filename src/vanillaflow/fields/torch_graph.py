@@ -1,7 +1,8 @@
-"""The graph of a PyTorch module, read as a ridge sum. Imported by `from_torch` only: needs torch.
+"""The graph of a PyTorch module, read as a ridge sum or as layers. Imported by `from_torch`: needs torch.
 
 torch.fx lists the operations of the module. Each value in the list that depends on the state y is kept as a
-`RidgeForm`, A y + c + sum_k a_k g_k(w_k . y + b_k); operations on forms are exact arithmetic on these arrays.
+`RidgeForm`, A y + c + sum_k a_k g_k(w_k . y + b_k), or as a `LayeredForm`, the same of the last hidden layer;
+operations on forms are exact arithmetic on these arrays.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import torch
 from torch import fx, nn
 
 from ..errors import FieldError
+from .layered import LayeredForm
 from .ridge_form import RidgeForm
 from .torch_operations import UnreadableError, applied, label
 
@@ -77,6 +79,16 @@ def has_dropout_in_training(module: nn.Module) -> bool:
 
 def read_field(module: nn.Module, dim: int | None) -> RidgeForm:
     """The ridge form that the module's forward computes from y in R^d. Raises FieldError if there is none."""
+    return _form(module, dim, RidgeForm.state)
+
+
+def read_layers(module: nn.Module, dim: int | None) -> LayeredForm:
+    """The same, with functions of functions, layer upon layer. Raises FieldError if it has no such form."""
+    return cast(LayeredForm, _form(module, dim, LayeredForm.state))
+
+
+def _form(module: nn.Module, dim: int | None, state: Callable[[int], RidgeForm]) -> RidgeForm:
+    """What the module's forward computes from `state(d)`, the form of y itself."""
     root = _traced(_Call(module, _takes_time(module)))
     nodes = list(root.graph.nodes)
     uses_time, uses_state = _dependents(nodes, "t"), _dependents(nodes, "y")
@@ -94,7 +106,7 @@ def read_field(module: nn.Module, dim: int | None) -> RidgeForm:
             if node.op == "output":
                 return _field(args[0], d)
             if node.op == "placeholder":
-                values[node] = RidgeForm.state(d)
+                values[node] = state(d)
             elif node in uses_state:
                 values[node] = applied(root, node, args, kwargs)
             else:

@@ -1,4 +1,4 @@
-"""from_torch: a neural ODE's PyTorch module as a field, read exactly as a RidgeField where it is one.
+"""from_torch: a neural ODE's PyTorch module as a field, read exactly where it is a sum of ridges or layers.
 
 This module can be imported without torch; `torch_graph`, which reads the module's graph, cannot.
 """
@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import FieldError
 from ..optional import import_optional
 from .callable_field import CallableField, require_field
+from .layered import LayeredField
 from .ridge import RidgeField
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _SCALES = (0.1, 1.0, 5.0)
 
 def from_torch(
     module: torch.nn.Module, dim: int | None = None, exact: bool = False
-) -> RidgeField | CallableField:
+) -> RidgeField | LayeredField | CallableField:
     """The vector field that a PyTorch module computes, called as `module(y)` or `module(t, y)`.
 
     Where it has the form v(x) = A x + c + sum_k a_k g_k(w_k . x + b_k), that is read from its graph, exactly:
@@ -36,15 +37,18 @@ def from_torch(
     cos, exp, abs, arctan and integer powers. Weights are converted to float64 exactly, and the result is
     compared with the module, evaluated in float64, at random points and several times.
 
-    Any other module, such as a deeper network or one that depends on time, becomes a field that evaluates a
-    float64 copy of it on batches of points (n, dim); the default method compiles that. With `exact` it is
-    refused.
+    A deeper network of `Linear` layers and these activations, one for each layer, is read in the same way as
+    a LayeredField; what is linear in y may be added to it, as in `-y + net(y)`.
+
+    Any other module, such as a network with skip connections or one that depends on time, becomes a field
+    that evaluates a float64 copy of it on batches of points (n, dim). The default method compiles all of
+    them. With `exact` a module that is no RidgeField, which the other methods need, is refused.
 
     `dim` is the dimension of y; needed where no `Linear` tells it. The module is not changed.
 
     Raises FieldError, saying what was found: for a module that is random (dropout in training mode), counts
     its calls, mixes the points of a batch, returns another shape, has weights that are not finite or cannot
-    be evaluated in float64; with `exact` for all that is not read. VanillaflowError without torch.
+    be evaluated in float64; with `exact` for all that is no ridge sum. VanillaflowError without torch.
     """
     torch = import_optional("torch", extra="torch", purpose="from_torch")
     if not isinstance(module, torch.nn.Module):
@@ -60,6 +64,10 @@ def from_torch(
     except FieldError:
         if exact:
             raise
+    try:
+        return _read_layers(copy, dim)
+    except FieldError:
+        pass
     return _evaluated(copy, dim, type(module).__name__)
 
 
@@ -71,6 +79,14 @@ def _read(module: torch.nn.Module, dim: int | None) -> RidgeField:
         field = RidgeField(form.a.T, form.w, form.b, list(form.profiles), form.A, form.c)
     except ValueError as error:
         raise FieldError(f"the module computes no finite field: {error}") from None
+    _require_equal(field, module)
+    return field
+
+
+def _read_layers(module: torch.nn.Module, dim: int | None) -> LayeredField:
+    from .torch_graph import read_layers
+
+    field = read_layers(module, dim).field()
     _require_equal(field, module)
     return field
 
@@ -98,7 +114,7 @@ def _evaluated(module: torch.nn.Module, dim: int | None, label: str) -> Callable
     raise reasons[0]
 
 
-def _require_equal(field: RidgeField, module: torch.nn.Module) -> None:
+def _require_equal(field: RidgeField | LayeredField, module: torch.nn.Module) -> None:
     """Raise FieldError unless `module` (in float64) and `field` agree to rounding at random points."""
     from .torch_graph import evaluate
 
@@ -106,7 +122,7 @@ def _require_equal(field: RidgeField, module: torch.nn.Module) -> None:
     x = np.concatenate([s * rng.standard_normal((_POINTS_PER_SCALE, field.dim)) for s in _SCALES])
     with np.errstate(all="ignore"):
         ours = field(0.0, x)
-        allowed = _rounding_bound(field, x)
+        allowed = _layered_bound(field, x) if isinstance(field, LayeredField) else _ridge_bound(field, x)
     # Where exp or a power overflows there is nothing to compare.
     rows = np.isfinite(ours).all(axis=1) & np.isfinite(allowed)
     if not rows.any():
@@ -127,7 +143,7 @@ def _require_equal(field: RidgeField, module: torch.nn.Module) -> None:
             )
 
 
-def _rounding_bound(field: RidgeField, x: np.ndarray) -> np.ndarray:
+def _ridge_bound(field: RidgeField, x: np.ndarray) -> np.ndarray:
     """(n,) bounds on the difference of two float64 evaluations of the field, in any order of summation.
 
     A sum of m terms errs by at most m eps times the sum of the terms' magnitudes; an error in the argument
@@ -145,3 +161,22 @@ def _rounding_bound(field: RidgeField, x: np.ndarray) -> np.ndarray:
             step += np.abs(field.a[k]) * _SOFTPLUS_STEP
     terms = 8 * (field.dim + field.ridges + 1)
     return (terms * np.finfo(np.float64).eps * size + step).max(axis=1)
+
+
+def _layered_bound(field: LayeredField, x: np.ndarray) -> np.ndarray:
+    """(n,) bounds of the same, carried from layer to layer.
+
+    What the sums of a layer are off by is what the layer before is off by, times the sizes of the weights,
+    and what they round themselves; as above, |s'| amplifies it, and s errs by a few eps.
+    """
+    unit = 8 * np.finfo(np.float64).eps
+    h, off = x, np.zeros_like(x)
+    for W, b, profile in zip(field.weights[:-1], field.biases[:-1], field.profiles):
+        z = h @ W.T + b
+        rounded = unit * (W.shape[1] + 1) * (np.abs(h) @ np.abs(W).T + np.abs(b))
+        step = _SOFTPLUS_STEP if profile.name == "softplus" else 0.0
+        h, slope = profile.value(z), np.abs(profile.derivative(z))
+        off = np.maximum(slope, 1.0) * (off @ np.abs(W).T + rounded) + unit * np.abs(h) + step
+    W, b, A = (np.abs(array) for array in (field.weights[-1], field.biases[-1], field.A))
+    rounded = unit * (W.shape[1] + field.dim + 1) * (np.abs(h) @ W.T + b + np.abs(x) @ A.T)
+    return (off @ W.T + rounded).max(axis=1)

@@ -1,4 +1,7 @@
-"""What each PyTorch operation does to a ridge form. Imported by `torch_graph` only: needs torch."""
+"""What each PyTorch operation does to a ridge form, or to a layered one, which is a ridge form of a layer.
+
+Imported by `torch_graph` only: needs torch.
+"""
 
 from __future__ import annotations
 
@@ -123,11 +126,12 @@ def _activation(form: RidgeForm, name: str, options: dict[str, Any]) -> RidgeFor
     for option, value in options.items():
         if option not in _ALLOWED or not _ALLOWED[option](value):
             raise UnreadableError(f", with {name}({option}={value!r})")
-    if not form.affine:
-        raise UnreadableError(f", where {name} is applied to what is already nonlinear")
-    if name == "leaky_relu":
-        return form.activated(leaky_relu(float(options.get("negative_slope", 0.01))))
-    return form.activated(get_profile(name))
+    slope = float(options.get("negative_slope", 0.01))
+    profile = leaky_relu(slope) if name == "leaky_relu" else get_profile(name)
+    try:
+        return form.activated(profile)
+    except ValueError:
+        raise UnreadableError(f", where {name} is applied to what is already nonlinear") from None
 
 
 def _dropout(form: RidgeForm, p: float = 0.5, training: bool = True, inplace: bool = False) -> RidgeForm:
@@ -150,7 +154,10 @@ def _add(p: Any, q: Any) -> RidgeForm:
         return p.shifted(_coefficients(q, p))
     if p.size != q.size:
         raise UnreadableError(f", which adds {p.size} numbers to {q.size}")
-    return p.plus(q)
+    try:
+        return p.plus(q)
+    except ValueError as reason:
+        raise UnreadableError(f", which adds {reason}") from None
 
 
 def _negative(p: Any) -> Any:

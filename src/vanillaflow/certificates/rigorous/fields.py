@@ -1,4 +1,4 @@
-"""Programs of fields: ridge sums with smooth profiles, and expressions."""
+"""Programs of fields: ridge sums and layers with smooth profiles, and expressions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from ...errors import FieldError
 from ...fields.expression_field import ExpressionField
+from ...fields.layered import LayeredField
+from ...fields.profiles import Profile, get_profile
 from ...fields.ridge import RidgeField
 from .program import Program, refuse
 
@@ -29,6 +32,8 @@ def program_of(field: Any) -> Program:
     """The program of a field that has one. Raises FieldError for others."""
     if isinstance(field, RidgeField):
         return _ridge_program(field)
+    if isinstance(field, LayeredField):
+        return _layered_program(field)
     if isinstance(field, ExpressionField):
         return _Expressions(field).program
     raise refuse(f"a {type(field).__name__}, of which only values are known")
@@ -39,21 +44,37 @@ def _ridge_program(field: RidgeField) -> Program:
     result = program.affine(0, field.A, field.c)
     if field.ridges:
         z = program.affine(0, field.w, field.b)
-        for name in sorted({profile.name for profile in field.profiles}):
-            index = np.array([k for k, profile in enumerate(field.profiles) if profile.name == name])
-            profile = _profile(name)
-            value = profile(program, program.rows_of(z, index))
+        for profile in dict.fromkeys(field.profiles):
+            index = np.array([k for k, each in enumerate(field.profiles) if each == profile])
+            value = _profile(profile)(program, program.rows_of(z, index))
             directions = np.ascontiguousarray(field.a[index].T)
             result = program.sum(result, program.affine(value, directions, np.zeros(field.dim)))
     program.result = result
     return program
 
 
-def _profile(name: str) -> Callable[[Program, int], int]:
-    if name.startswith("power"):
+def _layered_program(field: LayeredField) -> Program:
+    program = Program(field.dim)
+    h = 0
+    for W, b, profile in zip(field.weights[:-1], field.biases[:-1], field.profiles):
+        h = _profile(profile)(program, program.affine(h, W, b))
+    program.result = program.affine(h, field.weights[-1], field.biases[-1])
+    if field.A.any():
+        program.result = program.sum(program.result, program.affine(0, field.A, np.zeros(field.dim)))
+    return program
+
+
+def _profile(profile: Profile) -> Callable[[Program, int], int]:
+    name = profile.name
+    try:
+        known: Profile | None = get_profile(name)
+    except FieldError:
+        known = None
+    # Anybody can give a profile of his own any name.
+    if profile == known and name.startswith("power"):
         return lambda program, x: program.whole_power(x, int(name[5:]))
-    if name not in _PROFILES:
-        raise refuse(f"ridges with the profile {name}")
+    if profile != known or name not in _PROFILES:
+        raise refuse(f"a field with the profile {name}")
     return _PROFILES[name]
 
 

@@ -24,7 +24,7 @@ from .monomials import Monomials
 from .workers import Workers, batches
 
 # Patches that are integrated together: some symbols of a few hundred of them fit into the cache.
-_BATCH = 256
+_BATCH = 128
 # And between two looks at the clock.
 _AT_ONCE = 16 * _BATCH
 # A rest may become smaller again, but hardly so much.
