@@ -29,7 +29,7 @@ fuzz: $(VENV)/.fuzz
 	$(BIN)/python tests/fields/fuzz_equations.py -max_total_time=60
 
 verify: $(VENV)/.verify
-	$(BIN)/python -m pytest tests/export/test_verifiers.py
+	$(BIN)/python -m pytest tests/export/test_verifiers.py tests/verification/test_marabou.py
 
 # Two processes; one thread for the linear algebra: on matrices this small more only wait for one another.
 test: lint

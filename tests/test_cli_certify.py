@@ -158,6 +158,7 @@ def test_a_smaller_bound_is_refused(certify, options):
         (["net.onnx", "wider.toml"], "that of the system, [-1, 2] x [-0.5, 1], is not inside it"),
         (["net.onnx", "mild.toml", "--method", "hope"], "known are rigorous, sampled, statistical"),
         (["net.onnx", "mild.toml", "--coverage", "0.9"], "--coverage does not belong to --method sampled"),
+        (["net.onnx", "mild.toml", "--checkpoint", "p"], "--checkpoint does not belong to --method sampled"),
         (["net.onnx", "mild.toml", "--tol", "0"], "'--tol': it must be positive"),
         (["net.onnx", "mild.toml", *STATISTICAL, "--confidence", "1"], "it must be within (0, 1)"),
         (["net.onnx", "mild.toml", *STATISTICAL, "--coverage", "0.999"], "at least 6905 are needed"),
@@ -250,3 +251,13 @@ def test_of_many_coordinates_the_first_are_shown(certify):
     assert code == 0 and shown is not None
     assert len(shown[1].split(", ")) == 9 and shown[1].endswith(", ...")
     assert str(vf.Certificate.load("c.json")).endswith(f"largest at ({shown[1]})")
+
+
+def test_a_rigorous_proof_with_a_checkpoint(certify):
+    proof = ("net64.onnx", "mild.toml", "--method", "rigorous", "--checkpoint", "proof.part")
+    code, out, _ = certify(*proof)
+    assert code == 0 and "proved on" in out and not Path("proof.part").exists()
+    Path("proof.part").write_bytes(b"something else")
+    code, _, err = certify(*proof)
+    assert code == 2 and "'proof.part' is no checkpoint" in err
+    assert Path("proof.part").read_bytes() == b"something else"

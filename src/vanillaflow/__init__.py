@@ -39,6 +39,14 @@ _HOME = {
     "certify": "certificates",
     "Certificate": "certificates",
     "rollout_errors": "certificates.rollout",
+    "verify": "verification",
+    "Verdict": "verification",
+    "Property": "verification",
+    "UnsafeSet": "verification",
+    "read_vnnlib": "verification",
+    "write_vnnlib": "verification",
+    "reach": "verification.reachable",
+    "ReachableSet": "verification.reachable",
     "FeedforwardNetwork": "network",
     "load": "export.safetensors",
     "precision_errors": "export.precision",
@@ -89,6 +97,14 @@ if TYPE_CHECKING:
     from .network import FeedforwardNetwork as FeedforwardNetwork
     from .planar import PlanarFlow as PlanarFlow
     from .target import FlowMap as FlowMap
+    from .verification import Property as Property
+    from .verification import UnsafeSet as UnsafeSet
+    from .verification import Verdict as Verdict
+    from .verification import read_vnnlib as read_vnnlib
+    from .verification import verify as verify
+    from .verification import write_vnnlib as write_vnnlib
+    from .verification.reachable import ReachableSet as ReachableSet
+    from .verification.reachable import reach as reach
 
 
 def __getattr__(name: str) -> Any:

@@ -1,8 +1,9 @@
-"""The command line tool `vanillaflow`: compile, certify, inspect, zoo.
+"""The command line tool `vanillaflow`: compile, certify, verify, inspect, zoo.
 
 Results go to standard output, progress and errors to standard error. Every error that a user can act on is
 one line and a non-zero exit code: 2 for a wrong request, 1 for a tolerance that was not reached or a
-certificate that does not hold, 130 after Ctrl-C. Heavy modules are imported inside the commands, so that help
+certificate that does not hold, 130 after Ctrl-C. A property that is violated exits with 1, too, and one that
+was not decided with 3. Heavy modules are imported inside the commands, so that help
 and typing errors are answered at once.
 """
 
@@ -22,6 +23,7 @@ from .compiling import CompileCommand, compile_system
 from .inspecting import inspect_file
 from .interruption import Interrupted
 from .text import one_line
+from .verifying import verify_system
 from .zoo import zoo_app
 
 app = typer.Typer(
@@ -34,6 +36,7 @@ app = typer.Typer(
 )
 app.command("compile", cls=CompileCommand)(compile_system)
 app.command("certify")(certify_file)
+app.command("verify")(verify_system)
 app.command("inspect")(inspect_file)
 app.add_typer(zoo_app, name="zoo")
 

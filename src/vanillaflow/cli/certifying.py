@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from ..certificates import Certificate
     from ..target import FlowMap
 
+# What belongs to each method.
+_OPTIONS = {
+    "sampled": {"method", "points"},
+    "statistical": {"method", "points", "confidence", "coverage"},
+    "rigorous": {"method", "checkpoint"},
+}
+
 
 def certify_file(
     network: Annotated[
@@ -60,6 +67,13 @@ def certify_file(
     embed: Annotated[
         bool, typer.Option("--embed", help="Write the certificate into NETWORK itself, an .onnx file.")
     ] = False,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Of a rigorous proof: the file from which it goes on after an interruption.",
+        ),
+    ] = None,
     check: Annotated[
         Path | None,
         typer.Option(
@@ -88,7 +102,13 @@ def certify_file(
 
     vanillaflow certify pendulum.onnx pendulum --check pendulum.onnx
     """
-    asked = {"method": method, "points": points, "confidence": confidence, "coverage": coverage}
+    asked: dict[str, Any] = {
+        "method": method,
+        "points": points,
+        "confidence": confidence,
+        "coverage": coverage,
+    }
+    asked |= {"checkpoint": checkpoint}
     options = {name: value for name, value in asked.items() if value is not None}
     written = [name for name, given in (("output", output), ("embed", embed)) if given]
     if check is not None and (options or written):
@@ -148,11 +168,12 @@ def _certified(
     from ..certificates import certify
 
     method = options.get("method", "sampled")
-    belongs = {"sampled": {"points"}, "statistical": {"points", "confidence", "coverage"}}.get(method, set())
-    for name in sorted({"points", "confidence", "coverage"} & options.keys() - belongs):
+    for name in sorted(options.keys() - _OPTIONS.get(method, options.keys())):
         raise VanillaflowError(f"--{name} does not belong to --method {method}")
-    if method == "rigorous" and tol is not None:
-        options = options | {"goal": tol}
+    if method == "rigorous":
+        options = options | ({} if tol is None else {"goal": tol})
+        # A proof goes on from its checkpoint only if it is the same one.
+        seed = 0 if seed is None and "checkpoint" in options else seed
     try:
         return certify(flow, target, seed=seed, dtype=dtype, **options)
     except VanillaflowError:

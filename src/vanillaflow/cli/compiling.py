@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,6 +19,7 @@ from ..errors import (
 )
 from .interruption import saved_best
 from .option_values import fraction, positive
+from .progress import progress
 from .result import SUFFIXES, Precision, Request, Result, lowered, measured
 from .system_argument import SYSTEM, read_target
 from .text import one_line, rows, size_text
@@ -126,7 +126,7 @@ def compile_system(
         "max_seconds": max_seconds,
     }
     options = {name: value for name, value in options.items() if value is not None}
-    with _progress(f"compiling {target.name} to {tol:g}") as report:
+    with progress(f"compiling {target.name} to {tol:g}") as report:
         try:
             result, certificate = _compile(target, request, report, options)
         except CompilationInterrupted as interruption:
@@ -164,20 +164,6 @@ def _known_dialect(dialect: str, slope: float | None) -> tuple[str, float | None
         return name, None if slope is None else require_fraction("the one slope", slope)
     except ValueError as error:
         raise VanillaflowError(str(error)) from None
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[[str], None]]:
-    """A spinner with the elapsed stages above it; on anything but a terminal, the stages only."""
-    from rich.console import Console
-
-    console = Console(stderr=True, highlight=False)
-
-    def report(line: str) -> None:
-        console.print(f"  {one_line(line)}", markup=False, soft_wrap=True, style="dim")
-
-    with console.status(one_line(what).replace("[", r"\[")):
-        yield report
 
 
 def _compile(

@@ -9,7 +9,6 @@ cancels in the difference. Cells with loose bounds are bisected.
 from __future__ import annotations
 
 from concurrent.futures import Executor
-from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -26,11 +25,10 @@ from ..fingerprints import network_hash, system_hash
 from ..sampled import certify_sampled
 from .bisection import bounded, restored, tightened
 from .checkpoint import Checkpoint
+from .enclosures import enclosure_of
 from .integrator import integrator
-from .layer_forms import layer_forms
 from .monomials import monomials
 from .patches import patches
-from .planar_forms import planar_forms
 from .workers import workers
 
 if TYPE_CHECKING:
@@ -91,9 +89,7 @@ def certify_rigorous(
 
     known = monomials(target.dim, _DEGREES.get(target.dim, _LEAST_DEGREE))
     exact = integrator(target.field, target.duration, _REMAINDERS * goal)
-    enclosure = (
-        partial(planar_forms, flow) if isinstance(flow, PlanarFlow) else partial(layer_forms, flow, dtype)
-    )
+    enclosure = enclosure_of(flow, dtype)
     proof = f"{network_hash(flow, dtype)} {system_hash(target)} {dtype} {goal!r} {max_cells} {__version__}"
     with workers(executor) as those, Checkpoint(checkpoint, proof) as file:
         stored = file.stored("cells")

@@ -1,0 +1,109 @@
+"""Verdicts about the flow of an ODE, from a network and a proved bound of its error."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+import numpy as np
+
+from ..certificates import Certificate
+from ..certificates.evaluation import evaluated
+from ..certificates.rigorous.integrator import integrator
+from ..network import FeedforwardNetwork
+from ..planar import PlanarFlow
+from ..target import FlowMap
+from .branch_and_bound import explored, slack
+from .counterexample import counterexample
+from .margins import margin_of, proved, require_within
+from .properties import Property, UnsafeSet
+from .verdict import Verdict
+from .vnnlib import read_vnnlib, write_vnnlib
+
+__all__ = ["Property", "UnsafeSet", "Verdict", "read_vnnlib", "verify", "write_vnnlib"]
+
+# Starts at which a violation is looked for at first.
+_POINTS = 1024
+# What the remainders of the validated integration of one start may add up to, as a part of the margin.
+_REMAINDERS = 1e-4
+
+
+def verify(
+    flow: PlanarFlow | FeedforwardNetwork,
+    target: FlowMap,
+    prop: Property,
+    certificate: Certificate | None = None,
+    max_cells: int = 1_000_000,
+    max_seconds: float = float("inf"),
+    seed: int = 0,
+) -> Verdict:
+    """Does the property hold for the exact flow of the target?
+
+    The network's error, at most `certificate.per_output`, is added to the unsafe sets; then
+    "holds" : branch and bound proves that the network reaches none of them;
+    "violated" : a start is found whose trajectory, enclosed by a validated integrator, ends in an unsafe set;
+    "unknown" : neither, because the network is not accurate enough, or for lack of cells or seconds.
+
+    `certificate` is a rigorous one of this flow and target, made anew if it is not given, and believed if it
+    is. The starts of the property lie in the target's box. The same seed gives the same verdict.
+
+    Raises CertificateRefused for another certificate, ValueError if dimensions differ or starts lie outside
+    the target's box, FieldError as `certify` does.
+    """
+    if (prop.inputs, prop.outputs) != (target.dim, target.dim):
+        raise ValueError(
+            f"the property has {prop.inputs} inputs and {prop.outputs} outputs, the flow {target.dim} of each"
+        )
+    for each in prop.unsafe:
+        require_within(each.box, target.domain)
+    certificate, enclosure = proved(flow, target, certificate)
+    margin = margin_of(certificate)
+    begun = perf_counter()
+    exact = integrator(target.field, target.duration, _REMAINDERS * certificate.bound)
+    network = evaluated(flow, certificate.dtype)
+
+    def late() -> bool:
+        return perf_counter() - begun > max_seconds
+
+    cells, unfinished = 0, False
+    doubts: list[tuple[float, np.ndarray]] = []
+    for unsafe, widened in zip(prop.unsafe, prop.widened(margin).unsafe):
+        likely = _most_likely(network, unsafe, widened, seed)
+        found = counterexample(target, exact, unsafe, likely)
+        if found is None and len(likely) == 0:
+            outcome = explored(network, enclosure, unsafe, widened, max_cells - cells, late)
+            cells += outcome.cells
+            unfinished |= outcome.open_cells > 0 and len(outcome.undecided) == 0
+            likely = outcome.undecided
+            found = counterexample(target, exact, unsafe, likely)
+        if found is not None:
+            point, image = found
+            return Verdict("violated", prop.name, margin, cells, perf_counter() - begun, point, image)
+        if len(likely):
+            depth = slack(unsafe, target(likely))
+            doubts.append((float(depth.min()), likely[np.argmin(depth)]))
+    seconds = perf_counter() - begun
+    if doubts:
+        point = min(doubts, key=lambda doubt: doubt[0])[1]
+        return Verdict(
+            "unknown",
+            prop.name,
+            margin,
+            cells,
+            seconds,
+            point,
+            target(point[None])[0],
+            "within the network's error an unsafe set is reached, and by the flow it was not found to be; "
+            "a network of smaller tolerance can tell",
+        )
+    if unfinished:
+        why = "the time ran out" if late() else f"more than {max_cells} cells would be needed"
+        return Verdict("unknown", prop.name, margin, cells, seconds, reason=why)
+    return Verdict("holds", prop.name, margin, cells, seconds)
+
+
+def _most_likely(network, unsafe: UnsafeSet, widened: UnsafeSet, seed: int) -> np.ndarray:
+    """Starts whose images under the network are in the widened set, the deepest first; perhaps none."""
+    x = np.concatenate([unsafe.box.sample(_POINTS, seed), unsafe.box.corners(seed)])
+    depth = slack(widened, network(x))
+    order = np.argsort(depth)
+    return x[order[depth[order] <= 0]][:_POINTS]

@@ -1,0 +1,169 @@
+"""Reachable sets: zonotopes that together hold the image of a box under the exact flow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from ..box import Box
+from ..certificates import Certificate
+from ..certificates.rigorous.bisection import Enclosure
+from ..certificates.rigorous.forms import ROUNDING, UP
+from ..certificates.rigorous.patches import first_cells, halved
+from ..network import FeedforwardNetwork
+from ..planar import PlanarFlow
+from ..target import FlowMap
+from .margins import margin_of, proved, require_within
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Cells are bisected until what the network's forms leave open is this part of its margin.
+_PART = 0.25
+_FIRST_CELLS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class ReachableSet:
+    """The union of k zonotopes { centers_j + sum_s e_s generators_js : |e_s| <= 1 } in R^d.
+
+    Attributes
+    ----------
+    centers : (k, d).
+    generators : (k, s, d), the last d of them along the axes.
+    box : the starts, all of whose images are in it.
+    margin : (d,), what was proved of the network's error; it is contained in the generators.
+    """
+
+    centers: Float[np.ndarray, "k d"]
+    generators: Float[np.ndarray, "k s d"]
+    box: Box
+    margin: Float[np.ndarray, " d"]
+
+    def __len__(self) -> int:
+        return len(self.centers)
+
+    @property
+    def dim(self) -> int:
+        return self.centers.shape[1]
+
+    @property
+    def hull(self) -> Box:
+        """The smallest box around it."""
+        reach = np.abs(self.generators).sum(axis=1)
+        return Box((self.centers - reach).min(axis=0), (self.centers + reach).max(axis=0))
+
+    def contains(self, y: Float[np.ndarray, "n d"]) -> Bool[np.ndarray, " n"]:
+        """Which points lie in it, up to rounding.
+
+        A zonotope is where |n.(y - c)| <= sum_s |n.g_s| for all n orthogonal to d - 1 of its generators.
+        """
+        y = np.asarray(y, dtype=np.float64)
+        inside = np.zeros(len(y), dtype=bool)
+        reach = np.abs(self.generators).sum(axis=1)
+        for j in range(len(self)):
+            todo = np.flatnonzero(~inside)
+            if not len(todo):
+                break
+            off = y[todo] - self.centers[j]
+            rounding = 1e-12 * (reach[j] + np.abs(self.centers[j]))
+            near = np.flatnonzero((np.abs(off) <= reach[j] + rounding).all(axis=1))
+            normals = _normals(self.generators[j])
+            widths = np.abs(normals @ self.generators[j].T).sum(axis=1) + np.abs(normals) @ rounding
+            within = (np.abs(off[near] @ normals.T) <= widths).all(axis=1)
+            inside[todo[near[within]]] = True
+        return inside
+
+    def polygons(self) -> list[Float[np.ndarray, "v 2"]]:
+        """The corners of each zonotope, counterclockwise; in two dimensions only, else ValueError."""
+        if self.dim != 2:
+            raise ValueError(f"polygons need two dimensions, this set has {self.dim}")
+        return [_polygon(c, g) for c, g in zip(self.centers, self.generators)]
+
+    def plot(self, ax: Axes | None = None, **style: Any) -> Axes:
+        """Draw it into `ax`, by default a new figure's: the zonotopes, each a polygon; in two dimensions."""
+        import matplotlib.pyplot as plt
+        from matplotlib.collections import PolyCollection
+
+        polygons = self.polygons()
+        if ax is None:
+            ax = plt.figure(layout="constrained").add_subplot()
+        defaults: dict[str, Any] = {"facecolor": "#8fb8de", "edgecolor": "#28527a", "linewidth": 0.3}
+        ax.add_collection(PolyCollection(polygons, **(defaults | style)))
+        ax.autoscale_view()
+        ax.set_aspect("equal")
+        return ax
+
+
+def reach(
+    flow: PlanarFlow | FeedforwardNetwork,
+    target: FlowMap,
+    box: Box | None = None,
+    certificate: Certificate | None = None,
+    max_cells: int = 4096,
+) -> ReachableSet:
+    """Zonotopes that together hold the image of `box` under the exact flow; by default of the whole box.
+
+    The box is cut into cells until the network's affine forms leave less open than a quarter of its proved
+    error, or there are `max_cells`; each cell's form, with the error added, is a zonotope.
+
+    `certificate` is a rigorous one of this flow and target, made anew if it is not given, and believed if it
+    is. Raises CertificateRefused for another one, and ValueError if the box is not within the target's.
+    """
+    box = target.domain if box is None else box
+    require_within(box, target.domain)
+    certificate, enclosure = proved(flow, target, certificate)
+    margin = margin_of(certificate)
+    centers, halves = _cells(enclosure, box, _PART * margin, max_cells)
+    forms = enclosure(centers, halves)
+    d = box.dim
+    along = np.zeros((len(centers), d, d))
+    # Rounding: of the sum here, and of the zonotope's own center and generators.
+    size = np.abs(forms.c) + forms.spread
+    along[:, np.arange(d), np.arange(d)] = ((forms.r + margin[:, None] + 4 * ROUNDING * size) * UP).T
+    return ReachableSet(
+        forms.c.T.copy(), np.concatenate([forms.g.transpose(2, 0, 1), along], axis=1), box, margin
+    )
+
+
+def _cells(
+    enclosure: Enclosure, box: Box, allowed: Float[np.ndarray, " d"], max_cells: int
+) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, "n d"]]:
+    """Centers and halves of cells on which the forms' own rest is at most that, if there are enough."""
+    todo, done, count = first_cells(box, _FIRST_CELLS), [], 0
+    while len(todo[0]):
+        forms = enclosure(*todo)
+        fine = np.all(forms.r <= allowed[:, None], axis=0)
+        # Halving the others makes two of each.
+        if count + 2 * len(fine) - np.count_nonzero(fine) > max_cells:
+            fine = np.ones(len(fine), dtype=bool)
+        done.append((todo[0][fine], todo[1][fine]))
+        count += int(np.count_nonzero(fine))
+        axis = np.abs(forms.g[:, :, ~fine]).max(axis=1).argmax(axis=0)
+        todo = halved(todo[0][~fine], todo[1][~fine], axis)
+    return np.concatenate([c for c, _ in done]), np.concatenate([h for _, h in done])
+
+
+def _normals(generators: Float[np.ndarray, "s d"]) -> Float[np.ndarray, "m d"]:
+    """Unit vectors orthogonal to d - 1 of the generators, for every choice of these that leaves one only."""
+    d = generators.shape[1]
+    if d == 1:
+        return np.ones((1, 1))
+    size = np.linalg.norm(generators, axis=1)
+    unit = generators[size > 0] / size[size > 0, None]
+    chosen = np.array([unit[list(index)] for index in combinations(range(len(unit)), d - 1)])
+    _, singular, rows = np.linalg.svd(chosen)
+    return rows[singular[:, -1] > 1e-9, -1]
+
+
+def _polygon(center: Float[np.ndarray, " d"], generators: Float[np.ndarray, "s d"]) -> np.ndarray:
+    """The corners: all generators in the order of their angles, each in turn from one end to the other."""
+    upper = np.where(generators[:, 1:] < 0, -generators, generators)
+    upper = upper[np.argsort(np.arctan2(upper[:, 1], upper[:, 0]))]
+    walk = np.concatenate([np.zeros((1, 2)), 2 * np.cumsum(upper, axis=0)])
+    start = center - upper.sum(axis=0)
+    return np.concatenate([start + walk[:-1], 2 * center - (start + walk[:-1])])
