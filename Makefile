@@ -6,6 +6,7 @@
 # make test   lint, then the whole test suite
 # make bench  the measurements of benchmarks/, written to benchmarks/results/
 # make bench-scale  what compiling costs against the dimension
+# make bench-reach  reachable sets beside immrax
 # make bench-depth  depth against error for every system and method; takes hours, resumes where it was stopped
 #
 # Everything happens in .venv, which is made on first use. PYTHON chooses the interpreter (3.11 or newer).
@@ -14,7 +15,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo neural-ode doors fuzz verify test lint bench bench-depth bench-scale clean
+.PHONY: demo neural-ode doors fuzz verify test lint bench bench-depth bench-scale bench-reach clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/demo.py out
@@ -47,6 +48,9 @@ bench: $(VENV)/.test
 bench-scale: $(VENV)/.test
 	$(BIN)/python benchmarks/scale.py
 
+bench-reach: $(VENV)/.reach
+	$(BIN)/python benchmarks/reach.py
+
 bench-depth: $(VENV)/.test
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/depth.py
 
@@ -68,6 +72,10 @@ $(VENV)/.torchdiffeq: pyproject.toml | $(BIN)/python
 
 $(VENV)/.verify: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[verify]'
+	@touch $@
+
+$(VENV)/.reach: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[reach]'
 	@touch $@
 
 $(VENV)/.fuzz: pyproject.toml | $(BIN)/python

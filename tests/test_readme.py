@@ -39,6 +39,7 @@ def test_systems_are_read_and_commands_run_on_the_first(empty_directory, capsys)
     assert (system.domain.dim, system.field.held) == (4, 2)
     (empty_directory / "family.toml").unlink()
     (empty_directory / "mine.toml").write_text(toml)
+    (empty_directory / "safe.vnnlib").write_text(*blocks("lisp"))
     lines = [line for block in blocks("sh") for line in block.splitlines()]
     assert lines
     for line in lines:
@@ -46,7 +47,8 @@ def test_systems_are_read_and_commands_run_on_the_first(empty_directory, capsys)
         assert program == "vanillaflow"
         assert main(arguments) == 0, capsys.readouterr().err
     written = {path.name for path in empty_directory.iterdir()}
-    assert written == {"mine.toml", "mine.onnx", "mine.safetensors", "mine.c", "certificate.json"}
+    made = {"mine.onnx", "mine.safetensors", "mine.c", "certificate.json"}
+    assert written == {"mine.toml", "safe.vnnlib"} | made
 
 
 def test_files_that_it_points_to_exist():

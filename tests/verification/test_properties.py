@@ -78,6 +78,14 @@ def test_widened_is_rounded_outward_and_little(seed, outputs):
             assert grown == bound
 
 
+def test_widened_covers_products_that_underflow():
+    """A hundred products of 0.4 times the smallest number, each of which is rounded to zero."""
+    row, margin = np.full((1, 100), 0.4 * 2.0**-537), np.full(100, 2.0**-537)
+    widened = Property([UnsafeSet(UNIT, row, [0.0])]).widened(margin).unsafe[0]
+    assert not np.any(row * margin)
+    assert Fraction(widened.b[0]) >= sum(Fraction(a) * Fraction(m) for a, m in zip(row[0], margin)) > 0
+
+
 @settings(max_examples=50)
 @given(st.integers(0, 2**32 - 1))
 def test_who_violates_it_violates_the_widened_property_from_within_the_margin(seed):

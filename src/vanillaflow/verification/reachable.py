@@ -63,19 +63,21 @@ class ReachableSet:
         A zonotope is where |n.(y - c)| <= sum_s |n.g_s| for all n orthogonal to d - 1 of its generators.
         """
         y = np.asarray(y, dtype=np.float64)
+        # In the order of their first coordinates, few of the points are near a zonotope.
+        order = np.argsort(y[:, 0])
+        first = y[order, 0]
         inside = np.zeros(len(y), dtype=bool)
         reach = np.abs(self.generators).sum(axis=1)
-        for j in range(len(self)):
-            todo = np.flatnonzero(~inside)
-            if not len(todo):
-                break
-            off = y[todo] - self.centers[j]
-            rounding = 1e-12 * (reach[j] + np.abs(self.centers[j]))
-            near = np.flatnonzero((np.abs(off) <= reach[j] + rounding).all(axis=1))
-            normals = _normals(self.generators[j])
-            widths = np.abs(normals @ self.generators[j].T).sum(axis=1) + np.abs(normals) @ rounding
-            within = (np.abs(off[near] @ normals.T) <= widths).all(axis=1)
-            inside[todo[near[within]]] = True
+        rounding = 1e-12 * (reach + np.abs(self.centers))
+        reach = reach + rounding
+        for c, g, most, slack in zip(self.centers, self.generators, reach, rounding):
+            near = order[slice(*np.searchsorted(first, [c[0] - most[0], c[0] + most[0] * (1 + 1e-12)]))]
+            off = y[near] - c
+            close = ~inside[near] & (np.abs(off) <= most).all(axis=1)
+            normals = _normals(g)
+            widths = np.abs(normals @ g.T).sum(axis=1) + np.abs(normals) @ slack
+            within = (np.abs(off[close] @ normals.T) <= widths).all(axis=1)
+            inside[near[close]] = within
         return inside
 
     def polygons(self) -> list[Float[np.ndarray, "v 2"]]:
