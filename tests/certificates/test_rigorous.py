@@ -14,6 +14,7 @@ from vanillaflow.certificates.rigorous.forms import SMOOTH, Forms, applied, inte
 from vanillaflow.certificates.rigorous.integrator import integrator
 from vanillaflow.certificates.rigorous.layer_forms import layer_forms
 from vanillaflow.certificates.rigorous.monomials import monomials
+from vanillaflow.certificates.rigorous.operations import Kinked
 from vanillaflow.certificates.rigorous.patches import first_cells, halved, integrated, patches
 from vanillaflow.certificates.rigorous.planar_forms import planar_forms
 from vanillaflow.certificates.rigorous.series import Series, product
@@ -211,6 +212,90 @@ EVERY = {
 }
 
 
+CORNERS = [
+    pytest.param(
+        vf.RidgeField(
+            [[0.5, -0.2], [-0.4, 0.6], [0.3, 0.5], [0.2, 0.4], [-0.3, 0.2]],
+            [[1.0, 0.4], [0.5, -1.0], [-0.7, 0.9], [0.3, 1.0], [1.0, -0.2]],
+            [0.1, -0.2, 0.3, 0.0, 0.05],
+            ["relu", "abs", "leaky_relu(0.3)", "elu", "tanh"],
+            A=[[-0.3, 1.0], [-1.0, -0.3]],
+        ),
+        id="profiles",
+    ),
+    pytest.param(
+        vf.from_equations({"x": "y", "y": "-abs(x)*x/2 - relu(y - 0.2) + exp(-abs(x))/5"}), id="equations"
+    ),
+]
+
+
+@pytest.mark.parametrize("field", CORNERS)
+def test_the_integrator_holds_the_flow_across_corners(field):
+    rng = np.random.default_rng(4)
+    n, half, known = 40, 0.02, monomials(2, 2)
+    centers = np.concatenate([rng.uniform(-0.9, 0.9, (2, n - 1)), np.zeros((2, 1))], axis=1)
+    g = np.zeros((len(known), 2, n))
+    g[0, 0] = g[1, 1] = half
+    target = vf.FlowMap(field, 0.3, vf.Box([-1, -1], [1, 1]), rtol=1e-12)
+    forms, found = integrator(field, 0.3, 1e-2)(Forms(centers, g, np.zeros((2, n))), known)
+    free = np.abs(forms.g[len(known) :]).sum(axis=0) + forms.r
+    assert found.all() and free.max() <= 0.02
+    for e in np.concatenate([rng.uniform(-1, 1, (15, 2)), [[0, 0], [1, 1], [-1, 1]]]):
+        powers = np.prod(e**known.exponents, axis=1)
+        inside = forms.c + np.einsum("s,smn->mn", powers, forms.g[: len(known)])
+        assert np.all(np.abs(target((centers + half * e[:, None]).T).T - inside) <= free + 1e-10)
+
+
+def test_a_certificate_of_a_field_with_a_corner():
+    field = vf.from_equations({"x": "y", "y": "-abs(x)"})
+    target = vf.FlowMap(field, 0.2, vf.Box([-0.5, -0.5], [0.5, 0.5]))
+    flow = vf.PlanarFlow.identity(2, target.domain)
+    certificate = vf.certify(flow, target, "rigorous", factor=2.5)
+    x = target.domain.uniform(20_000, 2)
+    assert np.abs(flow(x) - target(x)).max() <= certificate.bound <= 2.5 * certificate.largest * (1 + 1e-9)
+
+
+@pytest.mark.parametrize(("left", "right"), [(0.0, 1.0), (-1.0, 1.0), (0.3, 1.0), (1.0, -0.5)])
+def test_kinked_functions_hold_their_values(left, right):
+    rng = np.random.default_rng(0)
+    n = 500
+    x = Series(3, 1, 2, n)
+    for k in range(3):
+        x[k] = Forms(rng.normal(size=(1, n)), 0.5 * rng.normal(size=(2, 1, n)), 0.1 * rng.random((1, n)))
+    found = [Kinked(0, left, right)([x], k) for k in range(3)]
+    reach = x[0].radius
+    mixed = np.abs(x[0].c) < reach
+    assert mixed.any() and not mixed.all() and np.all(np.isfinite(found[2].r) == ~mixed)
+    for e in rng.uniform(-1, 1, (40, 2, 1, 1)):
+        free = rng.choice([-1.0, 0.2, 1.0])
+        z = [x[k].c + (e * x[k].g).sum(axis=0) + free * x[k].r for k in range(3)]
+        slope = np.where(z[0] > 0, right, left)
+        # A function of time: the second derivative of z is twice its coefficient.
+        for k, exact in enumerate((slope * z[0], slope * z[1], slope * z[2])):
+            off = np.abs(exact - found[k].c - (e * found[k].g).sum(axis=0))
+            assert np.all(off <= found[k].r + 1e-12)
+
+
+@pytest.mark.parametrize(
+    "equations",
+    [
+        {"x": "y", "y": "-sinh(x)/5 - sqrt(4 + x)"},
+        {"x": "-x/(1 + x**2)", "y": "-log(3 + y)"},
+        {"x": "exp(-x**2) - y", "y": "tan(x/3) - cosh(y)"},
+    ],
+)
+def test_functions_of_one_combination_are_known_by_their_formula(equations):
+    field = vf.from_equations(equations)
+    assert isinstance(field, vf.RidgeField)
+    x = np.random.default_rng(0).uniform(-1, 1, (2, 7))
+    forms = program_of(field).slope(
+        Forms(x, np.zeros((0, 2, 7)), np.zeros((2, 7))),
+        Forms(np.zeros((1, 7)), np.zeros((0, 1, 7)), np.zeros((1, 7))),
+    )
+    np.testing.assert_allclose(forms.c.T, field(0.0, x.T), rtol=1e-13, atol=1e-14)
+    assert np.all(forms.r <= 1e-12)
+
+
 @pytest.mark.parametrize(
     "field",
     [
@@ -368,8 +453,6 @@ def test_fields_without_a_program_are_refused():
     target = vf.FlowMap(vf.from_callable(lambda x: -x, 2), 1.0, vf.Box([-1, -1], [1, 1]))
     with pytest.raises(vf.FieldError, match="rigorous"):
         vf.certify(vf.PlanarFlow.identity(2, target.domain), target, "rigorous")
-    with pytest.raises(vf.FieldError, match="relu"):
-        program_of(vf.RidgeField([[1.0]], [[1.0]], [0.0], "relu"))
     # A name alone is no proof of what a function is.
     for name in ("tanh", "power3", "power_law", "of my own"):
         mine = vf.Profile(name, lambda z: 2 * np.tanh(z), lambda z: 2 - 2 * np.tanh(z) ** 2)

@@ -61,7 +61,7 @@ def certify(
     from independent random points. It is exact, and true for errors that no search would find, but silent on
     that part; see `statistical.certify_statistical` for the options `points`, `confidence` and `coverage`.
 
-    method="rigorous": a proved upper bound, for fields given as ridge sums or equations; see
+    method="rigorous": a proved upper bound, for fields given as ridge sums, layers or equations; see
     `rigorous.certify_rigorous` for the options and for what the proof assumes.
 
     The same seed gives the same points; None draws one that nobody could know before. `dtype` is the

@@ -60,8 +60,8 @@ def verify_system(
             "-o",
             metavar="FILE",
             help="Write this file; give it again for more. FILE.onnx is the network, with its certificate "
-            "inside; FILE.vnnlib the property with the network's error added: a verifier that proves it of the "
-            "network has proved the property of the ODE. FILE.json is the certificate.",
+            "inside; FILE.vnnlib the property with the network's error added: a verifier that proves it of "
+            "the network has proved the property of the ODE. FILE.json is the certificate.",
         ),
     ] = None,
     max_seconds: Annotated[

@@ -32,6 +32,7 @@ def composite_profile(expression: sp.Expr, z: sp.Symbol) -> Profile:
         value=lambda x: g(np.asarray(x, dtype=np.float64))[0],
         derivative=lambda x: g(np.asarray(x, dtype=np.float64))[1],
         breaks=tuple(sorted(_breaks(expression, z))),
+        formula=sp.Lambda(z, expression),
     )
 
 

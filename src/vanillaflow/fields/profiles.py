@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from scipy.integrate import solve_ivp
@@ -33,7 +34,8 @@ class Profile:
 
     `name` is what files and messages call it; `value` and `derivative` are vectorized over arrays;
     `closed_flow(nu, s)` solves nu' = g(nu), vectorized over nu. `breaks` are the points where g is not
-    smooth (a relu has its kink at 0).
+    smooth (a relu has its kink at 0). `formula` is the function that `value` computes as a SymPy Lambda,
+    where there is one: rigorous certificates go by it.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Profile:
     derivative: Scalar
     closed_flow: Callable[[np.ndarray, float], np.ndarray] | None = None
     breaks: tuple[float, ...] = ()
+    formula: Any = None
 
     def flow(self, nu: np.ndarray, s: float) -> np.ndarray:
         """h(nu, s): where nu' = g(nu) carries nu in time s (s may be negative). NaN where it blows up."""
@@ -168,6 +171,7 @@ def _power(z: np.ndarray, p: int) -> np.ndarray:
     return product
 
 
+# The same profile for the same exponent, or slope: whoever has to tell it from others compares them.
 @lru_cache(maxsize=None, typed=True)
 def power(p: int) -> Profile:
     """g(z) = z^p for an integer p >= 2; its flow is nu / (1 - (p-1) s nu^(p-1))^(1/(p-1))."""
@@ -181,6 +185,7 @@ def power(p: int) -> Profile:
     return Profile(f"power{p}", lambda z: _power(z, p), lambda z: p * _power(z, p - 1), closed_flow)
 
 
+@lru_cache(maxsize=None, typed=True)
 def leaky_relu(slope: float) -> Profile:
     """g(z) = z for z > 0, slope * z otherwise."""
     if not np.isfinite(slope):

@@ -23,6 +23,9 @@ _PROFILES: dict[str, Callable[[Program, int], int]] = {
     "exp": Program.exp,
     "softplus": Program.softplus,
     "arctan": Program.arctan,
+    "relu": lambda program, x: program.kinked(x, 0.0, 1.0),
+    "abs": lambda program, x: program.kinked(x, -1.0, 1.0),
+    "elu": lambda program, x: _elu(program, x),
     "silu": lambda program, x: program.product(x, program.sigmoid(x)),
     "gelu": lambda program, x: program.product(x, program.normal_cdf(x)),
 }
@@ -35,7 +38,7 @@ def program_of(field: Any) -> Program:
     if isinstance(field, LayeredField):
         return _layered_program(field)
     if isinstance(field, ExpressionField):
-        return _Expressions(field).program
+        return _expression_program(field)
     raise refuse(f"a {type(field).__name__}, of which only values are known")
 
 
@@ -73,29 +76,49 @@ def _profile(profile: Profile) -> Callable[[Program, int], int]:
     # Anybody can give a profile of his own any name.
     if profile == known and name.startswith("power"):
         return lambda program, x: program.whole_power(x, int(name[5:]))
-    if profile != known or name not in _PROFILES:
-        raise refuse(f"a field with the profile {name}")
-    return _PROFILES[name]
+    if profile == known and name.startswith("leaky_relu"):
+        left = float(-profile.value(np.array([-1.0]))[0])
+        return lambda program, x: program.kinked(x, left, 1.0)
+    if profile == known and name in _PROFILES:
+        return _PROFILES[name]
+    if profile.formula is not None:
+        (z,), expression = profile.formula.variables, profile.formula.expr
+        return lambda program, x: _Expressions(program, {z: x}, program.rows(x)).place(expression)
+    raise refuse(f"a field with the profile {name}, of which only values are known")
+
+
+def _elu(program: Program, x: int) -> int:
+    """z for z > 0 and e^z - 1 for z < 0: relu(z) + e^(-relu(-z)) - 1."""
+    below = program.exp(program.scaled(program.kinked(program.scaled(x, -1.0), 0.0, 1.0), -1.0))
+    return program.sum(program.kinked(x, 0.0, 1.0), program.shifted(below, -1.0))
+
+
+def _expression_program(field: ExpressionField) -> Program:
+    program = Program(field.dim)
+    places = {symbol: program.rows_of(0, np.array([i])) for symbol, i in field.symbols.items()}
+    expressions = _Expressions(program, places | {field.time: 1}, 1)
+    rows = [expressions.place(sp.sympify(expression)) for expression in field.expressions]
+    result = program.constant(np.zeros(field.dim))
+    for i, row in enumerate(rows):
+        unit = np.zeros((field.dim, 1))
+        unit[i] = 1.0
+        result = program.sum(result, program.affine(row, unit, np.zeros(field.dim)))
+    program.result = result
+    return program
 
 
 class _Expressions:
-    """The program of an ExpressionField, with one operation for each different subexpression."""
+    """Adds expressions to a program, with one operation for each different subexpression.
 
-    def __init__(self, field: ExpressionField):
-        self.program = Program(field.dim)
-        self._places: dict[sp.Expr, int] = {}
-        for symbol, i in field.symbols.items():
-            self._places[symbol] = self.program.rows_of(0, np.array([i]))
-        self._places[field.time] = 1
-        rows = [self._place(sp.sympify(expression)) for expression in field.expressions]
-        result = self.program.constant(np.zeros(field.dim))
-        for i, row in enumerate(rows):
-            unit = np.zeros((field.dim, 1))
-            unit[i] = 1.0
-            result = self.program.sum(result, self.program.affine(row, unit, np.zeros(field.dim)))
-        self.program.result = result
+    `places` are those of the symbols, of so many rows each: the same expression of all of them.
+    """
 
-    def _place(self, node: sp.Expr) -> int:
+    def __init__(self, program: Program, places: dict[sp.Expr, int], rows: int):
+        self.program = program
+        self._places = dict(places)
+        self._rows = rows
+
+    def place(self, node: sp.Expr) -> int:
         if node not in self._places:
             self._places[node] = self._made(node)
         return self._places[node]
@@ -103,13 +126,13 @@ class _Expressions:
     def _made(self, node: sp.Expr) -> int:
         program = self.program
         if not node.free_symbols:
-            return program.constant(np.array([float(node)]))
+            return program.constant(np.full(self._rows, float(node)))
         if node.is_Pow and node.exp.is_Number:
             return self._power(node)
         if node.is_Add or node.is_Mul:
             number, rest = node.as_coeff_Add() if node.is_Add else node.as_coeff_Mul()
             combine = program.sum if node.is_Add else program.product
-            first, *others = [self._place(part) for part in (node.func.make_args(rest))]
+            first, *others = [self.place(part) for part in (node.func.make_args(rest))]
             for other in others:
                 first = combine(first, other)
             if number == (0 if node.is_Add else 1):
@@ -119,17 +142,18 @@ class _Expressions:
         made = {
             **_PROFILES,
             "log": Program.log,
+            "Abs": _PROFILES["abs"],
             "atan": Program.arctan,
             "tan": lambda p, x: _quotient(p, *p.sin_cos(x)),
             "sinh": lambda p, x: _hyperbolic(p, x, -1.0),
             "cosh": lambda p, x: _hyperbolic(p, x, 1.0),
         }.get(name)
         if made is None:
-            raise refuse(f"the function {name}, which has a corner")
-        return made(program, self._place(node.args[0]))
+            raise refuse(f"the function {name}")
+        return made(program, self.place(node.args[0]))
 
     def _power(self, node: sp.Expr) -> int:
-        base, exponent = self._place(node.base), node.exp
+        base, exponent = self.place(node.base), node.exp
         if not exponent.is_Integer:
             return self.program.real_power(base, float(exponent))
         power = self.program.whole_power(base, abs(int(exponent))) if exponent != 0 else base

@@ -4,7 +4,8 @@ Each step adds up the Taylor polynomial in time, of the trajectories through the
 remainder: the next Taylor coefficient over a set that holds the trajectories throughout the step (Moore 1966;
 Nedialkov, Jackson and Corliss 1999). Such a set is found by Picard's iteration: if X + [0, h] v(B) lies
 within B, then all trajectories from X stay in B for the time h. What a step adds to r becomes new symbols, so
-that later steps carry it along as they carry the points themselves, and do not wrap it into boxes.
+that later steps carry it along as they carry the points themselves, and do not wrap it into boxes. Where the
+field has a corner on the way, the step is one of first order.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from .forms import ROUNDING, UP, Forms, intervals
 from .monomials import Monomials
 from .program import Program
 
-_ORDER = 9
+# The order of a step's remainder; less where corners keep the steps short.
+_ORDER, _ORDER_WITH_CORNERS = 9, 4
 # Trials of a set around the trajectories: each takes the last one's image with such a margin.
 _TRIALS, _MARGIN = 8, 0.1
 _LEAST_STEPS, _MOST_HALVINGS = 2, 8
@@ -52,10 +54,11 @@ class Integrator:
         others are given up, too, and those where more than `most_rest` is left besides the polynomials, as
         smaller cells do better.
         """
-        few = 0.0 if monomials is None else _FEW
         found = np.ones(x.c.shape[1], dtype=bool)
         duration = sum(end - begin for begin, end, _ in self.pieces)
         for begin, end, program in self.pieces:
+            # There is always some cell at a corner, where steps are short, and smaller cells are there, too.
+            few = 0.0 if monomials is None or program.cornered else _FEW
             t, h = begin, (end - begin) / _LEAST_STEPS
             least = (end - begin) / 2**_MOST_HALVINGS
             while t < end:
@@ -63,7 +66,7 @@ class Integrator:
                 stepped, remainder, inside = _step(program, x, t, h, monomials)
                 room = np.where(inside, self.tolerance * h / duration / np.maximum(remainder, _TINY), 0.0)
                 within = room >= 1
-                most = _longer(np.sort(room[found])[int(few * np.count_nonzero(found))])
+                most = _longer(np.sort(room[found])[int(few * np.count_nonzero(found))], _order(program))
                 if np.count_nonzero(found & ~within) > few * np.count_nonzero(found) and h > least:
                     h = max(h * most, least)
                     continue
@@ -90,12 +93,16 @@ def integrator(field: Any, duration: float, tolerance: float) -> Integrator:
     return Integrator(((0.0, duration, program_of(field)),), tolerance)
 
 
-def _longer(room: float) -> float:
+def _order(program: Program) -> int:
+    return _ORDER_WITH_CORNERS if program.cornered else _ORDER
+
+
+def _longer(room: float, order: int) -> float:
     """How much longer a step may be where its remainder could be so many times larger.
 
-    The remainder is of order h^_ORDER, and what it may be of order h.
+    The remainder is of that order in h, and what it may be of order 1.
     """
-    return float(np.clip(_CAUTION * room ** (1 / (_ORDER - 1)), _SHORTER, _LONGER))
+    return float(np.clip(_CAUTION * room ** (1 / (order - 1)), _SHORTER, _LONGER))
 
 
 def _joined(x: Forms, kept: int) -> Forms:
@@ -119,14 +126,22 @@ def _step(
     program: Program, x: Forms, t: float, h: float, monomials: Monomials | None
 ) -> tuple[Forms, Float[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
     """The forms a time h later, the largest remainder in each cell, and whether it is enclosed."""
+    order = _order(program)
     with np.errstate(all="ignore"):
         box, inside = _enclosure(program, x, t, h)
         n = x.c.shape[1]
         span = intervals(np.full((1, n), t), np.full((1, n), (t + h) * (1 + ROUNDING)))
-        over = program.solution(box, span, _ORDER)[_ORDER]
+        over = program.solution(box, span, order)
         now = Forms(np.full((1, n), t), np.zeros((len(x.g), 1, n)), np.zeros((1, n)))
-        series = program.solution(x, now, _ORDER - 1, monomials)
-        remainder = (np.abs(over.c) + over.r) * h**_ORDER * UP
+        series = program.solution(x, now, order - 1, monomials)
+        remainder = (np.abs(over.c[order]) + over.r[order]) * h**order * UP
+        if program.cornered:
+            # x(t + h) = x + h v + integral of (h - s) times the derivative of v along the trajectory, which
+            # exists almost everywhere, as v is Lipschitz continuous.
+            across = ~np.isfinite(remainder).all(axis=0)
+            second = (np.abs(over.c[2]) + over.r[2]) * h**2 * UP
+            remainder = np.where(across, second, remainder)
+            series.cut(2, across)
         result = series.at(h)
     # Half of what the time is rounded by is in `span`; the other half moves the state.
     rounded = ROUNDING * (abs(t) + h) * (np.abs(series.c[1]) + series.spread[1] + series.r[1])

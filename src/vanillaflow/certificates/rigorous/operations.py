@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Int
 
-from .forms import ROUNDING, Forms, applied, smooth
+from .forms import ROUNDING, UP, Forms, applied, smooth
 from .series import Series, derived, product
 
 
@@ -106,3 +106,44 @@ class Function:
         if k == 0:
             return applied(values[self.x][0], smooth(self.name))
         return derived(values[self.x], values[self.slope], k)
+
+
+@dataclass(frozen=True)
+class Kinked:
+    """g(z) = left z for z < 0 and right z for z > 0.
+
+    Where z has one sign, coefficients are multiples of those of z. Elsewhere g is Lipschitz continuous and no
+    more: its derivative in time is, almost everywhere, z' times something between the slopes, and there are
+    no coefficients from the second on.
+    """
+
+    x: int
+    left: float
+    right: float
+
+    def __call__(self, values: list[Series], k: int) -> Forms:
+        z, zk = values[self.x][0], values[self.x][k]
+        reach = z.radius * (1 + 2.0**-50) + ROUNDING * np.abs(z.c)
+        low, high = np.minimum(z.c - reach, 0.0), np.maximum(z.c + reach, 0.0)
+        mixed = (low < 0) & (high > 0)
+        one = np.where(high > 0, self.right, self.left)
+        if k == 0:
+            return self._relaxed(z, low, high, one, mixed)
+        half = np.where(mixed, 0.5 * abs(self.right - self.left), 0.0)
+        known = zk.times(np.where(mixed, 0.5 * (self.left + self.right), one))
+        if k > 1:
+            return Forms(known.c, known.g, np.where(mixed, np.inf, known.r))
+        return Forms(known.c, known.g, (known.r + half * (np.abs(zk.c) + zk.radius)) * UP)
+
+    def _relaxed(
+        self, z: Forms, low: np.ndarray, high: np.ndarray, one: np.ndarray, mixed: np.ndarray
+    ) -> Forms:
+        """relu(z) lies within m of s z + m, s = high / (high - low), m = -s low / 2; and g(z) is left z and
+        (right - left) relu(z)."""
+        s = np.divide(high, high - low, out=np.zeros_like(high), where=mixed)
+        m = -0.5 * s * low
+        jump = self.right - self.left
+        linear = z.times(np.where(mixed, self.left + jump * s, one)).shifted(jump * m)
+        # What s and m are rounded by moves the chord by some units of what z reaches.
+        rest = abs(jump) * (m + 16 * ROUNDING * (high - low)) + 8 * ROUNDING * (abs(self.left) * (high - low))
+        return Forms(linear.c, linear.g, (linear.r + np.where(mixed, rest, 0.0)) * UP)

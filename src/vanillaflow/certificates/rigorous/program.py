@@ -13,7 +13,7 @@ import numpy as np
 from ...errors import FieldError
 from .forms import UP, Forms
 from .monomials import Monomials
-from .operations import Affine, Constant, Function, Operation, Product, RowsOf, Scaled, Shifted, Sum
+from .operations import Affine, Constant, Function, Kinked, Operation, Product, RowsOf, Scaled, Shifted, Sum
 from .series import Series
 
 # The state and the time come before all operations.
@@ -37,6 +37,11 @@ class Program:
 
     def rows(self, place: int) -> int:
         return self._rows[place]
+
+    @property
+    def cornered(self) -> bool:
+        """Whether some function of it is not smooth."""
+        return any(isinstance(operation, Kinked) for operation in self._operations)
 
     def solution(self, x: Forms, t: Forms, order: int, monomials: Monomials | None = None) -> Series:
         """The coefficients 0..order of the solution that is x at the time t, order > 0.
@@ -85,7 +90,13 @@ class Program:
                 total = total + series[j]
             r = (total.r + np.abs(over.c[q + 1]) + over.r[q + 1]) * UP
             values.append(Forms(total.c, total.g, np.where(np.isnan(r), np.inf, r)))
-        return values
+        if not self.cornered:
+            return values
+        # Across a corner there is no such series, only what the operations make of the forms themselves.
+        plain = self._series(x, t, 1, monomials)
+        for place, operation in enumerate(self._operations, start=_GIVEN):
+            plain[place][0] = operation(plain, 0)
+        return [_finite(value, series[0]) for value, series in zip(values, plain)]
 
     def _along(
         self, start: Forms, way: Forms, t: Forms, degree: int, monomials: Monomials | None
@@ -130,6 +141,10 @@ class Program:
     def with_slope(self, x: int, f: str, slope: int) -> int:
         """f(x), whose derivative f'(x) is at the place `slope`, before this one or made right after it."""
         return self.add(self.rows(x), Function(x, f, slope))
+
+    def kinked(self, x: int, left: float, right: float) -> int:
+        """left x for x < 0 and right x for x > 0."""
+        return self.add(self.rows(x), Kinked(x, left, right))
 
     def exp(self, x: int) -> int:
         # exp is its own derivative; its coefficient k needs only those before it.
@@ -196,6 +211,14 @@ class Program:
         made = slope(place)
         self._operations[place - _GIVEN] = Function(x, f, made)
         return place
+
+
+def _finite(first: Forms, second: Forms) -> Forms:
+    """The first forms, or the second where the first are of no use."""
+    bad = ~(np.isfinite(first.c) & np.isfinite(first.r) & np.isfinite(first.g).all(axis=0))
+    return Forms(
+        np.where(bad, second.c, first.c), np.where(bad, second.g, first.g), np.where(bad, second.r, first.r)
+    )
 
 
 def refuse(what: str) -> FieldError:

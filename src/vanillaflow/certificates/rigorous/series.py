@@ -7,7 +7,7 @@ coefficient from those before it (Moore 1966; Griewank and Walther 2008, chapter
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numba import njit
 
 from .forms import ROUNDING, UP, Forms
@@ -36,6 +36,11 @@ class Series:
     def __setitem__(self, k: int, forms: Forms) -> None:
         self.c[k], self.g[k], self.r[k] = forms.c, forms.g, forms.r
         self.spread[k] = forms.spread
+
+    def cut(self, k: int, cells: Bool[np.ndarray, " n"]) -> None:
+        """Set the coefficients from k on to zero, for some cells."""
+        for part in (self.c, self.g, self.r, self.spread):
+            part[k:, ..., cells] = 0.0
 
     def at(self, h: float) -> Forms:
         """The sum of all coefficients times h^k: the polynomial at h > 0."""
