@@ -89,8 +89,8 @@ def certify_file(
     The method sampled searches the box for the largest error, a lower bound of the supremum. The method
     statistical compares at independent random points: with the given confidence, at most a small part of the
     box has an error above the bound. The method rigorous proves a bound for the whole box, of the network in
-    the precision of its file, against the exact flow; it takes equations, ridge sums or perceptrons. With --tol it stops
-    as soon as that is proved.
+    the precision of its file, against the exact flow; it takes equations, ridge sums or perceptrons. With
+    --tol it stops as soon as that is proved.
 
     Examples:
 
