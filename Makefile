@@ -6,6 +6,7 @@
 # make test   lint, then the whole test suite
 # make bench  the measurements of benchmarks/, written to benchmarks/results/
 # make bench-scale  what compiling costs against the dimension
+# make bench-rigorous  rigorous bounds and the time of their proofs
 # make bench-soundness  rigorous bounds against errors, damage and 50-digit solutions; takes an hour
 # make bench-reach  reachable sets beside immrax
 # make bench-depth  depth against error for every system and method; takes hours, resumes where it was stopped
@@ -16,7 +17,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo neural-ode doors fuzz verify test lint bench bench-depth bench-scale bench-soundness bench-reach clean
+.PHONY: demo neural-ode doors fuzz verify test lint bench bench-depth bench-scale bench-rigorous bench-soundness bench-reach clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/demo.py out
@@ -48,6 +49,9 @@ bench: $(VENV)/.test
 
 bench-scale: $(VENV)/.test
 	$(BIN)/python benchmarks/scale.py
+
+bench-rigorous: $(VENV)/.test
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/rigorous.py
 
 bench-soundness: $(VENV)/.test
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/soundness.py
