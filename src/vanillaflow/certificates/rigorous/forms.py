@@ -20,8 +20,8 @@ from scipy.special import expit, ndtr
 
 # Two roundings, of numbers as large as the one that it multiplies.
 ROUNDING = 2.0**-52
-# Makes good what up to a hundred roundings take from a radius, a sum of non-negative terms.
-UP = 1.0 + 2.0**-45
+# Makes good what up to two thousand roundings take from a radius, a sum of non-negative terms.
+UP = 1.0 + 2.0**-42
 # What library functions may be off, as a part of their value.
 _LIBRARY = 2.0**-49
 

@@ -54,7 +54,7 @@ class Integrator:
         others are given up, too, and those where more than `most_rest` is left besides the polynomials, as
         smaller cells do better.
         """
-        found = np.ones(x.c.shape[1], dtype=bool)
+        found, kept = np.ones(x.c.shape[1], dtype=bool), len(x.g)
         duration = sum(end - begin for begin, end, _ in self.pieces)
         for begin, end, program in self.pieces:
             # There is always some cell at a corner, where steps are short, and smaller cells are there, too.
@@ -75,8 +75,7 @@ class Integrator:
                 if monomials is not None:
                     found &= (np.abs(stepped.g[len(monomials) :]).sum(axis=0) <= most_rest).all(axis=0)
                 x = _without(stepped, ~found)
-                if monomials is not None:
-                    x = _joined(x, len(monomials))
+                x = _joined(x, kept)
                 if not found.any():
                     return x, found
                 t = end if h == end - t else t + h

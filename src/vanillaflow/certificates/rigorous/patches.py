@@ -29,8 +29,8 @@ _BATCH = 128
 _AT_ONCE = 16 * _BATCH
 # A rest may become smaller again, but hardly so much.
 _MOST_ON_THE_WAY = 8.0
-# Roundings of a coefficient that is shifted and scaled: of the powers, the products, and the sums.
-_ROUNDINGS = 128
+# Roundings of a coefficient that is shifted and scaled: of the powers and the products, besides its sum's.
+_ROUNDINGS = 64
 _ARRAYS = ("centers", "halves", "c", "g", "rest")
 
 
@@ -97,7 +97,7 @@ class Patches:
             out[result] += term
             size += np.abs(term)
         # Even powers lie between 0 and 1: half of that goes to the center.
-        c, r = out[0], self.rest[patch].T + _ROUNDINGS * ROUNDING * size
+        c, r = out[0], self.rest[patch].T + (_ROUNDINGS + len(self.monomials)) * ROUNDING * size
         for number in range(d, len(self.monomials)):
             coefficient = out[number + 1]
             if np.all(self.monomials.exponents[number] % 2 == 0):

@@ -91,6 +91,8 @@ def _carry(centers, halves, a, w, t, stops, M, m, out_c, out_g, out_r):
                     along[b] += w[k, i] * G[b, i]
                     terms += abs(w[k, i] * G[b, i])
                 spread += abs(along[b])
+            # As many roundings as there are symbols.
+            spread *= 1.0 + 2.0**-40
             # What z may be off, and where it lies on this cell.
             error = (error + u * terms) * (1.0 + 2.0**-40)
             low, high = z - spread - error, z + spread + error
