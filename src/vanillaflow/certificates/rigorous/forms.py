@@ -86,24 +86,26 @@ def stacked(parts: list[Forms]) -> Forms:
     )
 
 
-# A function's value, its derivative, and a bound of |f''| within `reach` of z.
+# A function's value, its derivative, and a bound of |f''| within `reach` of z; and what the value may be off
+# besides, which is nothing for most.
 Smooth = tuple[
     Callable[[np.ndarray], np.ndarray],
     Callable[[np.ndarray], np.ndarray],
     Callable[[np.ndarray, np.ndarray], np.ndarray],
+    float,
 ]
 
 
 def applied(x: Forms, f: Smooth) -> Forms:
     """f of the forms, linear about their centers: f(c) + f'(c) (x - c) + [-1, 1] max |f''| |x - c|^2 / 2."""
-    value, derivative, bend = f
+    value, derivative, bend, off = f
     radius = x.radius
     with np.errstate(all="ignore"):
         c, slope = value(x.c), derivative(x.c)
         g = slope * x.g
         rest = np.abs(slope) * x.r + 0.5 * bend(x.c, radius) * radius**2
         # For small arguments the slope's error is not a part of itself where it cancels: a part of 1 is safe.
-        rounding = _LIBRARY * (np.abs(c) + (np.abs(slope) + 1.0) * radius)
+        rounding = _LIBRARY * (np.abs(c) + (np.abs(slope) + 1.0) * radius) + off
         r = (rest + rounding) * UP
     return Forms(c, g, np.where(np.isnan(r) | np.isnan(c), np.inf, r))
 
@@ -133,7 +135,7 @@ def _positive_part(z: np.ndarray, reach: np.ndarray) -> np.ndarray:
     return np.where(least > 0, least * (1 - 2.0**-50), np.nan)
 
 
-SMOOTH: dict[str, Smooth] = {
+_FUNCTIONS = {
     "exp": (np.exp, np.exp, lambda z, reach: np.exp(z + reach) * UP),
     "log": (np.log, lambda z: 1 / z, lambda z, reach: UP / _positive_part(z, reach) ** 2),
     "sin": (np.sin, np.cos, _near(np.sin, 1.0, 1.0)),
@@ -166,6 +168,9 @@ SMOOTH: dict[str, Smooth] = {
         lambda z, reach: 2 * UP / _least_size(z, reach) ** 3,
     ),
 }
+# Of exp(-z^2 / 2) the rounding of the square is a part z^2 / 2 of the value: less than a unit in all.
+_OFF = dict.fromkeys(("normal_cdf", "normal_density"), 2.0**-50)
+SMOOTH: dict[str, Smooth] = {name: (*three, _OFF.get(name, 0.0)) for name, three in _FUNCTIONS.items()}
 
 
 def smooth(name: str) -> Smooth:
@@ -180,4 +185,4 @@ def real_power(p: float) -> Smooth:
         ends = np.maximum(_positive_part(z, reach) ** (p - 2), ((z + reach) * UP) ** (p - 2))
         return np.abs(p * (p - 1)) * ends * UP
 
-    return (lambda z: z**p, lambda z: p * z ** (p - 1), bend)
+    return (lambda z: z**p, lambda z: p * z ** (p - 1), bend, 0.0)
