@@ -38,9 +38,15 @@ class Margins:
 
 
 def margins(
-    name: str, network: vf.PlanarFlow | vf.FeedforwardNetwork, dtype: str, half: float, cells: int
+    name: str,
+    network: vf.PlanarFlow | vf.FeedforwardNetwork,
+    dtype: str,
+    half: float,
+    cells: int,
+    tolerance: float = _TOLERANCE,
 ) -> Margins:
-    """The margins of random cells of that half width, of those for which the integrator finds something.
+    """The margins of random cells of that half width, of those for which the integrator finds something; its
+    remainders may add up to `tolerance`.
 
     A violation is an error that is above its bound by more than the solver may be off.
     """
@@ -49,7 +55,7 @@ def margins(
     target = vf.FlowMap(system.field, system.duration, system.domain, rtol=_SOLVER)
     inner = vf.Box(system.domain.low + half, system.domain.high - half)
     centers, halves = inner.uniform(cells, seed=4), np.full((cells, d), half)
-    exact = integrator(system.field, system.duration, _TOLERANCE)
+    exact = integrator(system.field, system.duration, tolerance)
     flows = integrated(exact, monomials(d, _DEGREES[d]), centers, halves)
     bounds = bounded(enclosure_of(network, dtype), flows, np.arange(cells), centers, halves).bounds
     known = np.isfinite(bounds).all(axis=1)

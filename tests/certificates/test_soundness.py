@@ -67,7 +67,7 @@ def worst(function, forms: Forms, value, e) -> float:
     return largest
 
 
-def arguments(radius: float, low: float, high: float, rng: np.random.Generator, n: int = 150) -> Forms:
+def arguments(radius: float, low: float, high: float, rng: np.random.Generator, n: int = 80) -> Forms:
     return Forms(
         rng.uniform(low, high, (1, n)), np.full((1, 1, n), 0.7 * radius), np.full((1, n), 0.3 * radius)
     )
@@ -147,16 +147,16 @@ def test_cells_leave_no_gap(count, low, width, cuts):
 @pytest.mark.parametrize("name", SMALL)
 def test_bounds_of_small_cells(name):
     """Of a flow for cells without kinks, mostly: close, yet above."""
-    found = margins(name, near_identity(vf.zoo.load(name).domain, 12, 1), "float64", 1e-6, 30)
+    found = margins(name, near_identity(vf.zoo.load(name).domain, 12, 1), "float64", 1e-6, 30, 1e-8)
     assert found.violations == 0
-    assert found.cells >= 10 and found.median <= 1e-9
+    assert found.cells >= 10 and found.median <= 1e-7
 
 
 @pytest.mark.parametrize("name", ["pendulum", "lorenz"])
 def test_bounds_of_small_cells_of_networks(name):
     """In float32, for cells with some kinks."""
     network = near_identity(vf.zoo.load(name).domain, 12, 1).to_network()
-    found = margins(name, network, "float32", 1e-2, 30)
+    found = margins(name, network, "float32", 1e-2, 30, 1e-8)
     assert found.violations == 0 and found.cells >= 10
 
 
