@@ -217,11 +217,12 @@ def test_any_layout_of_points_and_any_number_of_them():
     y = flow(x)
     np.testing.assert_array_equal(flow(np.asfortranarray(x)), y)
     np.testing.assert_array_equal(flow(np.repeat(x, 2, axis=0)[::2]), y)
-    # One point after the other, in blocks, or all together: the same, up to how a vector unit rounds.
-    np.testing.assert_allclose(np.concatenate([flow(x[i : i + 1]) for i in range(0, 1025, 100)]), y[::100])
+    # A point has the same image in every batch.
+    np.testing.assert_array_equal(np.concatenate([flow(x[i : i + 1]) for i in range(0, 1025, 100)]), y[::100])
     single = x.astype(np.float32)
-    assert flow(single).dtype == np.float64
-    np.testing.assert_array_equal(flow(single), flow(single.astype(np.float64)))
+    assert flow(single).dtype == np.float32
+    # Some tens of operations on numbers of size ten.
+    np.testing.assert_allclose(flow(single), flow(single.astype(np.float64)), rtol=0, atol=1e-4)
 
 
 def test_not_a_number_stays_visible():

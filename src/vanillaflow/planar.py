@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Int
 
-from . import planar_kernels as kernels
 from .box import Box
 from .provenance import Provenance
-from .sparse_kernels import SparseMaps, sparse_maps
+from .runtime import Runtime
 from .validation import require_finite
 
 if TYPE_CHECKING:
@@ -119,17 +118,31 @@ class PlanarFlow:
     def _affine_log_dets(self) -> np.ndarray:
         return np.linalg.slogdet(self.M)[1] if len(self.M) else np.zeros(0)
 
-    def __call__(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
-        """The images of the rows of x."""
-        return _carry(self._points(x), self._maps, self._sparse)
+    def __call__(
+        self, x: Float[np.ndarray, "n d"], out: np.ndarray | None = None
+    ) -> Float[np.ndarray, "n d"]:
+        """The images of the rows of x, written to `out` if that is given (it may be x).
+
+        Points of type float32 are carried in float32; all others in float64. The image of a point is the
+        same, to the last bit, in a batch of any size. Raises ValueError if `out` is not a contiguous array
+        of the shape and type of the result.
+        """
+        x = self._points(x)
+        return self._runtime(x.dtype).forward(x, self._place(out, x))
+
+    def _runtime(self, dtype: np.dtype) -> Runtime:
+        """The maps laid out for points of this type."""
+        if dtype not in self._runtimes:
+            self._runtimes[dtype] = Runtime.of(self._maps, dtype)
+        return self._runtimes[dtype]
+
+    @cached_property
+    def _runtimes(self) -> dict[np.dtype, Runtime]:
+        return {}
 
     @property
     def _maps(self) -> tuple[np.ndarray, ...]:
         return self.a, self.w, self.t, self.stops, self.M, self.m
-
-    @cached_property
-    def _sparse(self) -> SparseMaps | None:
-        return sparse_maps(*self._maps)
 
     def rollout(self, x: Float[np.ndarray, "n d"], steps: int) -> Float[np.ndarray, "m n d"]:
         """The rows of x, their images, the images of those, ..., after 0, 1, ..., `steps` applications.
@@ -144,13 +157,17 @@ class PlanarFlow:
             states.append(self(states[-1]))
         return np.stack(states)
 
-    def inverse(self, y: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
-        """The preimages of the rows of y, in closed form: P^-1(y) = y - (a/kappa) relu(w.y - t)."""
-        return _carry(self._points(y), self._inverse_maps, self._inverse_sparse)
+    def inverse(self, y: Float[np.ndarray, "n d"], out: np.ndarray | None = None) -> Float[np.ndarray, "n d"]:
+        """The preimages of the rows of y, in closed form: P^-1(y) = y - (a/kappa) relu(w.y - t). Types and
+        `out` as for the images."""
+        y = self._points(y)
+        if y.dtype not in self._inverse_runtimes:
+            self._inverse_runtimes[y.dtype] = Runtime.of(self._inverse_maps, y.dtype)
+        return self._inverse_runtimes[y.dtype].forward(y, self._place(out, y))
 
     @cached_property
-    def _inverse_sparse(self) -> SparseMaps | None:
-        return sparse_maps(*self._inverse_maps)
+    def _inverse_runtimes(self) -> dict[np.dtype, Runtime]:
+        return {}
 
     @cached_property
     def _inverse_maps(self) -> tuple[np.ndarray, ...]:
@@ -166,13 +183,25 @@ class PlanarFlow:
 
         On a kink's hyperplane, where the derivative jumps, the inactive side is taken.
         """
-        maps = (self.a, self.w, self.t, self.stops, self.M, self.m)
-        active = kernels.log_abs_det(self._points(x), *maps, np.log(self.kappa))
-        return active + self._affine_log_dets.sum()
+        x = self._points(x)
+        return self._runtime(x.dtype).log_abs_det(x) + x.dtype.type(self._affine_log_dets.sum())
+
+    def jvp(
+        self, x: Float[np.ndarray, "n d"], v: Float[np.ndarray, "n d"]
+    ) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, "n d"]]:
+        """flow(x) and D flow(x) v, the images of the rows of x and of a tangent at each (inactive side on
+        kinks). Raises ValueError if v has another shape than x."""
+        x, v = self._points(x), np.asarray(v)
+        if v.shape != x.shape:
+            raise ValueError(f"expected a tangent for each point, shape {x.shape}, got {v.shape}")
+        return self._runtime(x.dtype).jvp(x, np.ascontiguousarray(v, dtype=x.dtype))
 
     def jacobian(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d d"]:
         """D flow at the rows of x: entry [q, i, j] is d flow_i / d x_j at x_q (inactive side on kinks)."""
-        return kernels.jacobian(self._points(x), *self._maps)
+        x, d = self._points(x), self.dim
+        units = np.tile(np.eye(d, dtype=x.dtype).reshape(1, d * d), (len(x), 1))
+        columns = self._runtime(x.dtype).jvp(x, units)[1]
+        return np.ascontiguousarray(columns.reshape(len(x), d, d).swapaxes(1, 2))
 
     def then(self, *others: PlanarFlow) -> PlanarFlow:
         """The composition that applies this flow first, then the others in order. Domain: this flow's."""
@@ -232,14 +261,20 @@ class PlanarFlow:
         x = np.asarray(x)
         if x.ndim != 2 or x.shape[1] != self.dim:
             raise ValueError(f"expected points of shape (n, {self.dim}), got {x.shape}")
-        return np.ascontiguousarray(x, dtype=np.float64)
+        return np.ascontiguousarray(x, dtype=np.float32 if x.dtype == np.float32 else np.float64)
+
+    @staticmethod
+    def _place(out: np.ndarray | None, x: np.ndarray) -> np.ndarray | None:
+        wrong = out is not None and (out.shape != x.shape or out.dtype != x.dtype)
+        if out is not None and (wrong or not out.flags.c_contiguous or not out.flags.writeable):
+            raise ValueError(
+                f"out must be a writable, contiguous array of shape {x.shape} and type {x.dtype}, "
+                f"got {out.shape} and {out.dtype}"
+            )
+        return out
 
     def __repr__(self) -> str:
         return f"PlanarFlow(dim={self.dim}, kinks={self.kinks}, affine maps={self.stops.size})"
-
-
-def _carry(x: np.ndarray, maps: tuple[np.ndarray, ...], sparse: SparseMaps | None) -> np.ndarray:
-    return kernels.forward(x, *maps) if sparse is None else sparse.forward(x)
 
 
 def concatenate(flows: Sequence[PlanarFlow]) -> PlanarFlow:

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 
 from ..box import Box
 from ..planar import PlanarFlow
-from ..planar_kernels import forward
+from ..runtime import Runtime
 
 KAPPA_RANGE = (0.1, 10.0)
 
@@ -50,7 +50,8 @@ class Parameters:
 
     def __call__(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
         stops, M, m = np.array([self.kinks]), self.M[None], self.m[None]
-        return forward(np.ascontiguousarray(x), self.a, self.w, self.t, stops, M, m)
+        maps = self.a, self.w, self.t, stops, M, m
+        return Runtime.of(maps, tables=False).forward(np.ascontiguousarray(x))
 
     def pack(self) -> Float[np.ndarray, " P"]:
         """All numbers in the order of the Jacobian's columns."""

@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 from numba import njit
 from scipy.sparse import csr_array
 
-from .threads import parts_of, side_by_side
+from ..threads import parts_of, side_by_side
 
 # From this dimension on, and up to this part of nonzero numbers.
 _LARGE, _FEW_NONZEROS = 32, 0.25
@@ -75,7 +75,7 @@ def sparse_maps(a: Any, w: Any, t: Any, stops: Any, M: Any, m: Any) -> SparseMap
 @njit(cache=True, nogil=True, fastmath={"contract"})
 def _planar_maps(state, left, right, begin, end, w_start, w_at, w, a_start, a_at, a, t):
     """Columns left..right-1 of the state under planar maps begin..end-1."""
-    z = np.empty(right - left)
+    z = np.empty(right - left, t.dtype)
     width = right - left
     for k in range(begin, end):
         for q in range(width):
@@ -85,7 +85,7 @@ def _planar_maps(state, left, right, begin, end, w_start, w_at, w, a_start, a_at
             for q in range(width):
                 z[q] += factor * state[row, left + q]
         for q in range(width):
-            z[q] = max(z[q], 0.0)
+            z[q] = max(z[q], t.dtype.type(0))
         for entry in range(a_start[k], a_start[k + 1]):
             row, factor = a_at[entry], a[entry]
             for q in range(width):

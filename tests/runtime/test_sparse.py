@@ -1,11 +1,13 @@
 """Planar maps with few nonzero numbers: the same results as the dense kernels, there and back."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from vanillaflow import planar_kernels
 from vanillaflow.planar import PlanarFlow
-from vanillaflow.sparse_kernels import sparse_maps
+from vanillaflow.runtime import Runtime
+from vanillaflow.runtime.sparse import sparse_maps
 
 
 def sparse_flow(seed: int, d: int, kinks: int, stops: list[int]) -> PlanarFlow:
@@ -22,8 +24,9 @@ def sparse_flow(seed: int, d: int, kinks: int, stops: list[int]) -> PlanarFlow:
 def test_the_same_as_dense(stops, points):
     flow = sparse_flow(len(stops), 40, 50, stops)
     x = np.random.default_rng(1).uniform(-2, 2, (points, 40))
-    assert sparse_maps(flow.a, flow.w, flow.t, flow.stops, flow.M, flow.m) is not None
-    dense = planar_kernels.forward(x, flow.a, flow.w, flow.t, flow.stops, flow.M, flow.m)
+    runtime = Runtime.of(flow._maps)
+    assert runtime.sparse is not None
+    dense = replace(runtime, sparse=None).forward(x)
     # Fifty maps that move by the order of one: some hundred roundings.
     np.testing.assert_allclose(flow(x), dense, rtol=0, atol=1e-12)
     np.testing.assert_allclose(flow.inverse(flow(x)), x, rtol=0, atol=1e-11)
@@ -33,4 +36,4 @@ def test_small_or_full_maps_stay_dense():
     flow = sparse_flow(0, 40, 10, [])
     full = np.ones((10, 40)) / 40
     assert sparse_maps(full, full, flow.t, flow.stops, flow.M, flow.m) is None
-    assert PlanarFlow.identity(3)._sparse is None
+    assert Runtime.of(PlanarFlow.identity(3)._maps).sparse is None

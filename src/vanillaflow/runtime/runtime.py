@@ -1,0 +1,121 @@
+"""Runtime: the maps of a PlanarFlow laid out for the machine, in one floating-point type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from ..threads import parts_of, side_by_side
+from . import dense_kernels
+from .small_kernels import AFFINE, PLANAR, TABLE, carry, groups_for
+from .sparse import SparseMaps, sparse_maps
+from .tables import packed, parallel_runs, table_of
+
+# Rows of a state, tangents and all, that registers can hold.
+_MOST_ROWS = 24
+# From as many parallel planar maps on a table is faster; measured where they are equally fast, about.
+_LEAST_FOR_TABLE = 48
+# Multiply-adds below which a part of the points is not worth a thread.
+_LEAST_WORK = 2**21
+
+
+@dataclass(frozen=True, eq=False)
+class Runtime:
+    """Carries points through planar and affine maps: by `small_kernels` up to 24 rows of state, with tables
+    for long runs of parallel maps; by `sparse` where most numbers are zero; else by `dense_kernels`.
+
+    maps : a, w, t, stops, M and m as in PlanarFlow, in the type of the computation.
+    small : program, maps, affine maps and tables as `small_kernels.carry` takes them, if they fit.
+    sparse : the maps without their zeros, if there are many.
+    work : multiply-adds to a point.
+    """
+
+    maps: tuple[np.ndarray, ...]
+    log_kappa: np.ndarray
+    small: tuple[Any, ...] | None
+    sparse: SparseMaps | None
+    work: int
+
+    @classmethod
+    def of(cls, maps: tuple[np.ndarray, ...], dtype: Any = np.float64, tables: bool = True) -> Runtime:
+        """The runtime of these maps. Without `tables` each planar map is evaluated by itself."""
+        a, w, t, stops, M, m = maps
+        log_kappa = np.log1p(np.einsum("ld,ld->l", w, a))
+        d = a.shape[1]
+        cast = (
+            *(part.astype(dtype, copy=False) for part in (a, w, t)),
+            stops,
+            M.astype(dtype),
+            m.astype(dtype),
+        )
+        small = _small(*maps, log_kappa, np.dtype(dtype), tables) if d <= _MOST_ROWS else None
+        sparse = None if small else sparse_maps(*cast)
+        return cls(cast, log_kappa.astype(dtype), small, sparse, max(1, 2 * a.size + M.size))
+
+    @property
+    def dim(self) -> int:
+        return self.maps[0].shape[1]
+
+    def forward(self, x: Float[np.ndarray, "n d"], out: np.ndarray | None = None) -> np.ndarray:
+        """The images of the points, written to `out` if it is given."""
+        y = np.empty_like(x) if out is None else out
+        if self.sparse:
+            y[:] = self.sparse.forward(x)
+        else:
+            none = np.empty((len(x), 0), x.dtype)
+            self._carry(x, none, y, none, none)
+        return y
+
+    def log_abs_det(self, x: Float[np.ndarray, "n d"]) -> np.ndarray:
+        """The sum of log kappa over the planar maps that are active at each point."""
+        none, log_det = np.empty((len(x), 0), x.dtype), np.empty((len(x), 1), x.dtype)
+        self._carry(x, none, np.empty_like(x), none, log_det)
+        return log_det[:, 0]
+
+    def jvp(self, x: Float[np.ndarray, "n d"], v: Float[np.ndarray, "n pd"]) -> tuple[np.ndarray, np.ndarray]:
+        """The images, and those of p tangents of each point under the derivative there."""
+        y, u = np.empty_like(x), np.empty_like(v)
+        self._carry(x, v, y, u, np.empty((len(x), 0), x.dtype))
+        return y, u
+
+    def _carry(self, x, v, y, u, log_det) -> None:
+        points = x, v, y, u, log_det
+        rows = x.shape[1] + v.shape[1] + log_det.shape[1]
+        if self.small and rows <= _MOST_ROWS:
+            axes, tangents, logs = ((0,) * part.shape[1] for part in (x, v, log_det))
+            kernel, maps = carry, (*self.small, axes, tangents, logs, groups_for(rows))
+        else:
+            kernel, maps = dense_kernels.carry, (*self.maps, self.log_kappa)
+        parts = parts_of(len(x), _LEAST_WORK // (self.work * rows // self.dim))
+        if len(parts) == 1:
+            kernel(*points, *maps)
+        else:
+            side_by_side([partial(kernel, *(array[part] for array in points), *maps) for part in parts])
+
+
+def _small(a, w, t, stops, M, m, log_kappa, dtype: np.dtype, tables: bool) -> tuple[Any, ...]:
+    """What `small_kernels.carry` takes of the maps."""
+    d = a.shape[1]
+    runs = parallel_runs(w, stops) if tables else []
+    long = [run for run in runs if run[1] - run[0] >= _LEAST_FOR_TABLE]
+    program, made = [], []
+    borders = [0, *stops.tolist(), len(t)]
+    for j, (begin, end) in enumerate(pairwise(borders)):
+        if j:
+            program.append((AFFINE, j - 1, j))
+        for first, last in [run for run in long if begin <= run[0] and run[1] <= end]:
+            program += [(PLANAR, begin, first)] * (begin < first) + [(TABLE, len(made), len(made) + 1)]
+            made.append(table_of(a[first:last], w[first:last], t[first:last]))
+            begin = last
+        program += [(PLANAR, begin, end)] * (begin < end)
+    return (
+        np.array(program, dtype=np.int64).reshape(-1, 3),
+        np.ascontiguousarray(np.column_stack([-t, w, a, log_kappa]), dtype=dtype),
+        np.ascontiguousarray(np.concatenate([M.reshape(-1, d * d), m], axis=1), dtype=dtype),
+        packed(made, d, dtype),
+    )

@@ -1,0 +1,145 @@
+"""Many planar maps with parallel w as one table: they move x by a piecewise-linear function of w.x alone.
+
+Let nu = w.x and let maps 1..K have w_j = s_j w. Then nu goes through the increasing functions
+nu -> nu + (w.a_j) relu(s_j nu - t_j), whatever else x is; so the run moves x to x + F(nu) with a function F
+of the nu before it, linear between the K numbers at which one of the maps has its kink. Splitting puts such
+a run in the place of the flow of a ridge piece, with hundreds of maps where little error is allowed. In a
+table one F(nu) costs the same whatever K is: equal buckets of nu say at which piece to begin to look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from jaxtyping import Float, Int
+from numba import njit
+
+# Buckets to a kink, at the most; fewer if none of them holds two kinks.
+_MOST_BUCKETS = 64
+_PARALLEL = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """x -> x + value_i + slope_i (w.x - knot_i) on piece i, between knot_i and its right end.
+
+    The first two pieces have the first knot: one lies left of it.
+    log_kappa : of the map's derivative, log det, on each piece.
+    """
+
+    w: Float[np.ndarray, " d"]
+    knots: Float[np.ndarray, " pieces"]
+    values: Float[np.ndarray, "pieces d"]
+    slopes: Float[np.ndarray, "pieces d"]
+    log_kappa: Float[np.ndarray, " pieces"]
+
+
+def parallel_runs(w: Float[np.ndarray, "L d"], stops: Int[np.ndarray, " J"]) -> list[tuple[int, int]]:
+    """begin and end of the runs of planar maps with parallel w != 0 and no affine map among them."""
+    norms = np.linalg.norm(w, axis=1)
+    unit = w / np.where(norms > 0, norms, 1)[:, None]
+    along = np.einsum("ld,ld->l", unit[1:], unit[:-1])
+    apart = np.linalg.norm(unit[1:] - along[:, None] * unit[:-1], axis=1)
+    joined = (apart <= _PARALLEL) & (norms[1:] > 0) & (norms[:-1] > 0)
+    joined[stops[(stops > 0) & (stops < len(w))] - 1] = False
+    borders = np.concatenate([[0], np.flatnonzero(~joined) + 1, [len(w)]])
+    return [(int(i), int(j)) for i, j in pairwise(borders) if i < j and norms[i] > 0]
+
+
+def table_of(a: Float[np.ndarray, "K d"], w: Float[np.ndarray, "K d"], t: Float[np.ndarray, " K"]) -> Table:
+    """The table of a run."""
+    direction = w[0] / np.linalg.norm(w[0])
+    size, rate = w @ direction, a @ direction
+    # Where nu is, before the run, when map j has its kink: t_j / s_j, taken back through the maps before it.
+    knots = t / size
+    for j in reversed(range(len(t))):
+        after = knots[j + 1 :]
+        after -= rate[j] / (1 + size[j] * rate[j]) * np.maximum(size[j] * after - t[j], 0)
+    knots = np.sort(knots)
+    values = _moved(knots, a, size, rate, t)[0]
+    inside = (knots[1:] + knots[:-1]) / 2
+    probes = np.concatenate([[knots[0] - 1], inside, [knots[-1] + 1]])
+    _, slopes, log_kappa = _moved(probes, a, size, rate, t)
+    return Table(direction, knots[[0, *range(len(t))]], values[[0, *range(len(t))]], slopes, log_kappa)
+
+
+def _moved(nu: np.ndarray, a: np.ndarray, size: np.ndarray, rate: np.ndarray, t: np.ndarray):
+    """F, its derivative and log d nu_out / d nu_in where w.x is nu."""
+    nu, growth = nu.copy(), np.ones_like(nu)
+    moved, slopes = np.zeros((len(nu), a.shape[1])), np.zeros((len(nu), a.shape[1]))
+    for j in range(len(t)):
+        z = size[j] * nu - t[j]
+        active = z > 0
+        moved += np.outer(np.maximum(z, 0), a[j])
+        slopes += np.outer(active * size[j] * growth, a[j])
+        nu += rate[j] * np.maximum(z, 0)
+        growth *= np.where(active, 1 + size[j] * rate[j], 1)
+    return moved, slopes, np.log(growth)
+
+
+def packed(tables: Sequence[Table], dim: int, dtype: np.dtype) -> tuple[np.ndarray, ...]:
+    """The tables as the arrays that `look_up` reads."""
+    places, grids, firsts, pieces = [], [], [], []
+    bucket = piece = 0
+    for table in tables:
+        kinks = table.knots[1:]
+        count, most, low, scale, first = _buckets(kinks)
+        places.append([bucket, count, piece, most])
+        grids.append([low, scale])
+        firsts.append(first)
+        ends = np.append(kinks, np.inf)
+        pieces.append(np.column_stack([ends, table.knots, table.log_kappa, table.values, table.slopes]))
+        bucket, piece = bucket + count, piece + len(ends)
+    return (
+        np.array(places, dtype=np.int64).reshape(-1, 4),
+        np.array([table.w for table in tables], dtype=dtype).reshape(-1, dim),
+        np.array(grids, dtype=dtype).reshape(-1, 2),
+        np.concatenate([*firsts, np.zeros(0)]).astype(np.int64),
+        np.concatenate([*pieces, np.zeros((0, 3 + 2 * dim))]).astype(dtype),
+    )
+
+
+def _buckets(kinks: Float[np.ndarray, " K"]) -> tuple[int, int, float, float, Int[np.ndarray, " buckets"]]:
+    """How many equal buckets from the first kink to the last, the most kinks in one, the lowest number and
+    the buckets in a unit, and the piece at the left end of each."""
+    low, width = kinks[0], max(kinks[-1] - kinks[0], np.finfo(np.float64).tiny)
+    count = len(kinks)
+    while True:
+        scale = count / width
+        inside = np.clip((kinks - low) * scale, 0, count - 1).astype(np.int64)
+        most = int(np.bincount(inside, minlength=count).max())
+        if most == 1 or count >= _MOST_BUCKETS * len(kinks):
+            return count, most, float(low), float(scale), np.searchsorted(inside, np.arange(count))
+        count *= 2
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"}, inline="never")
+def look_up(state, count, number, tables, d, tangents, logs):
+    """Table `number` on the first `count` points of a block; rows of the state as in `small_kernels`."""
+    places, ws, grids, firsts, pieces = tables
+    bucket, buckets, piece, most = places[number]
+    low, scale = grids[number]
+    for q in range(count):
+        nu = ws[number, 0] * state[0, q]
+        for i in range(1, d):
+            nu += ws[number, i] * state[i, q]
+        # NaN goes into the first bucket, and from there into the result.
+        position = (nu - low) * scale
+        position = min(position, buckets - 1) if position > 0 else 0
+        here = piece + firsts[bucket + int(position)]
+        for _ in range(most):
+            here += nu > pieces[here, 0]
+        beyond = nu - pieces[here, 1]
+        for i in range(d):
+            state[i, q] += pieces[here, 3 + i] + pieces[here, 3 + d + i] * beyond
+        for row in range(d, d + tangents, d):
+            rate = ws[number, 0] * state[row, q]
+            for i in range(1, d):
+                rate += ws[number, i] * state[row + i, q]
+            for i in range(d):
+                state[row + i, q] += pieces[here, 3 + d + i] * rate
+        for row in range(d + tangents, d + tangents + logs):
+            state[row, q] += pieces[here, 2]

@@ -1,0 +1,204 @@
+"""Every way through a planar flow gives the same result, to rounding, and the same to the last bit in any
+batch. Rounding is bounded by following it through the maps."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vanillaflow.planar import PlanarFlow
+from vanillaflow.runtime import Runtime
+from vanillaflow.runtime.tables import packed, parallel_runs, table_of
+
+KINDS = ("mixed", "runs", "affine only", "empty")
+TYPES = (np.float64, np.float32)
+
+
+def random_flow(rng: np.random.Generator, d: int, kind: str) -> PlanarFlow:
+    """Some planar maps with kappa between 0.6 and 1.4, and affine maps among them."""
+    if kind == "empty":
+        return PlanarFlow.identity(d)
+    kinks = {"mixed": 30, "runs": 180, "affine only": 0}[kind]
+    w = rng.standard_normal((kinks, d))
+    if kind == "runs":
+        # Three directions, the maps of each with sizes of both signs.
+        w = np.repeat(w[:3], 60, axis=0) * rng.choice([-1, 1], (kinks, 1)) * rng.uniform(0.5, 2, (kinks, 1))
+    w /= np.linalg.norm(w, axis=1, keepdims=True) / rng.uniform(0.5, 1, (kinks, 1))
+    a = rng.standard_normal((kinks, d)) * (0.4 / max(1, kinks / 30))
+    a /= np.maximum(1, np.linalg.norm(a, axis=1, keepdims=True) / 0.4)
+    t = rng.uniform(-1.5, 1.5, kinks)
+    stops = np.sort(rng.integers(0, kinks + 1, 3))
+    stops = stops // 60 * 60 if kind == "runs" else stops
+    M = np.linalg.qr(rng.standard_normal((3, d, d)))[0] * 1.1
+    return PlanarFlow(a, w, t, stops, M, rng.uniform(-1, 1, (3, d)))
+
+
+def steps(flow: PlanarFlow):
+    """The maps in order, each as (w, t, a) or (M, m)."""
+    j = 0
+    for k in range(flow.kinks + 1):
+        while j < flow.stops.size and flow.stops[j] == k:
+            yield flow.M[j], flow.m[j]
+            j += 1
+        if k < flow.kinks:
+            yield flow.w[k], flow.t[k], flow.a[k]
+
+
+def reference(flow: PlanarFlow, x: np.ndarray, u: float) -> tuple[np.ndarray, float]:
+    """The images in float64, map by map, and a bound of the roundings of any evaluation in arithmetic of unit
+    roundoff u whose parameters are rounded, too, in the max norm."""
+    x, error, d = x.astype(np.float64), 0.0, flow.dim
+    for step in steps(flow):
+        size = np.abs(x).max(initial=1)
+        if len(step) == 2:
+            M, m = step
+            norm = np.abs(M).sum(axis=1).max()
+            error = norm * error + u * (d + 3) * (norm * (size + error) + np.abs(m).max())
+            x = x @ M.T + m
+        else:
+            w, t, a = step
+            reach = np.abs(w).sum() * (size + error) + abs(t)
+            gain = np.abs(a).max()
+            error = (1 + np.abs(w).sum() * gain) * error + u * ((d + 4) * reach * gain + 2 * size)
+            x = x + np.outer(np.maximum(x @ w - t, 0), a)
+    return x, error
+
+
+@st.composite
+def cases(draw, most=30):
+    d, kind = draw(st.integers(1, most)), draw(st.sampled_from(KINDS))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    n = draw(st.sampled_from([0, 1, 2, 7, 33, 200, 1500]))
+    return random_flow(rng, d, kind), rng.uniform(-1, 1, (n, d)), rng
+
+
+@settings(deadline=None, max_examples=60)
+@given(cases(), st.sampled_from(TYPES))
+def test_images_are_those_of_the_maps_one_by_one(case, dtype):
+    flow, x, _ = case
+    x = x.astype(dtype)
+    y = flow(x)
+    expected, error = reference(flow, x, np.finfo(dtype).eps)
+    assert y.dtype == dtype
+    np.testing.assert_allclose(y, expected, rtol=0, atol=error + 1e-300)
+
+
+@settings(deadline=None, max_examples=40)
+@given(cases(), st.sampled_from(TYPES))
+def test_a_point_has_the_same_image_in_every_batch(case, dtype):
+    flow, x, rng = case
+    x = x.astype(dtype)
+    y = flow(x)
+    for q in rng.integers(0, max(len(x), 1), 5) if len(x) else []:
+        assert np.array_equal(flow(x[q : q + 1])[0], y[q])
+    assert np.array_equal(flow(x[::-1])[::-1], y)
+    here = x.copy()
+    assert flow(here, out=here) is here
+    assert np.array_equal(here, y)
+
+
+@settings(deadline=None, max_examples=40)
+@given(cases(24), st.sampled_from(TYPES))
+def test_tables_give_what_the_planar_maps_give(case, dtype):
+    flow, x, rng = case
+    x, v = x.astype(dtype), rng.standard_normal(x.shape).astype(dtype)
+    ways = [Runtime.of(flow._maps, dtype, tables=tables) for tables in (True, False)]
+    _, error = reference(flow, x, np.finfo(dtype).eps)
+    images = [way.forward(x) for way in ways]
+    # A table of K maps has as many roundings in its numbers, which are made in float64.
+    np.testing.assert_allclose(*images, rtol=0, atol=3 * error + 1e-300)
+    # Derivatives jump at kinks: points that rounding could carry over one are left out.
+    far = ~near_a_kink(flow, x, 3 * error)
+    log_dets = [way.log_abs_det(x)[far] for way in ways]
+    eps = np.finfo(dtype).eps
+    np.testing.assert_allclose(*log_dets, rtol=0, atol=4 * eps * (1 + np.abs(np.log(flow.kappa)).sum()))
+    growth = np.prod([1 + np.linalg.norm(s[0]) * np.linalg.norm(s[2]) for s in steps(flow) if len(s) == 3])
+    tangents = [way.jvp(x, v)[1][far] for way in ways]
+    many = 4 * eps * (flow.dim + 3) * (flow.kinks + 3) * growth * 1.1**3 * np.sqrt(flow.dim)
+    np.testing.assert_allclose(*tangents, rtol=0, atol=many * np.abs(v).max(initial=1))
+
+
+def near_a_kink(flow: PlanarFlow, x: np.ndarray, distance: float) -> np.ndarray:
+    near, x = np.zeros(len(x), dtype=bool), x.astype(np.float64)
+    for step in steps(flow):
+        if len(step) == 2:
+            x = x @ step[0].T + step[1]
+        else:
+            z = x @ step[0] - step[1]
+            near |= np.abs(z) <= distance * (1 + np.abs(step[0]).sum())
+            x = x + np.outer(np.maximum(z, 0), step[2])
+    return near
+
+
+@settings(deadline=None, max_examples=40)
+@given(cases())
+def test_derivatives_agree_with_one_another_and_with_the_inverse(case):
+    flow, x, rng = case
+    v = rng.standard_normal(x.shape)
+    y, u = flow.jvp(x, v)
+    J = flow.jacobian(x)
+    assert np.array_equal(y, flow(x)) or flow.dim > 8
+    scale = np.abs(J).sum(axis=(1, 2)).max(initial=1) * np.abs(v).max(initial=1)
+    np.testing.assert_allclose(
+        np.einsum("nij,nj->ni", J, v), u, rtol=0, atol=1e-13 * (flow.kinks + 9) * scale
+    )
+    np.testing.assert_allclose(np.linalg.slogdet(J)[1], flow.log_abs_det(x), atol=1e-12 * (flow.kinks + 9))
+    _, error = reference(flow, x, np.finfo(np.float64).eps)
+    back = np.linalg.norm(np.linalg.inv(J), ord=np.inf, axis=(1, 2)).max(initial=1) if len(x) else 1
+    np.testing.assert_allclose(flow.inverse(y), x, rtol=0, atol=100 * back * error + 1e-12)
+
+
+def test_pieces_end_where_kinks_are_taken_back():
+    # nu -> nu + relu(nu) -> + relu(nu - 1): the second kink is where 2 nu = 1.
+    table = table_of(np.array([[1.0], [1.0]]), np.array([[1.0], [1.0]]), np.array([0.0, 1.0]))
+    np.testing.assert_allclose(table.knots, [0, 0, 0.5])
+    np.testing.assert_allclose(table.slopes[:, 0], [0, 1, 3])
+    np.testing.assert_allclose(table.log_kappa, np.log([1, 2, 4]))
+
+
+def test_kinks_far_apart_and_equal_ones():
+    t = np.array([0, 0, 0, 1e-9, 1.0, 1e6])
+    flow = PlanarFlow(np.full((6, 1), 0.1), np.ones((6, 1)), t)
+    places, *_ = packed([table_of(flow.a, flow.w, flow.t)], 1, np.dtype(np.float64))
+    assert places[0, 3] > 1
+    x = np.array([[-1.0], [0], [5e-10], [0.5], [2], [1e5], [1e7], [np.nan]])
+    long = Runtime.of(tuple(np.repeat(part, 10, axis=0) for part in flow._maps[:3]) + flow._maps[3:])
+    short = Runtime.of(
+        tuple(np.repeat(part, 10, axis=0) for part in flow._maps[:3]) + flow._maps[3:], tables=False
+    )
+    np.testing.assert_allclose(long.forward(x), short.forward(x), rtol=1e-12)
+
+
+def test_an_affine_map_ends_a_run():
+    w = np.ones((5, 2)) / np.sqrt(2)
+    assert parallel_runs(w, np.array([], dtype=np.int64)) == [(0, 5)]
+    assert parallel_runs(w, np.array([2, 2])) == [(0, 2), (2, 5)]
+    assert parallel_runs(np.zeros((2, 2)), np.array([], dtype=np.int64)) == []
+    assert parallel_runs(np.zeros((0, 2)), np.array([0])) == []
+
+
+def test_types_and_places_of_results():
+    flow = random_flow(np.random.default_rng(0), 2, "mixed")
+    x = np.random.default_rng(1).uniform(-1, 1, (5, 2))
+    assert flow(x.astype(np.float32)).dtype == np.float32
+    for other in (np.float16, ">f8"):
+        assert flow(x.astype(other)).dtype == np.float64
+    out = np.empty_like(x)
+    assert flow.inverse(x, out=out) is out
+    locked = np.empty_like(x)
+    locked.setflags(write=False)
+    for wrong in (np.empty((4, 2)), np.empty((5, 2), np.float32), np.empty((5, 4))[:, ::2], locked):
+        with pytest.raises(ValueError, match="out must be"):
+            flow(x, out=wrong)
+    with pytest.raises(ValueError, match="a tangent for each point"):
+        flow.jvp(x, x[:3])
+
+
+def test_nan_stays_with_its_point():
+    flow = random_flow(np.random.default_rng(0), 3, "mixed")
+    x = np.random.default_rng(1).uniform(-1, 1, (100, 3))
+    y = flow(x)
+    x[50, 1] = np.nan
+    assert np.all(np.isnan(flow(x)[50]))
+    rest = np.arange(100) != 50
+    assert np.array_equal(flow(x)[rest], y[rest])
