@@ -14,7 +14,7 @@ from ..threads import parts_of, side_by_side
 from . import dense_kernels
 from .small_kernels import AFFINE, PLANAR, TABLE, carry, groups_for
 from .sparse import SparseMaps, sparse_maps
-from .tables import packed, parallel_runs, table_of
+from .tables import Table, packed, parallel_runs, table_of
 
 # Rows of a state, tangents and all, that registers can hold.
 _MOST_ROWS = 24
@@ -53,7 +53,7 @@ class Runtime:
             M.astype(dtype),
             m.astype(dtype),
         )
-        small = _small(*maps, log_kappa, np.dtype(dtype), tables) if d <= _MOST_ROWS else None
+        small = _small(maps, log_kappa, np.dtype(dtype), tables) if d <= _MOST_ROWS else None
         sparse = None if small else sparse_maps(*cast)
         return cls(cast, log_kappa.astype(dtype), small, sparse, max(1, 2 * a.size + M.size))
 
@@ -85,10 +85,11 @@ class Runtime:
 
     def _carry(self, x, v, y, u, log_det) -> None:
         points = x, v, y, u, log_det
+        kernel: Any = carry
         rows = x.shape[1] + v.shape[1] + log_det.shape[1]
         if self.small and rows <= _MOST_ROWS:
             axes, tangents, logs = ((0,) * part.shape[1] for part in (x, v, log_det))
-            kernel, maps = carry, (*self.small, axes, tangents, logs, groups_for(rows))
+            maps: tuple[Any, ...] = (*self.small, axes, tangents, logs, groups_for(rows))
         else:
             kernel, maps = dense_kernels.carry, (*self.maps, self.log_kappa)
         parts = parts_of(len(x), _LEAST_WORK // (self.work * rows // self.dim))
@@ -98,12 +99,16 @@ class Runtime:
             side_by_side([partial(kernel, *(array[part] for array in points), *maps) for part in parts])
 
 
-def _small(a, w, t, stops, M, m, log_kappa, dtype: np.dtype, tables: bool) -> tuple[Any, ...]:
+def _small(
+    maps: tuple[np.ndarray, ...], log_kappa: np.ndarray, dtype: np.dtype, tables: bool
+) -> tuple[Any, ...]:
     """What `small_kernels.carry` takes of the maps."""
+    a, w, t, stops, M, m = maps
     d = a.shape[1]
     runs = parallel_runs(w, stops) if tables else []
     long = [run for run in runs if run[1] - run[0] >= _LEAST_FOR_TABLE]
-    program, made = [], []
+    program: list[tuple[int, int, int]] = []
+    made: list[Table] = []
     borders = [0, *stops.tolist(), len(t)]
     for j, (begin, end) in enumerate(pairwise(borders)):
         if j:

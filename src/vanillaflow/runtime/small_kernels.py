@@ -190,7 +190,8 @@ def carry(x, v, y, u, log_det, program, maps, affine, tables, axes, tangents, lo
     log-determinants log_det has none. y may be x, and u may be v.
     """
     n, d = len(x), len(axes)
-    numbers, width = _state(x, axes, tangents, logs, groups)
+    # Numba fills in the first argument of an intrinsic.
+    numbers, width = _state(x, axes, tangents, logs, groups)  # type: ignore[call-arg, var-annotated]
     state = numba.carray(numbers, (d + len(tangents) + len(logs), width))
     lanes = BYTES // x.itemsize
     step = len(groups) * lanes
