@@ -8,6 +8,7 @@
 # make bench-scale  what compiling costs against the dimension
 # make bench-rigorous  rigorous bounds and the time of their proofs
 # make bench-soundness  rigorous bounds against errors, damage and 50-digit solutions; takes an hour
+# make bench-speed  compiled flows beside ODE solvers and a trained network; takes an hour
 # make bench-reach  reachable sets beside immrax
 # make bench-depth  depth against error for every system and method; takes hours, resumes where it was stopped
 #
@@ -17,7 +18,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo neural-ode doors fuzz verify test lint bench bench-depth bench-scale bench-rigorous bench-soundness bench-reach clean
+.PHONY: demo neural-ode doors fuzz verify test lint bench bench-depth bench-scale bench-rigorous bench-soundness bench-reach bench-speed clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/demo.py out
@@ -59,6 +60,9 @@ bench-soundness: $(VENV)/.test
 bench-reach: $(VENV)/.reach
 	$(BIN)/python benchmarks/reach.py
 
+bench-speed: $(VENV)/.bench
+	$(BIN)/python benchmarks/speed.py --cache out/speed
+
 bench-depth: $(VENV)/.test
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/depth.py
 
@@ -84,6 +88,10 @@ $(VENV)/.verify: pyproject.toml | $(BIN)/python
 
 $(VENV)/.reach: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[reach]'
+	@touch $@
+
+$(VENV)/.bench: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	@touch $@
 
 $(VENV)/.fuzz: pyproject.toml | $(BIN)/python

@@ -60,6 +60,9 @@ def lowest_values(
     most = max(_MOST_GENERATORS, 4 * domain.dim)
 
     transposed = np.ascontiguousarray(flow.M.transpose(0, 2, 1))
+    # Locked, as flow.a and flow.w are: one compiled version of a kernel serves all of them.
+    tilts = tilts.view()
+    tilts.setflags(write=False)
 
     at, tilted_at = (_rows(flow.kinks, each) for each in (places, tilted_places))
 

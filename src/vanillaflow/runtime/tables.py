@@ -116,7 +116,7 @@ def _buckets(kinks: Float[np.ndarray, " K"]) -> tuple[int, int, float, float, In
         count *= 2
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"}, inline="never")
+@njit(cache=True, nogil=True, fastmath={"contract"})
 def look_up(state, count, number, tables, d, tangents, logs):
     """Table `number` on the first `count` points of a block; rows of the state as in `small_kernels`."""
     places, ws, grids, firsts, pieces = tables
