@@ -219,10 +219,12 @@ def propagate(
     """
     cell_count, d = centers.shape
     L = t.size
+    # Not the constant 0: numba would compile what is called with that once more.
+    none = min(0, L)
     c, row = np.empty(d), np.empty(d)
     G, along, reducing = np.empty((most + d + 2, d)), np.empty(most + d + 2), np.empty(most + 2 * d + 2)
     # The nodes of the run, and of the run with the tilted map.
-    nu, h, F, n = np.empty(longest + 3), np.empty(longest + 3), np.empty((longest + 3, d)), np.int64(0)
+    nu, h, F, n = np.empty(longest + 3), np.empty(longest + 3), np.empty((longest + 3, d)), none
     nu2, h2, F2 = np.empty(longest + 3), np.empty(longest + 3), np.empty((longest + 3, d))
     deviation = np.empty((longest + 3, d))
     for cell in range(cell_count):
@@ -230,8 +232,7 @@ def propagate(
             c[i] = centers[cell, i]
             for j in range(d):
                 G[i, j] = halves[cell, i] if i == j else 0.0
-        # Not plain zeros: numba would compile what is called with one once more for that constant.
-        count, k, n, start, z = d, np.int64(0), np.int64(0), np.int64(0), 0.0
+        count, k, n, start, z = d, none, none, 0, 0.0
         for layer in range(L):
             size = sizes[layer]
             if size == 0.0:
