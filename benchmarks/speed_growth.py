@@ -26,7 +26,7 @@ class Growth:
 
     @property
     def exponent(self) -> float:
-        late = slice(len(self.values) // 2, None)
+        late = slice((len(self.values) - 1) // 2, None)
         return float(np.polyfit(np.log(self.values[late]), np.log(self.seconds[late]), 1)[0])
 
 

@@ -124,7 +124,7 @@ def _plot(lines: list, grown: list[Growth]) -> None:
     for ax, one in zip(axes[1], grown):
         ax.loglog(one.values, [1e6 * s for s in one.seconds], "o-", color="k")
         ax.set(title=f"exponent {one.exponent:.2f}", xlabel=f"{one.quantity} ({one.fixed})", ylabel="us")
-    for ax in axes[1][len(grown) :]:
+    for ax in [*axes[0][len(problems) :], *axes[1][len(grown) :]]:
         ax.axis("off")
     axes[0][0].legend(fontsize=6)
     for end in ("png", "svg"):

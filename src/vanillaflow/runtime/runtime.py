@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import Any
 
@@ -67,36 +67,51 @@ class Runtime:
         if self.sparse:
             y[:] = self.sparse.forward(x)
         else:
-            none = np.empty((len(x), 0), x.dtype)
-            self._carry(x, none, y, none, none)
+            self._carry(x, self._none, y, self._none, self._none)
         return y
 
     def log_abs_det(self, x: Float[np.ndarray, "n d"]) -> np.ndarray:
         """The sum of log kappa over the planar maps that are active at each point."""
-        none, log_det = np.empty((len(x), 0), x.dtype), np.empty((len(x), 1), x.dtype)
-        self._carry(x, none, np.empty_like(x), none, log_det)
+        log_det = np.empty((len(x), 1), x.dtype)
+        self._carry(x, self._none, np.empty_like(x), self._none, log_det)
         return log_det[:, 0]
 
     def jvp(self, x: Float[np.ndarray, "n d"], v: Float[np.ndarray, "n pd"]) -> tuple[np.ndarray, np.ndarray]:
         """The images, and those of p tangents of each point under the derivative there."""
         y, u = np.empty_like(x), np.empty_like(v)
-        self._carry(x, v, y, u, np.empty((len(x), 0), x.dtype))
+        self._carry(x, v, y, u, self._none)
         return y, u
 
+    @cached_property
+    def _none(self) -> np.ndarray:
+        """In the place of tangents or log-determinants that are not wanted."""
+        return np.empty((0, 0), self.log_kappa.dtype)
+
     def _carry(self, x, v, y, u, log_det) -> None:
+        extra = v.shape[1], log_det.shape[1]
+        if extra not in self._prepared:
+            self._prepared[extra] = self._prepare(*extra)
+        kernel, maps, least = self._prepared[extra]
         points = x, v, y, u, log_det
-        kernel: Any = carry
-        rows = x.shape[1] + v.shape[1] + log_det.shape[1]
-        if self.small and rows <= _MOST_ROWS:
-            axes, tangents, logs = ((0,) * part.shape[1] for part in (x, v, log_det))
-            maps: tuple[Any, ...] = (*self.small, axes, tangents, logs, groups_for(rows))
-        else:
-            kernel, maps = dense_kernels.carry, (*self.maps, self.log_kappa)
-        parts = parts_of(len(x), _LEAST_WORK // (self.work * rows // self.dim))
-        if len(parts) == 1:
+        parts = parts_of(len(x), least) if len(x) > least else []
+        if len(parts) < 2:
             kernel(*points, *maps)
         else:
             side_by_side([partial(kernel, *(array[part] for array in points), *maps) for part in parts])
+
+    @cached_property
+    def _prepared(self) -> dict[tuple[int, int], tuple[Any, tuple[Any, ...], int]]:
+        return {}
+
+    def _prepare(self, tangents: int, logs: int) -> tuple[Any, tuple[Any, ...], int]:
+        """The kernel for so many coordinates of tangents and log-determinants, its arguments after the points,
+        and how many points are worth a thread."""
+        rows = self.dim + tangents + logs
+        least = _LEAST_WORK // (self.work * rows // self.dim)
+        if self.small and rows <= _MOST_ROWS:
+            kinds = ((0,) * count for count in (self.dim, tangents, logs))
+            return carry, (*self.small, *kinds, groups_for(rows)), least
+        return dense_kernels.carry, (*self.maps, self.log_kappa), least
 
 
 def _small(
