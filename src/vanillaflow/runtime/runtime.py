@@ -104,8 +104,8 @@ class Runtime:
         return {}
 
     def _prepare(self, tangents: int, logs: int) -> tuple[Any, tuple[Any, ...], int]:
-        """The kernel for so many coordinates of tangents and log-determinants, its arguments after the points,
-        and how many points are worth a thread."""
+        """The kernel for so many coordinates of tangents and log-determinants, its arguments after the
+        points, and how many points are worth a thread."""
         rows = self.dim + tangents + logs
         least = _LEAST_WORK // (self.work * rows // self.dim)
         if self.small and rows <= _MOST_ROWS:
