@@ -12,6 +12,8 @@ from vanillaflow.runtime.tables import packed, parallel_runs, table_of
 
 KINDS = ("mixed", "runs", "affine only", "empty")
 TYPES = (np.float64, np.float32)
+# Every one is compiled: with many vectors in registers, with few, and the last with none.
+DIMS = (1, 2, 3, 7, 24, 30)
 
 
 def random_flow(rng: np.random.Generator, d: int, kind: str) -> PlanarFlow:
@@ -65,8 +67,8 @@ def reference(flow: PlanarFlow, x: np.ndarray, u: float) -> tuple[np.ndarray, fl
 
 
 @st.composite
-def cases(draw, most=30):
-    d, kind = draw(st.integers(1, most)), draw(st.sampled_from(KINDS))
+def cases(draw, dims=DIMS):
+    d, kind = draw(st.sampled_from(dims)), draw(st.sampled_from(KINDS))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     n = draw(st.sampled_from([0, 1, 2, 7, 33, 200, 1500]))
     return random_flow(rng, d, kind), rng.uniform(-1, 1, (n, d)), rng
@@ -98,7 +100,7 @@ def test_a_point_has_the_same_image_in_every_batch(case, dtype):
 
 
 @settings(deadline=None, max_examples=40)
-@given(cases(24), st.sampled_from(TYPES))
+@given(cases(DIMS[:-1]), st.sampled_from(TYPES))
 def test_tables_give_what_the_planar_maps_give(case, dtype):
     flow, x, rng = case
     x, v = x.astype(dtype), rng.standard_normal(x.shape).astype(dtype)
@@ -175,6 +177,24 @@ def test_an_affine_map_ends_a_run():
     assert parallel_runs(w, np.array([2, 2])) == [(0, 2), (2, 5)]
     assert parallel_runs(np.zeros((2, 2)), np.array([], dtype=np.int64)) == []
     assert parallel_runs(np.zeros((0, 2)), np.array([0])) == []
+
+
+def test_many_maps_with_one_kink():
+    w, a = np.ones((60, 1)), np.full((60, 1), 0.01)
+    flow = PlanarFlow(a, w, np.zeros(60))
+    x = np.linspace(-1, 1, 9)[:, None]
+    np.testing.assert_allclose(flow(x), np.where(x > 0, 1.01**60 * x, x), rtol=1e-13)
+
+
+def test_very_long_runs():
+    rng = np.random.default_rng(0)
+    kinks = 100_000
+    w, a = np.ones((kinks, 1)), rng.uniform(-1, 1, (kinks, 1)) / kinks
+    flow = PlanarFlow(a, w, rng.uniform(-1, 1, kinks))
+    assert [j - i for i, j in parallel_runs(flow.w, flow.stops)] == [256] * 390 + [160]
+    x = rng.uniform(-1, 1, (50, 1))
+    # A hundred thousand maps of size 1e-5 each.
+    np.testing.assert_allclose(flow(x), Runtime.of(flow._maps, tables=False).forward(x), rtol=0, atol=1e-11)
 
 
 def test_types_and_places_of_results():

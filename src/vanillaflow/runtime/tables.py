@@ -20,6 +20,7 @@ from numba import njit
 # Buckets to a kink, at the most; fewer if none of them holds two kinks.
 _MOST_BUCKETS = 64
 _PARALLEL = 1e-12
+_LONGEST = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +39,11 @@ class Table:
 
 
 def parallel_runs(w: Float[np.ndarray, "L d"], stops: Int[np.ndarray, " J"]) -> list[tuple[int, int]]:
-    """begin and end of the runs of planar maps with parallel w != 0 and no affine map among them."""
+    """begin and end of the runs of planar maps with parallel w != 0 and no affine map among them.
+
+    Runs of more than 256 are cut into parts of that length: a table for all of them would take too long to
+    make, and the cost of a point falls by that factor anyway.
+    """
     norms = np.linalg.norm(w, axis=1)
     unit = w / np.where(norms > 0, norms, 1)[:, None]
     along = np.einsum("ld,ld->l", unit[1:], unit[:-1])
@@ -46,38 +51,49 @@ def parallel_runs(w: Float[np.ndarray, "L d"], stops: Int[np.ndarray, " J"]) -> 
     joined = (apart <= _PARALLEL) & (norms[1:] > 0) & (norms[:-1] > 0)
     joined[stops[(stops > 0) & (stops < len(w))] - 1] = False
     borders = np.concatenate([[0], np.flatnonzero(~joined) + 1, [len(w)]])
-    return [(int(i), int(j)) for i, j in pairwise(borders) if i < j and norms[i] > 0]
+    whole = [(int(i), int(j)) for i, j in pairwise(borders) if i < j and norms[i] > 0]
+    return [(i, min(i + _LONGEST, j)) for begin, j in whole for i in range(begin, j, _LONGEST)]
 
 
 def table_of(a: Float[np.ndarray, "K d"], w: Float[np.ndarray, "K d"], t: Float[np.ndarray, " K"]) -> Table:
-    """The table of a run."""
+    """The table of a run, in time proportional to the square of its length."""
     direction = w[0] / np.linalg.norm(w[0])
     size, rate = w @ direction, a @ direction
-    # Where nu is, before the run, when map j has its kink: t_j / s_j, taken back through the maps before it.
-    knots = t / size
-    for j in reversed(range(len(t))):
-        after = knots[j + 1 :]
-        after -= rate[j] / (1 + size[j] * rate[j]) * np.maximum(size[j] * after - t[j], 0)
-    knots = np.sort(knots)
+    knots = np.unique(_taken_back(t / size, size, rate, t))
     values = _moved(knots, a, size, rate, t)[0]
     inside = (knots[1:] + knots[:-1]) / 2
     probes = np.concatenate([[knots[0] - 1], inside, [knots[-1] + 1]])
-    _, slopes, log_kappa = _moved(probes, a, size, rate, t)
-    return Table(direction, knots[[0, *range(len(t))]], values[[0, *range(len(t))]], slopes, log_kappa)
+    _, slopes, growth = _moved(probes, a, size, rate, t)
+    again = np.maximum(np.arange(-1, len(knots)), 0)
+    return Table(direction, knots[again], values[again], slopes, np.log(growth))
 
 
-def _moved(nu: np.ndarray, a: np.ndarray, size: np.ndarray, rate: np.ndarray, t: np.ndarray):
-    """F, its derivative and log d nu_out / d nu_in where w.x is nu."""
-    nu, growth = nu.copy(), np.ones_like(nu)
-    moved, slopes = np.zeros((len(nu), a.shape[1])), np.zeros((len(nu), a.shape[1]))
-    for j in range(len(t)):
-        z = size[j] * nu - t[j]
-        active = z > 0
-        moved += np.outer(np.maximum(z, 0), a[j])
-        slopes += np.outer(active * size[j] * growth, a[j])
-        nu += rate[j] * np.maximum(z, 0)
-        growth *= np.where(active, 1 + size[j] * rate[j], 1)
-    return moved, slopes, np.log(growth)
+@njit(cache=True, nogil=True)
+def _taken_back(kinks, size, rate, t):
+    """Where nu is before the run when it is kinks[j] before map j, which has its kink there."""
+    found = kinks.copy()
+    for k in range(kinks.size):
+        for j in range(k - 1, -1, -1):
+            found[k] -= rate[j] / (1 + size[j] * rate[j]) * max(size[j] * found[k] - t[j], 0.0)
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _moved(starts, a, size, rate, t):
+    """F, its derivative and d nu_out / d nu_in for the nu of the starts."""
+    d = a.shape[1]
+    moved, slopes, growth = np.zeros((starts.size, d)), np.zeros((starts.size, d)), np.ones(starts.size)
+    for q in range(starts.size):
+        nu = starts[q]
+        for j in range(t.size):
+            z = size[j] * nu - t[j]
+            if z > 0.0:
+                for i in range(d):
+                    moved[q, i] += a[j, i] * z
+                    slopes[q, i] += a[j, i] * size[j] * growth[q]
+                nu += rate[j] * z
+                growth[q] *= 1 + size[j] * rate[j]
+    return moved, slopes, growth
 
 
 def packed(tables: Sequence[Table], dim: int, dtype: np.dtype) -> tuple[np.ndarray, ...]:
@@ -105,7 +121,9 @@ def packed(tables: Sequence[Table], dim: int, dtype: np.dtype) -> tuple[np.ndarr
 def _buckets(kinks: Float[np.ndarray, " K"]) -> tuple[int, int, float, float, Int[np.ndarray, " buckets"]]:
     """How many equal buckets from the first kink to the last, the most kinks in one, the lowest number and
     the buckets in a unit, and the piece at the left end of each."""
-    low, width = kinks[0], max(kinks[-1] - kinks[0], np.finfo(np.float64).tiny)
+    # One kink, or several but for rounding, is in a bucket of any width.
+    low = kinks[0]
+    width = max(kinks[-1] - low, np.finfo(np.float64).eps * (1 + abs(low)))
     count = len(kinks)
     while True:
         scale = count / width
