@@ -26,7 +26,7 @@ PLANAR, AFFINE, TABLE = 0, 1, 2
 
 _FUSED = {"contract"}
 # Of one block: it stays in the first-level cache beside the maps.
-_STATE_BYTES = 16384
+_STATE_BYTES = 8192
 # Vectors of each row carried together hide the latency of the arithmetic; more than this gain nothing.
 _MOST_GROUPS = 6
 # Registers left for numbers of the maps and for w.x.
@@ -57,6 +57,8 @@ def _state(typingctx, like, axes, tangents, logs, groups):
         element = context.get_value_type(scalar)
         block = ir.ArrayType(element, rows * width)
         place = cgutils.alloca_once(builder, block)
+        # A vector that lies across two cache lines takes twice as long.
+        place.align = BYTES
         pointer = builder.bitcast(place, element.as_pointer())
         return context.make_tuple(builder, result, [pointer, ir.Constant(ir.IntType(64), width)])
 
