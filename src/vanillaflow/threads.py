@@ -54,10 +54,15 @@ def own_threads(count: int | None = None) -> Iterator[None]:
 
 def side_by_side(tasks: Sequence[Callable[[], T]]) -> list[T]:
     """The results of the tasks, in order."""
-    count = getattr(_here, "count", None) or numba.get_num_threads()
+    count = thread_count()
     if count == 1 or len(tasks) == 1:
         return [task() for task in tasks]
     return list(_threads(count).map(lambda task: task(), tasks))
+
+
+def thread_count() -> int:
+    """How many parts `side_by_side` works on at a time."""
+    return getattr(_here, "count", None) or numba.get_num_threads()
 
 
 def _working() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from ..threads import parts_of, side_by_side
+from ..threads import parts_of, side_by_side, thread_count
 from . import dense_kernels
 from .small_kernels import AFFINE, PLANAR, TABLE, carry, groups_for
 from .sparse import SparseMaps, sparse_maps
@@ -93,7 +93,8 @@ class Runtime:
             self._prepared[extra] = self._prepare(*extra)
         kernel, maps, least = self._prepared[extra]
         points = x, v, y, u, log_det
-        parts = parts_of(len(x), least) if len(x) > least else []
+        # The result of a point does not depend on the parts, so there need be no more than threads.
+        parts = parts_of(len(x), max(least, -(-len(x) // thread_count()))) if len(x) > least else []
         if len(parts) < 2:
             kernel(*points, *maps)
         else:
