@@ -8,8 +8,8 @@ import pytest
 import vanillaflow as vf
 from vanillaflow.refine import normal_matrix
 from vanillaflow.refine.gradient_kernels import column_squares, product, transposed_product
-from vanillaflow.refine.growth import grow
-from vanillaflow.refine.jacobian_kernels import scaled_jacobian, states_and_adjoints
+from vanillaflow.refine.growth import grow, states_and_adjoints
+from vanillaflow.refine.jacobian_kernels import scaled_jacobian
 from vanillaflow.refine.least_squares import minimize, p_norm
 from vanillaflow.refine.normal_matrix import dense_matrix
 from vanillaflow.refine.parameters import KAPPA_RANGE, Parameters, projected

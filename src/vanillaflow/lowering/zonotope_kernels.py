@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
+from numba.extending import register_jitable
 
 # Rounding of what lies in a plane.
 _FLAT = 1e-13
@@ -15,7 +16,7 @@ _FLAT = 1e-13
 _SUMS = {"contract", "reassoc", "nsz"}
 
 
-@njit(cache=True, nogil=True)
+@register_jitable
 def _reduce(G, count, keep, size):
     """Box all but the `keep` largest of the first `count` generators. Returns how many there are then."""
     d = G.shape[1]
@@ -57,7 +58,7 @@ def _reduce(G, count, keep, size):
     return kept + d
 
 
-@njit(cache=True, nogil=True, fastmath=_SUMS)
+@register_jitable(fastmath=_SUMS)
 def _lowest(c, G, count, along, z, nu, F, n, probes, layer, which):
     """min of probe.(x + F(nu)) over the zonotope, nu = w.x: `along` has w.G, z is w.c."""
     d = c.size
@@ -83,7 +84,7 @@ def _lowest(c, G, count, along, z, nu, F, n, probes, layer, which):
     return value
 
 
-@njit(cache=True, nogil=True)
+@register_jitable
 def _kink(nu, h, F, n, a, row, t, size, along):
     """Follow F and h = nu + w.F, known at n nodes, by x + a_row relu(size h - t). Returns their number."""
     d = a.shape[1]
@@ -110,7 +111,7 @@ def _kink(nu, h, F, n, a, row, t, size, along):
     return n
 
 
-@njit(cache=True, nogil=True)
+@register_jitable
 def _fold(c, G, count, along, z, nu, F, n, deviation, unit):
     """The zonotope of x + F(nu). The deviation gets up to two symbols along its largest parts, then a box.
 
@@ -165,7 +166,7 @@ def _fold(c, G, count, along, z, nu, F, n, deviation, unit):
     return count
 
 
-@njit(cache=True, nogil=True)
+@register_jitable
 def _affine(c, G, count, transposed, m, k, row):
     """The zonotope under x -> M_k x + m_k, for the transposed M."""
     d = c.size
@@ -183,7 +184,7 @@ def _affine(c, G, count, transposed, m, k, row):
                 G[i, j] = row[j]
 
 
-@njit(cache=True, nogil=True, fastmath=_SUMS)
+@register_jitable(fastmath=_SUMS)
 def _dot(a, b, layer, other):
     total = 0.0
     for j in range(a.shape[1]):

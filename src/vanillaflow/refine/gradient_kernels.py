@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
+from numba.extending import register_jitable
 
 from .jacobian_kernels import rate_of_block, states_of_block
 
@@ -17,7 +18,7 @@ _BLOCK = 64
 _SUMS = {"contract", "reassoc", "nsz"}
 
 
-@njit(cache=True, fastmath=_SUMS)
+@register_jitable(fastmath=_SUMS)
 def _dot(x, y):
     total = 0.0
     for q in range(x.size):
@@ -25,7 +26,7 @@ def _dot(x, y):
     return total
 
 
-@njit(cache=True, fastmath=_SUMS)
+@register_jitable(fastmath=_SUMS)
 def _weighted_square(weight, x):
     total = 0.0
     for q in range(x.size):

@@ -12,8 +12,8 @@ fitted flow has no use for that.
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Float
 
-from .jacobian_kernels import states_and_adjoints
 from .parameters import Parameters, projected
 from .samples import Samples
 
@@ -93,3 +93,22 @@ def _affine_refitted(theta: Parameters, x: np.ndarray, y: np.ndarray) -> Paramet
     refitted = projected(theta.a, theta.w, theta.t, solution[:-1].T.copy(), solution[-1].copy(), theta.held)
     better = np.mean((refitted(x) - y) ** 2) < np.mean((theta(x) - y) ** 2)
     return refitted if better else theta
+
+
+def states_and_adjoints(
+    x: Float[np.ndarray, "n d"], a: np.ndarray, w: np.ndarray, t: np.ndarray, M: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The state before each map and at the end, (L+1, n, d), and d output / d that state, (L+1, n, d, d)."""
+    state = np.empty((t.size + 1, *x.shape))
+    active = np.empty((t.size, len(x)), dtype=bool)
+    state[0] = x
+    for k in range(t.size):
+        z = state[k] @ w[k] - t[k]
+        active[k] = z > 0
+        state[k + 1] = state[k] + np.maximum(z, 0.0)[:, None] * a[k]
+    adjoint = np.empty((t.size + 1, len(x), *M.shape))
+    adjoint[-1] = M
+    for k in reversed(range(t.size)):
+        rate = np.where(active[k][:, None], adjoint[k + 1] @ a[k], 0.0)
+        adjoint[k] = adjoint[k + 1] + rate[:, :, None] * w[k]
+    return state, adjoint

@@ -104,37 +104,3 @@ def scaled_jacobian(x, a, w, t, M, directions, scale, J):
                         row[q] = adjoint[q] * z[q]
                     for q in range(width):
                         adjoint[q] += factor * rate[q]
-
-
-@njit(cache=True, nogil=True)
-def states_and_adjoints(x, a, w, t, M):
-    """The state before each map and at the end, (L+1, n, d), and d output / d that state, (L+1, n, d, d)."""
-    n, d = x.shape
-    L = t.size
-    state = np.empty((L + 1, n, d))
-    adjoint = np.empty((L + 1, n, d, d))
-    for q in range(n):
-        for i in range(d):
-            state[0, q, i] = x[q, i]
-        for k in range(L):
-            z = -t[k]
-            for i in range(d):
-                z += w[k, i] * state[k, q, i]
-            z = max(z, 0.0)
-            for i in range(d):
-                state[k + 1, q, i] = state[k, q, i] + a[k, i] * z
-        for output in range(d):
-            for i in range(d):
-                adjoint[L, q, output, i] = M[output, i]
-        for k in range(L - 1, -1, -1):
-            z = -t[k]
-            for i in range(d):
-                z += w[k, i] * state[k, q, i]
-            for output in range(d):
-                rate = 0.0
-                if z > 0.0:
-                    for i in range(d):
-                        rate += adjoint[k + 1, q, output, i] * a[k, i]
-                for i in range(d):
-                    adjoint[k, q, output, i] = adjoint[k + 1, q, output, i] + rate * w[k, i]
-    return state, adjoint

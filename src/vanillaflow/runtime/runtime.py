@@ -138,5 +138,5 @@ def _small(
         np.array(program, dtype=np.int64).reshape(-1, 3),
         np.ascontiguousarray(np.column_stack([-t, w, a, log_kappa]), dtype=dtype),
         np.ascontiguousarray(np.concatenate([M.reshape(-1, d * d), m], axis=1), dtype=dtype),
-        packed(made, d, dtype),
+        packed(made, dtype),
     )

@@ -224,7 +224,7 @@ def carry(x, v, y, u, log_det, program, maps, affine, tables, axes, tangents, lo
                     _affine_map(affine, begin, (0,), numbers, 0, width, q, axes)
                     for row in range(d, d + len(tangents), d):
                         _affine_map(affine, begin, (), numbers, row, width, q, axes)
-            else:
+            elif tables is not None:
                 look_up(state, count, begin, tables, d, len(tangents), len(logs))
         for q in range(0, whole, step):
             _write(y, first + q, numbers, 0, width, q, axes, groups)

@@ -16,6 +16,7 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float, Int
 from numba import njit
+from numba.extending import register_jitable
 
 # Buckets to a kink, at the most; fewer if none of them holds two kinks.
 _MOST_BUCKETS = 64
@@ -96,8 +97,10 @@ def _moved(starts, a, size, rate, t):
     return moved, slopes, growth
 
 
-def packed(tables: Sequence[Table], dim: int, dtype: np.dtype) -> tuple[np.ndarray, ...]:
-    """The tables as the arrays that `look_up` reads."""
+def packed(tables: Sequence[Table], dtype: np.dtype) -> tuple[np.ndarray, ...] | None:
+    """The tables as the arrays that `look_up` reads; None for none, and kernels are compiled without it."""
+    if not tables:
+        return None
     places, grids, firsts, pieces = [], [], [], []
     bucket = piece = 0
     for table in tables:
@@ -110,11 +113,11 @@ def packed(tables: Sequence[Table], dim: int, dtype: np.dtype) -> tuple[np.ndarr
         pieces.append(np.column_stack([ends, table.knots, table.log_kappa, table.values, table.slopes]))
         bucket, piece = bucket + count, piece + len(ends)
     return (
-        np.array(places, dtype=np.int64).reshape(-1, 4),
-        np.array([table.w for table in tables], dtype=dtype).reshape(-1, dim),
-        np.array(grids, dtype=dtype).reshape(-1, 2),
-        np.concatenate([*firsts, np.zeros(0)]).astype(np.int64),
-        np.concatenate([*pieces, np.zeros((0, 3 + 2 * dim))]).astype(dtype),
+        np.array(places, dtype=np.int64),
+        np.array([table.w for table in tables], dtype=dtype),
+        np.array(grids, dtype=dtype),
+        np.concatenate(firsts).astype(np.int64),
+        np.concatenate(pieces).astype(dtype),
     )
 
 
@@ -134,7 +137,7 @@ def _buckets(kinks: Float[np.ndarray, " K"]) -> tuple[int, int, float, float, In
         count *= 2
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"})
+@register_jitable(fastmath={"contract"})
 def look_up(state, count, number, tables, d, tangents, logs):
     """Table `number` on the first `count` points of a block; rows of the state as in `small_kernels`."""
     places, ws, grids, firsts, pieces = tables
