@@ -14,21 +14,22 @@ from .peer import Points, Problem
 _SEED = 20240
 _HIGH = 8
 _DIM, _HIDDEN = 4, 64
-# Scales of the random network, chosen so that points of the box move by 0.7 on average and stay within 2.5.
-_NORMALS, _OFFSETS, _DIRECTIONS = 1.0, 0.5, 0.07
 
 
 def random_node() -> vf.FlowMap:
-    """A random neural ODE, x' = a^T tanh(w x + b), with 64 hidden units in dimension 4, on [-1, 1]^4.
+    """A random neural ODE, Linear(4, 64), Tanh, Linear(64, 4), on [-1, 1]^4 for a duration of 1.
 
-    All entries of w, b and a are independent normal numbers of standard deviation 1, 0.5 and 0.07.
+    Weights and biases as torch initializes them: uniform within 1 / sqrt(number of inputs) of the layer.
     """
     rng = np.random.default_rng(_SEED)
-    w = _NORMALS * rng.standard_normal((_HIDDEN, _DIM))
-    b = _OFFSETS * rng.standard_normal(_HIDDEN)
-    a = _DIRECTIONS * rng.standard_normal((_HIDDEN, _DIM))
+
+    def uniform(inputs: int, *shape: int) -> np.ndarray:
+        return rng.uniform(-1, 1, shape) / np.sqrt(inputs)
+
+    w, b = uniform(_DIM, _HIDDEN, _DIM), uniform(_DIM, _HIDDEN)
+    a, c = uniform(_HIDDEN, _HIDDEN, _DIM), uniform(_HIDDEN, _DIM)
     box = vf.Box(-np.ones(_DIM), np.ones(_DIM))
-    return vf.FlowMap(vf.RidgeField(a, w, b, "tanh"), 1.0, box, name="random_node")
+    return vf.FlowMap(vf.RidgeField(a, w, b, "tanh", c=c), 1.0, box, name="random_node")
 
 
 PROBLEMS: dict[str, Callable[[], Problem]] = {

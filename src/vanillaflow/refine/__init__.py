@@ -36,9 +36,11 @@ _FIRST_RUNG = 12
 _MOST_GROWTH = 3.5
 # Growth after a finish that missed: kinks ~ error^-0.8, at least so much. Too many can be taken out again.
 _EXPONENT, _LEAST_GROWTH = 0.8, 1.05
-# Kinks taken out at once, as a part of all, halved where that was too many; and how often that is tried. Not
-# for how long: the result must not depend on the clock.
-_SHRINKING, _LEAST_SHRINKING, _MOST_SHRINKINGS, _SHRINKINGS_OF_MANY = 0.06, 0.012, 4, 1
+# Kinks taken out at once, as a part of all, of few and of many; halved where that was too many. How often that
+# is tried, and how often where there are so many that each time takes minutes. Not for how long: the result
+# must not depend on the clock.
+_SHRINKING, _SHRINKING_OF_MANY, _LEAST_SHRINKING = 0.06, 0.1, 0.012
+_SHRINKINGS, _TOO_MANY, _SHRINKINGS_OF_TOO_MANY = 4, 500, 1
 # Nor down to hardly more kinks than have been too few.
 _NEAR = 1.07
 # A fit that is this far above the promise of the tolerance after the first steps is left there. Others get
@@ -157,8 +159,8 @@ def _grown_until_within(
 
 def _shrunk_while_within(search: Search, theta: Parameters, missed: int) -> None:
     """Fewer kinks while that is within the tolerance; `missed` kinks were too few."""
-    part = _SHRINKING
-    for _ in range(_MOST_SHRINKINGS if theta.kinks <= _MANY else _SHRINKINGS_OF_MANY):
+    part = _SHRINKING if theta.kinks <= _MANY else _SHRINKING_OF_MANY
+    for _ in range(_SHRINKINGS if theta.kinks <= _TOO_MANY else _SHRINKINGS_OF_TOO_MANY):
         count = max(1, int(part * theta.kinks))
         if theta.kinks - count <= _NEAR * missed or part < _LEAST_SHRINKING or search.late():
             break
