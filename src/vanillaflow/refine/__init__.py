@@ -36,9 +36,9 @@ _FIRST_RUNG = 12
 _MOST_GROWTH = 3.5
 # Growth after a finish that missed: kinks ~ error^-0.8, at least so much. Too many can be taken out again.
 _EXPONENT, _LEAST_GROWTH = 0.8, 1.05
-# Kinks taken out at once, as a part of all, of few and of many; halved where that was too many. How often that
-# is tried, and how often where there are so many that each time takes minutes. Not for how long: the result
-# must not depend on the clock.
+# Kinks taken out at once, as a part of all, of few and of many; halved where that was too many. How often
+# that is tried, and how often where there are so many that each time takes minutes. Not for how long: the
+# result must not depend on the clock.
 _SHRINKING, _SHRINKING_OF_MANY, _LEAST_SHRINKING = 0.06, 0.1, 0.012
 _SHRINKINGS, _TOO_MANY, _SHRINKINGS_OF_TOO_MANY = 4, 500, 1
 # Nor down to hardly more kinks than have been too few.
