@@ -19,14 +19,6 @@ _SUMS = {"contract", "reassoc", "nsz"}
 
 
 @register_jitable(fastmath=_SUMS)
-def _dot(x, y):
-    total = 0.0
-    for q in range(x.size):
-        total += x[q] * y[q]
-    return total
-
-
-@register_jitable(fastmath=_SUMS)
 def _weighted_square(weight, x):
     total = 0.0
     for q in range(x.size):
@@ -47,28 +39,35 @@ def transposed_product(x, a, w, t, M, u):
         last = min(first + _BLOCK, n)
         width = last - first
         state, height = np.empty((L + 1, d, width)), np.empty((L, width))
-        lam, rate, one = np.zeros((d, width)), np.empty(width), np.ones(width)
+        lam, rate = np.zeros((d, width)), np.empty(width)
         states_of_block(x[first:last], a, w, t, state, height)
         v = np.empty((d, width))
         for i in range(d):
             for q in range(width):
                 v[i, q] = u[first + q, i]
         for output in range(d):
-            total[first_m + output] += _dot(v[output], one)
+            for q in range(width):
+                total[first_m + output] += v[output, q]
             for i in range(d):
-                total[first_M + output * d + i] += _dot(v[output], state[L, i])
-                factor = M[output, i]
+                factor, sum_M = M[output, i], 0.0
                 for q in range(width):
+                    sum_M += v[output, q] * state[L, i, q]
                     lam[i, q] += factor * v[output, q]
+                total[first_M + output * d + i] += sum_M
         for k in range(L - 1, -1, -1):
             rate_of_block(lam, a[k], height[k], rate)
-            total[first_t + k] -= _dot(rate, one)
+            sum_t = 0.0
+            for q in range(width):
+                sum_t += rate[q]
+            total[first_t + k] -= sum_t
             for i in range(d):
-                total[k * d + i] += _dot(lam[i], height[k])
-                total[first_w + k * d + i] += _dot(rate, state[k, i])
-                factor = w[k, i]
+                factor, sum_a, sum_w = w[k, i], 0.0, 0.0
                 for q in range(width):
+                    sum_a += lam[i, q] * height[k, q]
+                    sum_w += rate[q] * state[k, i, q]
                     lam[i, q] += factor * rate[q]
+                total[k * d + i] += sum_a
+                total[first_w + k * d + i] += sum_w
     return total
 
 

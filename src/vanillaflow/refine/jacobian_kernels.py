@@ -24,19 +24,18 @@ def states_of_block(x, a, w, t, state, height):
         for q in range(width):
             state[0, i, q] = x[q, i]
     for k in range(t.size):
-        z = height[k]
         for q in range(width):
-            z[q] = -t[k]
+            height[k, q] = -t[k]
         for i in range(d):
-            factor, here = w[k, i], state[k, i]
+            factor = w[k, i]
             for q in range(width):
-                z[q] += factor * here[q]
+                height[k, q] += factor * state[k, i, q]
         for q in range(width):
-            z[q] = max(z[q], 0.0)
+            height[k, q] = max(height[k, q], 0.0)
         for i in range(d):
-            factor, here, there = a[k, i], state[k, i], state[k + 1, i]
+            factor = a[k, i]
             for q in range(width):
-                there[q] = here[q] + factor * z[q]
+                state[k + 1, i, q] = state[k, i, q] + factor * height[k, q]
 
 
 @njit(cache=True, fastmath=_FUSED)
@@ -74,33 +73,29 @@ def scaled_jacobian(x, a, w, t, M, directions, scale, J):
         for output in range(d):
             for i in range(d):
                 for j in range(d):
-                    row = J[first_M + i * d + j, output, first:last]
+                    row = first_M + i * d + j
                     for q in range(width):
-                        row[q] = state[L, j, q] * scale[first + q, output] if i == output else 0.0
-                row = J[first_m + i, output, first:last]
+                        J[row, output, first + q] = (
+                            state[L, j, q] * scale[first + q, output] if i == output else 0.0
+                        )
                 for q in range(width):
-                    row[q] = scale[first + q, output] if i == output else 0.0
+                    J[first_m + i, output, first + q] = scale[first + q, output] if i == output else 0.0
                     lam[i, q] = M[output, i] * scale[first + q, output]
             for k in range(L - 1, -1, -1):
-                z = height[k]
-                rate_of_block(lam, a[k], z, rate)
-                row = J[first_t + k, output, first:last]
+                rate_of_block(lam, a[k], height[k], rate)
                 for q in range(width):
-                    row[q] = -rate[q]
+                    J[first_t + k, output, first + q] = -rate[q]
                 for j in range(r):
-                    row = J[first_w + k * r + j, output, first:last]
                     for q in range(width):
                         along[q] = 0.0
                     for i in range(d):
-                        factor, here = directions[k, j, i], state[k, i]
+                        factor = directions[k, j, i]
                         for q in range(width):
-                            along[q] += factor * here[q]
+                            along[q] += factor * state[k, i, q]
                     for q in range(width):
-                        row[q] = rate[q] * along[q]
+                        J[first_w + k * r + j, output, first + q] = rate[q] * along[q]
                 for i in range(d):
-                    factor, adjoint = w[k, i], lam[i]
-                    row = J[k * d + i, output, first:last]
+                    factor = w[k, i]
                     for q in range(width):
-                        row[q] = adjoint[q] * z[q]
-                    for q in range(width):
-                        adjoint[q] += factor * rate[q]
+                        J[k * d + i, output, first + q] = lam[i, q] * height[k, q]
+                        lam[i, q] += factor * rate[q]
