@@ -31,6 +31,7 @@ _HOME = {
     "fit_field": "fields.fit",
     "System": "fields.system",
     "zoo": "fields.zoo",
+    "plot": "plot",
     "Box": "box",
     "FlowMap": "target",
     "PlanarFlow": "planar",
@@ -61,9 +62,13 @@ _HOME = {
     "OutputError": "errors",
 }
 
+# Those that are modules themselves.
+_MODULES = ("plot", "zoo")
+
 __all__ = sorted([*_HOME, "__version__"])
 
 if TYPE_CHECKING:
+    from . import plot as plot
     from .box import Box as Box
     from .certificates import Certificate as Certificate
     from .certificates import certify as certify
@@ -111,7 +116,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'vanillaflow' has no attribute {name!r}")
     module = import_module(f"{__name__}.{_HOME[name]}")
-    value = module if name == "zoo" else getattr(module, name)
+    value = module if name in _MODULES else getattr(module, name)
     globals()[name] = value
     return value
 
