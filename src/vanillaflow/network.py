@@ -176,6 +176,11 @@ class FeedforwardNetwork:
 
         save_network(self, path)
 
+    def _repr_html_(self) -> str:
+        from .notebook import network_html
+
+        return network_html(self)
+
     def __repr__(self) -> str:
         return f"FeedforwardNetwork({self.dialect}, width={self.width}, depth={self.depth})"
 

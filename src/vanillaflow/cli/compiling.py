@@ -210,7 +210,7 @@ def _advised(refusal: ToleranceNotReached, options: dict[str, Any]) -> Tolerance
 def _summary(
     result: Result, certificate: Certificate, target: FlowMap, outputs: list[Path], seconds: float
 ) -> list[tuple[str, str]]:
-    from .describe import flow_rows, network_rows, origin_rows
+    from ..describe import flow_rows, network_rows, origin_rows
 
     provenance = result.flow.provenance
     assert provenance is not None and provenance.error is not None
