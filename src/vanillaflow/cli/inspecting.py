@@ -32,7 +32,10 @@ def inspect_file(
 
     Everything shown stands in the file; nothing is measured again, unless you ask for --precision.
 
-    Example:  vanillaflow inspect pendulum.onnx
+    \b
+    Examples:
+      vanillaflow inspect pendulum.onnx
+      vanillaflow inspect pendulum.safetensors --precision
     """
     network: FeedforwardNetwork | None
     suffix = file.suffix.lower()
