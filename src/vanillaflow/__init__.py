@@ -10,6 +10,7 @@ Public names load their modules on first use, so ``import vanillaflow`` is cheap
 numba nor torch, onnx or sympy.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ _HOME = {
     "fit_field": "fields.fit",
     "System": "fields.system",
     "zoo": "fields.zoo",
+    "plot": "plot",
     "Box": "box",
     "FlowMap": "target",
     "PlanarFlow": "planar",
@@ -61,9 +63,13 @@ _HOME = {
     "OutputError": "errors",
 }
 
+# Those that are modules themselves.
+_MODULES = ("plot", "zoo")
+
 __all__ = sorted([*_HOME, "__version__"])
 
 if TYPE_CHECKING:
+    from . import plot as plot
     from .box import Box as Box
     from .certificates import Certificate as Certificate
     from .certificates import certify as certify
@@ -109,9 +115,12 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
-        raise AttributeError(f"module 'vanillaflow' has no attribute {name!r}")
+        # With both, Python suggests the nearest name.
+        raise AttributeError(
+            f"module 'vanillaflow' has no attribute {name!r}", name=name, obj=sys.modules[__name__]
+        )
     module = import_module(f"{__name__}.{_HOME[name]}")
-    value = module if name == "zoo" else getattr(module, name)
+    value = module if name in _MODULES else getattr(module, name)
     globals()[name] = value
     return value
 

@@ -69,6 +69,7 @@ class SampledFlow(FlowMap):
         self.duration = require_positive("duration", duration)
         self.name = name or "samples"
         self.rtol = 0.0
+        self.variables = ()
         self._smoothing = float(smoothing)
         scaled = self._scaled(x)
         if np.linalg.matrix_rank(scaled - scaled.mean(axis=0), tol=1e-8 * np.sqrt(n)) < d:

@@ -46,6 +46,7 @@ class FlowMap:
     domain : the Box of starting points.
     name : what reports call the system.
     rtol : relative tolerance of the solver, DOP853, for every single point.
+    variables : names of the d coordinates, for reports and plots, if they have any.
 
     Raises FieldError if dimensions disagree; ValueError for a bad duration; FlowLeavesDomain, when called,
     at a point whose trajectory does not exist up to `duration`.
@@ -58,6 +59,7 @@ class FlowMap:
         domain: Box,
         name: str | None = None,
         rtol: float = 1e-10,
+        variables: Sequence[str] = (),
     ):
         if not callable(field):
             raise FieldError(f"a field must be callable as field(t, x), got {type(field).__name__}")
@@ -71,6 +73,9 @@ class FlowMap:
         self.domain = domain
         self.name = name or "unnamed"
         self.rtol = require_positive("rtol", rtol)
+        self.variables = tuple(variables)
+        if self.variables and len(self.variables) != dim:
+            raise FieldError(f"variables has {len(self.variables)} names for {dim} coordinates")
 
     @staticmethod
     def from_samples(
@@ -88,15 +93,18 @@ class FlowMap:
 
     def coarser(self, rtol: float) -> FlowMap:
         """The same flow, computed only to a relative tolerance of `rtol` if that is larger than its own."""
-        return FlowMap(self.field, self.duration, self.domain, name=self.name, rtol=max(self.rtol, rtol))
+        return self._with(self.duration, max(self.rtol, rtol))
 
     def finer(self, factor: float) -> FlowMap:
         """The same flow, computed to a relative tolerance so many times smaller."""
-        return FlowMap(self.field, self.duration, self.domain, name=self.name, rtol=self.rtol / factor)
+        return self._with(self.duration, self.rtol / factor)
 
     def until(self, time: float) -> FlowMap:
         """The flow of the same field over the same box, for another duration."""
-        return FlowMap(self.field, time, self.domain, name=self.name, rtol=self.rtol)
+        return self._with(time, self.rtol)
+
+    def _with(self, duration: float, rtol: float) -> FlowMap:
+        return FlowMap(self.field, duration, self.domain, self.name, rtol, self.variables)
 
     @property
     def dim(self) -> int:

@@ -25,4 +25,4 @@ class System:
 
     def target(self) -> FlowMap:
         """The FlowMap to compile."""
-        return FlowMap(self.field, self.duration, self.domain, name=self.name)
+        return FlowMap(self.field, self.duration, self.domain, self.name, variables=self.variables)

@@ -88,17 +88,9 @@ class ReachableSet:
 
     def plot(self, ax: Axes | None = None, **style: Any) -> Axes:
         """Draw it into `ax`, by default a new figure's: the zonotopes, each a polygon; in two dimensions."""
-        import matplotlib.pyplot as plt
-        from matplotlib.collections import PolyCollection
+        from ..plot import reachable_set
 
-        polygons = self.polygons()
-        if ax is None:
-            ax = plt.figure(layout="constrained").add_subplot()
-        defaults: dict[str, Any] = {"facecolor": "#8fb8de", "edgecolor": "#28527a", "linewidth": 0.3}
-        ax.add_collection(PolyCollection(polygons, **(defaults | style)))
-        ax.autoscale_view()
-        ax.set_aspect("equal")
-        return ax
+        return reachable_set(self, ax=ax, **style)
 
 
 def reach(
