@@ -1,0 +1,73 @@
+"""A network taken apart: its layers as planar maps of the state, for pictures of what each of them does."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..box import Box
+from ..certificates.sampled import search_points
+from ..errors import VanillaflowError
+from ..network import FeedforwardNetwork
+from ..planar import PlanarFlow
+
+_POINTS = 2048
+# How far the planar maps may be from the network, in widths of the box: what a picture does not show.
+_VISIBLE = 1e-3
+
+
+def planar_form(network: FeedforwardNetwork, box: Box) -> PlanarFlow:
+    """Planar maps and a last affine map that equal the network on the box.
+
+    A layer is u = W y + b, y' = D u + sum_i (1 - s_i) e_i relu(-+u_i), where D is the activation's slope at
+    the centre of the box, and the sign such that the relu is zero there. The hidden state is kept as
+    u = R z + r, where R is the network's derivative at the centre: so z has d coordinates, in which the
+    network up to any layer is the identity around the centre, and every neuron that has a kink in the box is
+    a planar map of z. Those without, which only carry coordinates past an activation, disappear.
+
+    Raises VanillaflowError if that is not possible: a derivative is singular, or neurons of one layer of
+    plain ReLUs depend on one another.
+    """
+    x = search_points(box, _POINTS, seed=0)
+    centre = box.center
+    z, a, w, t = x, [], [], []
+    R, r = network.weights[0], network.biases[0]
+    slopes = network.slopes if network.slopes.ndim == 2 else network.slopes[:, None]
+    for W, b, slope in zip(network.weights[1:], network.biases[1:], slopes):
+        sign = np.where(R @ centre + r > 0, 1.0, -1.0)
+        D = np.where(sign > 0, 1.0, slope)
+        # With the centre on the other side, w.z - t is positive where the relu acts.
+        normals, offsets = -sign[:, None] * R, sign * r
+        R, r = (W * D) @ R, W @ (D * r) + b
+        crossing = np.flatnonzero(((z @ normals.T > offsets) & (slope < 1)).any(axis=0))
+        steps = _solved(R, W[:, crossing] * np.broadcast_to(1 - slope, D.shape)[crossing])
+        for i, step in zip(crossing, steps.T):
+            a.append(step)
+            w.append(normals[i])
+            t.append(offsets[i])
+            z = z + np.maximum(z @ normals[i] - offsets[i], 0)[:, None] * step
+    d = network.dim
+    try:
+        flow = PlanarFlow(
+            np.reshape(a, (-1, d)), np.reshape(w, (-1, d)), np.array(t), [len(t)], R[None], r[None], domain=box
+        )
+    except ValueError as wrong:
+        raise _refusal(str(wrong)) from None
+    fresh = box.uniform(_POINTS, seed=1)
+    apart = float(np.max(np.abs(flow(fresh) - network(fresh)) / box.width))
+    if not apart < _VISIBLE:
+        raise _refusal(f"its planar maps differ from it by {apart:.1g} of the box")
+    return flow
+
+
+def _solved(R: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """The steps of z that move R z by the columns."""
+    solution, _, rank, _ = np.linalg.lstsq(R, columns, rcond=None)
+    if rank < R.shape[1]:
+        raise _refusal("its derivative is singular")
+    return solution
+
+
+def _refusal(reason: str) -> VanillaflowError:
+    return VanillaflowError(
+        f"this network cannot be shown kink by kink ({reason}); report on the .safetensors file of its flow"
+    )
