@@ -1,4 +1,4 @@
-"""The command line tool `vanillaflow`: compile, certify, verify, inspect, zoo.
+"""The command line tool `vanillaflow`: compile, report, certify, verify, inspect, zoo.
 
 Results go to standard output, progress and errors to standard error. Every error that a user can act on is
 one line and a non-zero exit code: 2 for a wrong request, 1 for a tolerance that was not reached or a
@@ -22,6 +22,7 @@ from .certifying import certify_file
 from .compiling import CompileCommand, compile_system
 from .inspecting import inspect_file
 from .interruption import Interrupted
+from .reporting import report_on_system
 from .text import one_line
 from .verifying import verify_system
 from .zoo import zoo_app
@@ -35,6 +36,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("compile", cls=CompileCommand)(compile_system)
+app.command("report")(report_on_system)
 app.command("certify")(certify_file)
 app.command("verify")(verify_system)
 app.command("inspect")(inspect_file)

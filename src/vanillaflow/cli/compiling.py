@@ -113,13 +113,13 @@ def compile_system(
     outputs = output or []
     for path in outputs:
         _require_output(path)
-    dialect, slope = _known_dialect(dialect, slope)
+    dialect, slope = known_dialect(dialect, slope)
     target = read_target(system)
     if max_seconds is not None:
         positive(max_seconds)
     request = Request(tol, dtype, dialect, slope, seed or 0)
     options = {
-        "method": _known_method(method),
+        "method": known_method(method),
         "slope": slope,
         "seed": seed,
         "max_kinks": max_kinks,
@@ -128,7 +128,7 @@ def compile_system(
     options = {name: value for name, value in options.items() if value is not None}
     with progress(f"compiling {target.name} to {tol:g}") as report:
         try:
-            result, certificate = _compile(target, request, report, options)
+            result, certificate = compiled(target, request, report, options)
         except CompilationInterrupted as interruption:
             raise saved_best(interruption, target, request, outputs) from None
         for path in outputs:
@@ -146,7 +146,7 @@ def _require_output(path: Path) -> None:
     require_writable(path)
 
 
-def _known_method(method: str | None) -> str | None:
+def known_method(method: str | None) -> str | None:
     from ..compiler import METHODS
 
     if method is not None and method not in METHODS:
@@ -154,7 +154,7 @@ def _known_method(method: str | None) -> str | None:
     return method
 
 
-def _known_dialect(dialect: str, slope: float | None) -> tuple[str, float | None]:
+def known_dialect(dialect: str, slope: float | None) -> tuple[str, float | None]:
     """The dialect's name, and the one slope if the name or the option says it."""
     from ..lowering.dialects import read_dialect
     from ..validation import require_fraction
@@ -166,7 +166,7 @@ def _known_dialect(dialect: str, slope: float | None) -> tuple[str, float | None
         raise VanillaflowError(str(error)) from None
 
 
-def _compile(
+def compiled(
     target: FlowMap, request: Request, report: Callable[[str], None], options: dict[str, Any]
 ) -> tuple[Result, Certificate]:
     """Compile, and measure what will be exported. ToleranceNotReached if that is above the tolerance;

@@ -10,6 +10,7 @@ import typer
 from ..errors import FieldError
 
 if TYPE_CHECKING:
+    from ..fields.system import System
     from ..target import FlowMap
 
 # What a model alone does not say, or would take executing it to say.
@@ -32,6 +33,18 @@ SYSTEM = typer.Argument(
 
 def read_target(name: str) -> FlowMap:
     """The FlowMap that SYSTEM names. Raises FieldError, saying what it is not, if it is none."""
+    return target_of(read_system(name))
+
+
+def target_of(system: System | FlowMap) -> FlowMap:
+    """The FlowMap of a system, or the FlowMap itself."""
+    from ..fields.system import System
+
+    return system.target() if isinstance(system, System) else system
+
+
+def read_system(name: str) -> System | FlowMap:
+    """What SYSTEM names, with its equations where it has any. Raises FieldError as `read_target` does."""
     from ..fields import zoo
 
     if name not in zoo.names():
@@ -41,9 +54,9 @@ def read_target(name: str) -> FlowMap:
         if name.lower().endswith(".toml") or Path(name).is_file():
             from ..fields.system_file import load_system
 
-            return load_system(name).target()
+            return load_system(name)
         if ":" in name:
-            from .python_object import target_named
+            from .python_object import system_named
 
-            return target_named(name)
-    return zoo.load(name).target()
+            return system_named(name)
+    return zoo.load(name)

@@ -14,9 +14,9 @@ _ROOM, _LEAST = 0.08, 0.4
 
 
 def curve_stages(provenance: Provenance | None) -> list[tuple[str, int, float]]:
-    """The stages with a point on log scales. The last one repeats the result with a line on how it was made."""
+    """The stages with a point on log scales. The last one is the result."""
     path = () if provenance is None else provenance.path
-    return [(name.split(":")[0], kinks, error) for name, kinks, error in path if kinks > 0 and 0 < error]
+    return [(name.split(":")[0], kinks, error) for name, kinks, error in path if kinks > 0 and error > 0]
 
 
 def depth_curve(stages: list[tuple[str, int, float]], tolerance: float | None) -> str:

@@ -1,4 +1,4 @@
-"""The states between the planar maps, as the picture shows them: the last affine map spread over the steps."""
+"""The states between the planar maps, as a picture shows them: the affine map spread over the steps."""
 
 from __future__ import annotations
 

@@ -7,7 +7,6 @@ import hashlib
 from html import escape
 from importlib.resources import files
 from string import Template
-from typing import Any
 
 from .. import __version__
 from .arrays import script_json
@@ -20,6 +19,7 @@ from .sections import (
     certificate_section,
     counted,
     equations,
+    evaluation_note,
     facts,
     layers_text,
     lead,
@@ -39,7 +39,7 @@ def page(contents: Contents, command: list[str] | None, compile_seed: int) -> st
     script = "\n".join(_text("scripts", f"{name}.js") for name in _SCRIPTS)
     data = page_data(contents)
     curve, curve_caption = _curve(contents)
-    kinks = contents.flow.kinks
+    kinks, frames = contents.flow.kinks, data["precision"] == "frames"
     one = contents.target.dim == 1
     largest = max(float(part.error.max()) for part in contents.slices)
     texts = {
@@ -51,16 +51,20 @@ def page(contents: Contents, command: list[str] | None, compile_seed: int) -> st
         "equations": equations(contents),
         "summary_class": "summary has-equations" if contents.system.equations else "summary",
         "facts": facts(contents),
-        "steps_text": steps_text(contents, data["precision"], "network" in data),
+        "steps_text": steps_text(contents),
+        "evaluation_note": evaluation_note(contents, data["precision"], "network" in data),
         "slider_label": "depth",
         "pair_control": _pair_control(contents),
-        "kinks_caption": _kinks_caption(kinks, data["precision"], one),
-        "network_caption": "Black: the way of the starting point, step by step.",
-        "exact_caption": "Black: its trajectory.",
+        "kinks_caption": _kinks_caption(kinks, frames, one),
+        "network_caption": "" if frames else "Bold: the way of the starting point, step by step.",
+        "exact_caption": "Bold: the point's trajectory.",
         "coordinates": _coordinates(contents),
         "slice_note": slice_note(contents),
+        "scale_hidden": " hidden" if one else "",
         "error_alt": safe(f"Error over the box, at most {largest:.3g}"),
-        "scale_alt": safe(f"Colour scale of the error, from 0 to {max(largest, contents.certificate.bound):.3g}"),
+        "scale_alt": safe(
+            f"Colour scale of the error, from 0 to {max(largest, contents.certificate.bound):.3g}"
+        ),
         "error_caption": _error_caption(contents, largest),
         "curve": curve,
         "curve_caption": curve_caption,
@@ -98,26 +102,27 @@ def _pair_control(contents: Contents) -> str:
         f'<option value="{k}">{safe(" and ".join(names[i] for i in part.pair))}</option>'
         for k, part in enumerate(contents.slices)
     ]
-    return (
-        f'<label>slice <select id="pair" autocomplete="off">{"".join(options)}</select></label>'
-    )
+    return f'<label>slice <select id="pair" autocomplete="off">{"".join(options)}</select></label>'
 
 
 def _coordinates(contents: Contents) -> str:
     """A number field for each coordinate of a slice."""
     pair = contents.slices[0].pair
     return "".join(
-        f'<label><span>{safe(contents.system.variables[i])}</span>'
+        f"<label><span>{safe(contents.system.variables[i])}</span>"
         f'<input type="number" id="start-{k}" step="any" autocomplete="off"></label>'
         for k, i in enumerate(pair)
     )
 
 
-def _kinks_caption(kinks: int, precision: str, one: bool) -> str:
-    if precision == "frames":
+def _kinks_caption(kinks: int, frames: bool, one: bool) -> str:
+    if kinks == 0:
+        return "There are no kinks."
+    if frames:
         return f"The {counted(kinks, 'kink')} are too many to be drawn here."
     what = "Points" if one else "Lines"
-    return f"{what} where the map so far has a kink, in order of depth:"
+    ramp = '<span class="ramp" aria-hidden="true"><i></i><span>first</span><span>last</span></span>'
+    return f"{what} where the map so far has a kink, in order of depth: {ramp}"
 
 
 def _error_caption(contents: Contents, largest: float) -> str:
@@ -149,10 +154,10 @@ def _curve(contents: Contents) -> tuple[str, str]:
 
 
 def _reproduce(contents: Contents, command: list[str] | None, compile_seed: int) -> str:
-    python = python_lines(contents, compile_seed)
+    python = python_lines(contents, command, compile_seed)
     return (
         f"<p>On the command line:</p><pre><code>{escape(command_line(contents, command))}</code></pre>"
         f"<p>In Python:</p><pre><code>{escape(python)}</code></pre>"
-        f"<p>The numbers are those of these versions; the same seeds give the same points on every machine.</p>"
+        "<p>The numbers are those of these versions; the same seeds give the same points everywhere.</p>"
         f"{rows(versions(contents))}"
     )

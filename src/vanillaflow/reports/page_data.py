@@ -15,7 +15,7 @@ from .slices import Slice, slice_points
 # Of the file's three million characters; the rest is for text, style and program.
 _MOST, _MOST_OF_A_FIELD = 2_300_000, 500_000
 # Where the maps themselves are too many: the grid at so many depths.
-_FRAMES = 16
+_LEAST_FRAMES, _MOST_FRAMES = 2, 17
 
 
 def page_data(contents: Contents) -> dict[str, Any]:
@@ -29,7 +29,9 @@ def page_data(contents: Contents) -> dict[str, Any]:
         if rest + count * bytes_each * 4 / 3 <= _MOST:
             maps = _maps(contents, dtype)
             return data | maps | ({"network": _network(contents, dtype)} if layers else {})
-    return data | {"precision": "frames", "frames": _frames(contents)}
+    a_frame = sum(part.exact.size for part in contents.slices) * 4 * 4 / 3
+    count = int(min(_MOST_FRAMES, max(_LEAST_FRAMES, (_MOST - rest) // a_frame)))
+    return data | {"precision": "frames", "frames": _frames(contents, count)}
 
 
 def _data(contents: Contents) -> dict[str, Any]:
@@ -98,10 +100,10 @@ def _ridges(field: RidgeField) -> dict[str, Any]:
     return arrays | {"profiles": [profile.name for profile in field.profiles]}
 
 
-def _frames(contents: Contents) -> dict[str, Any]:
-    """The grid of every slice after 0, ..., all planar maps, evaluated here."""
+def _frames(contents: Contents, count: int) -> dict[str, Any]:
+    """The grid of every slice after 0, ..., all planar maps, at so many depths, evaluated here."""
     flow, box = contents.flow, contents.target.domain
-    depths = np.unique(np.linspace(0, flow.kinks, _FRAMES + 1).astype(int))
+    depths = np.unique(np.linspace(0, flow.kinks, count).astype(int))
     grids = []
     for part in contents.slices:
         x = slice_points(box, part.pair, part.side)[part.lines]

@@ -13,6 +13,8 @@ from ..planar import PlanarFlow
 _POINTS = 2048
 # How far the planar maps may be from the network, in widths of the box: what a picture does not show.
 _VISIBLE = 1e-3
+# Two kinks that differ by rounding, in float32 at worst.
+_SAME_KINK = 1e-5
 
 
 def planar_form(network: FeedforwardNetwork, box: Box) -> PlanarFlow:
@@ -22,7 +24,8 @@ def planar_form(network: FeedforwardNetwork, box: Box) -> PlanarFlow:
     the centre of the box, and the sign such that the relu is zero there. The hidden state is kept as
     u = R z + r, where R is the network's derivative at the centre: so z has d coordinates, in which the
     network up to any layer is the identity around the centre, and every neuron that has a kink in the box is
-    a planar map of z. Those without, which only carry coordinates past an activation, disappear.
+    a planar map of z. Those without, which only carry coordinates past an activation, disappear; two layers
+    that make one shear become one map.
 
     Raises VanillaflowError if that is not possible: a derivative is singular, or neurons of one layer of
     plain ReLUs depend on one another.
@@ -45,10 +48,17 @@ def planar_form(network: FeedforwardNetwork, box: Box) -> PlanarFlow:
             w.append(normals[i])
             t.append(offsets[i])
             z = z + np.maximum(z @ normals[i] - offsets[i], 0)[:, None] * step
+    a, w, t = _merged(a, w, t)
     d = network.dim
     try:
         flow = PlanarFlow(
-            np.reshape(a, (-1, d)), np.reshape(w, (-1, d)), np.array(t), [len(t)], R[None], r[None], domain=box
+            np.reshape(a, (-1, d)),
+            np.reshape(w, (-1, d)),
+            np.array(t),
+            [len(t)],
+            R[None],
+            r[None],
+            domain=box,
         )
     except ValueError as wrong:
         raise _refusal(str(wrong)) from None
@@ -57,6 +67,25 @@ def planar_form(network: FeedforwardNetwork, box: Box) -> PlanarFlow:
     if not apart < _VISIBLE:
         raise _refusal(f"its planar maps differ from it by {apart:.1g} of the box")
     return flow
+
+
+def _merged(a: list, w: list, t: list) -> tuple[list, list, list]:
+    """The same with maps one after the other of which both have the same kink made into one.
+
+    Where w' = c w and t' = c t, c > 0, the second one adds a' c relu(kappa (w.x - t)).
+    """
+    kept: tuple[list, list, list] = ([], [], [])
+    for step, normal, offset in zip(a, w, t):
+        if kept[0]:
+            first, last, at = (values[-1] for values in kept)
+            c = float(np.linalg.norm(normal) / np.linalg.norm(last))
+            apart = np.max(np.abs(np.append(normal, offset) - c * np.append(last, at)))
+            if apart <= _SAME_KINK * max(np.linalg.norm(normal), abs(offset)):
+                kept[0][-1] = first + (c * (1 + last @ first)) * step
+                continue
+        for values, value in zip(kept, (step, normal, offset)):
+            values.append(value)
+    return kept
 
 
 def _solved(R: np.ndarray, columns: np.ndarray) -> np.ndarray:

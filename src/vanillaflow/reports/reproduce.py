@@ -24,11 +24,10 @@ def command_line(contents: Contents, command: Sequence[str] | None) -> str:
     return shlex.join([*words, "-o", "report.html"])
 
 
-def python_lines(contents: Contents, compile_seed: int) -> str:
+def python_lines(contents: Contents, command: Sequence[str] | None, compile_seed: int) -> str:
     """The same in Python, as far as it is known how the flow was made."""
-    name, provenance = _name(contents), contents.provenance
-    system = f"vf.zoo.load({name!r})" if _in_zoo(contents) else f"vf.load_system({name!r})"
-    lines = ["import vanillaflow as vf", "", f"system = {system}"]
+    provenance = contents.provenance
+    lines = ["import vanillaflow as vf", "", _system_line(contents, command or ())]
     if provenance is None or provenance.tolerance is None:
         lines.append('flow = vf.load("flow.safetensors")')
     else:
@@ -38,6 +37,18 @@ def python_lines(contents: Contents, compile_seed: int) -> str:
     shape = "" if dialect == "leaky_relu" else f", dialect={dialect!r}"
     lines.append(f'vf.report(flow, system, "report.html", seed={contents.seed}{shape})')
     return "\n".join(lines)
+
+
+def _system_line(contents: Contents, command: Sequence[str]) -> str:
+    """How Python gets the system: from the zoo, or from the file or module that the command names."""
+    if _in_zoo(contents):
+        return f"system = vf.zoo.load({contents.system.name!r})"
+    for word in command:
+        module, colon, name = word.partition(":")
+        if colon and name.isidentifier():
+            return f"from {module} import {name} as system"
+    files = [word for word in command if word.lower().endswith(".toml")]
+    return f"system = vf.load_system({next(iter(files), _name(contents))!r})"
 
 
 def versions(contents: Contents) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from html import escape
 
@@ -38,9 +39,9 @@ def rows(pairs: Iterable[tuple[str, str]]) -> str:
 
 def lead(contents: Contents) -> str:
     network, certificate = contents.network, contents.certificate
-    kind = _KINDS[network.dialect]
+    layers = counted(network.depth, f"{_KINDS[network.dialect]} layer")
     return (
-        f"A plain feedforward network of width {network.width} with {counted(network.depth, kind + ' layer')} "
+        f"A plain feedforward network of width {network.width} with {layers} "
         f"carries every starting point of the box to where the system is after a duration of "
         f"{contents.target.duration:g}. {_error(certificate)}"
     )
@@ -50,10 +51,10 @@ def _error(certificate: Certificate) -> str:
     if certificate.method == "rigorous":
         return f"It is off by at most {rounded_up(certificate.bound, 2)}: proved."
     if certificate.coverage is not None:
-        part = 1 - certificate.coverage
+        part = rounded_up(1 - certificate.coverage, 1)
         return (
-            f"It is off by at most {rounded_up(certificate.bound, 2)} on all but a fraction {part:.1g} of the "
-            f"box, with confidence {certificate.confidence:g}."
+            f"It is off by at most {rounded_up(certificate.bound, 2)} on all but a fraction {part} of "
+            f"the box, with confidence {certificate.confidence:g}."
         )
     return f"The largest error that a search found is {certificate.bound:.2g}."
 
@@ -70,53 +71,69 @@ def equations(contents: Contents) -> str:
 
 def facts(contents: Contents) -> str:
     network, provenance, certificate = contents.network, contents.provenance, contents.certificate
-    tolerance = "not recorded" if provenance is None or not provenance.tolerance else f"{provenance.tolerance:g}"
+    tolerance = (
+        "not recorded" if provenance is None or not provenance.tolerance else f"{provenance.tolerance:g}"
+    )
     pairs = [
-        ("box", box_text(contents.target.domain)),
+        ("box", _shown_box(contents)),
         ("duration", f"{contents.target.duration:g}"),
         ("tolerance", tolerance),
-        ("error", f"{certificate.bound:.3g} ({certificate.method})"),
+        (f"error, {certificate.method}", f"{certificate.bound:.3g}"),
         ("kinks", grouped(contents.flow.kinks)),
         ("depth", counted(network.depth, "layer")),
         ("width", str(network.width)),
         ("parameters", grouped(network.parameters)),
     ]
-    return "".join(f"<div><dt>{safe(name)}</dt><dd>{safe(text)}</dd></div>" for name, text in pairs)
+    return "".join(f"<div><dt>{safe(name)}</dt><dd>{_raised(safe(text))}</dd></div>" for name, text in pairs)
 
 
-def steps_text(contents: Contents, precision: str, layers: bool) -> str:
-    """What the pictures show and where their numbers come from."""
-    flow, network = contents.flow, contents.network
+def _shown_box(contents: Contents) -> str:
+    return box_text(contents.target.domain).replace(" x ", " × ").replace("-", "\u2212")
+
+
+def _raised(text: str) -> str:
+    """HTML with the exponents of a box raised."""
+    return re.sub(r"\]\^(\d+)", r"]<sup>\1</sup>", text)
+
+
+def steps_text(contents: Contents) -> str:
+    """What a step of the pictures is."""
+    flow = contents.flow
     if flow.kinks == 0:
         return "<p>This flow has no kinks: it is one affine map, and the network one affine layer.</p>"
     affine = (
-        "The affine map at the end is spread over the steps, so that each turns the picture a little."
+        "The affine map behind them is spread over the steps, so that each turns the picture a little."
         if contents.root is not None
         else "Affine maps act between them."
     )
-    first = (
-        "<p>Each step is one planar map <i>x</i> ↦ <i>x</i> + <i>a</i> max(0, <i>w</i>·<i>x</i> − <i>t</i>): it "
-        "leaves one side of a line where it is and stretches or shears the other. "
+    return (
+        "<p>Each step is one planar map <i>x</i> ↦ <i>x</i> + <i>a</i> max(0, <i>w</i>·<i>x</i> − <i>t</i>): "
+        "it leaves one side of a line where it is and stretches or shears the other. "
         f"{grouped(flow.kinks)} of them make the flow. {affine}</p>"
     )
+
+
+def evaluation_note(contents: Contents, precision: str, layers: bool) -> str:
+    """Where the numbers of the pictures come from, and what that has to do with the network's layers."""
     if precision == "frames":
-        return first + (
+        return (
             '<p class="note">The maps are too many for this file. It holds the grid at some depths, computed '
             "when the report was made.</p>"
         )
-    digits = "with all digits" if precision == "float64" else "rounded to float32, to keep the file small"
-    second = (
-        f"The page computes everything itself, from the numbers of the maps ({digits}). "
-        f"The network's {counted(network.depth, 'layer')} compute the same in coordinates of their own, skewed "
-        "and shifted, which nobody would recognize; so the steps drawn are the maps'. "
+    digits = "" if precision == "float64" else ", rounded to float32 to keep the file small"
+    depth = counted(contents.network.depth, "layer")
+    text = (
+        f"The page evaluates the maps itself, from their numbers{digits}. The network's {depth} compute the "
+        "same in coordinates of their own, skewed and shifted, which nobody would recognize; so the steps "
+        "that are drawn are the maps'. "
     )
     check = (
-        'On the grid the layers, evaluated here too, differ from them by <output id="layers-apart">…</output> '
-        "at most."
+        "On the grid the layers, evaluated here too, differ from the maps by at most "
+        '<output id="layers-apart">…</output>.'
         if layers
         else "The layers themselves are left out of this file for their size."
     )
-    return first + f'<p class="note">{second}{check}</p>'
+    return f'<p class="note">{text}{check}</p>'
 
 
 def slice_note(contents: Contents) -> str:
@@ -124,15 +141,15 @@ def slice_note(contents: Contents) -> str:
     d, notes = contents.target.dim, []
     if d > 2:
         notes.append(
-            "The pictures are slices: two coordinates vary over the box, the others start at its centre. Images "
-            "are projected onto the same two; the error is that of all coordinates."
+            "The pictures are slices: two coordinates vary over the box, the others start at its centre. "
+            "Images are projected onto the same two; the error is that of all coordinates."
         )
     if d == 1:
         notes.append("In one dimension the pictures are graphs: the image over the starting point.")
     if contents.ode is not None:
         notes.append(
-            "The exact trajectory of the point is integrated in the page, by Runge-Kutta steps that end within "
-            f"{contents.ode.error:.0e} of the solver's."
+            "The exact trajectory of the point is integrated in the page, by Runge-Kutta steps that end "
+            f"within {contents.ode.error:.0e} of the solver's."
         )
     else:
         notes.append(
@@ -169,8 +186,9 @@ def layers_text(contents: Contents, omitted: int) -> str:
     slopes = network.slopes[network.slopes < 1]
     about = f"Slopes from {slopes.min():.3g} to {slopes.max():.3g}. " if slopes.size and slopes.any() else ""
     worst = np.max(network.condition_numbers())
+    layers = counted(network.depth, f"{_KINDS[network.dialect]} layer")
     missing = f" The table leaves out {counted(omitted, 'layer')} near the end." if omitted else ""
     return safe(
-        f"{counted(network.depth, _KINDS[network.dialect] + ' layer')} of width {network.width} and an affine "
+        f"{layers} of width {network.width} and an affine "
         f"one. {about}No weight matrix has a condition number above {worst:.3g}.{missing}"
     )

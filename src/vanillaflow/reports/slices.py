@@ -1,4 +1,4 @@
-"""Slices: the planes through the box's centre that a report draws, with the exact flow and the error there."""
+"""Slices: the planes through the box's centre that a report draws, with the exact flow and the error."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from ..box import Box
 from ..certificates.sampled import absolute_errors
 from ..target import FlowMap
 
-# Points along a side, with fewer in many dimensions, and every how many of them there is a line of the grid.
-_SIDE, _SIDE_OF_MANY, _MANY = 129, 65, 8
+# Points along a side, more in one dimension and fewer in many, and every how many of them there is a line of
+# the grid.
+_SIDE, _SIDE_OF_ONE, _SIDE_OF_MANY, _MANY = 129, 1025, 65, 8
 _EVERY, _EVERY_OF_MANY = 8, 4
 _LARGEST = 2**20
-_PAIRS = 3
+_PAIRS, _MOST_PAIRS = 3, 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,9 +66,10 @@ def chosen_pairs(dim: int, pairs: Sequence[Sequence[int]] | None, variables: Seq
                 f"got {tuple(pair)}"
             )
         chosen.append((int(pair[0]), int(pair[1])))
-    if not chosen:
-        raise ValueError("pairs must not be empty; leave it out for the first three")
-    return list(dict.fromkeys(chosen))
+    chosen = list(dict.fromkeys(chosen))
+    if not 1 <= len(chosen) <= _MOST_PAIRS:
+        raise ValueError(f"a report has slices in 1 to {_MOST_PAIRS} pairs, got {len(chosen)}")
+    return chosen
 
 
 def slice_points(box: Box, pair: tuple[int, ...], side: int) -> Float[np.ndarray, "n d"]:
@@ -80,20 +82,27 @@ def slice_points(box: Box, pair: tuple[int, ...], side: int) -> Float[np.ndarray
     return x
 
 
-def measured_slice(
-    flow: Callable[[np.ndarray], np.ndarray], target: FlowMap, pair: tuple[int, ...]
-) -> Slice:
+def measured_slice(flow: Callable[[np.ndarray], np.ndarray], target: FlowMap, pair: tuple[int, ...]) -> Slice:
     """The slice with its exact images and errors, at as many points as the dimension lets one afford."""
-    many = target.dim > _MANY
-    side, every = (_SIDE_OF_MANY, _EVERY_OF_MANY) if many else (_SIDE, _EVERY)
-    while many and side**2 * target.dim > _LARGEST and side > 17:
-        side, every = (side - 1) // 2 + 1, max(every // 2, 1)
+    side, every = _resolution(target.dim)
     x = slice_points(target.domain, pair, side)
     exact = target(x)
     lines = _line_points(side, every, len(pair))
     return Slice(
         pair, side, every, lines, exact[lines][:, list(pair)], absolute_errors(flow(x), exact).max(axis=1)
     )
+
+
+def _resolution(dim: int) -> tuple[int, int]:
+    """Points along a side, and every how many of them there is a line."""
+    if dim == 1:
+        return _SIDE_OF_ONE, 1
+    if dim <= _MANY:
+        return _SIDE, _EVERY
+    side, every = _SIDE_OF_MANY, _EVERY_OF_MANY
+    while side**2 * dim > _LARGEST and every > 1:
+        side, every = (side - 1) // 2 + 1, every // 2
+    return side, every
 
 
 def _line_points(side: int, every: int, coordinates: int) -> np.ndarray:

@@ -55,7 +55,7 @@ def known_profile(profile: Profile) -> bool:
 
 
 def integrable(target: FlowMap) -> Integrable | None:
-    """The field for the page, if it is a sum of ridges of known profiles that Runge-Kutta steps can follow."""
+    """The field for the page, if it is a sum of known ridges that Runge-Kutta steps can follow."""
     field = target.field
     if not isinstance(field, RidgeField | PiecewiseField) or not is_ridge_sum(field):
         return None

@@ -3,6 +3,8 @@
   "use strict";
 
   const element = (id) => document.getElementById(id);
+  // Of so many steps each is a dot.
+  const FEW = 30;
   const canvasOf = (id) => element(id).querySelector("canvas");
 
   vf.Pictures = class {
@@ -74,8 +76,9 @@
         const done = Math.min(Math.ceil(state.step) + 1, way.path.length / 2);
         if (state.overlay) plot.lines(state.ode.path, Infinity, vf.colour("orange"), 2);
         plot.lines(way.path, Infinity, vf.colour("ink"), 1.25, 0.45);
-        plot.lines(way.path.subarray(0, 2 * done), Infinity, vf.colour("ink"), 2.25);
-        for (let q = 0; q < done && way.path.length < 260; q++) plot.dot(way.path[2 * q], way.path[2 * q + 1], 2.5, vf.colour("ink"));
+        const few = way.path.length < 2 * FEW;
+        plot.lines(way.path.subarray(0, 2 * done), Infinity, vf.colour("ink"), few ? 1.75 : 1.4);
+        for (let q = 0; q < done && few; q++) plot.speck(way.path[2 * q], way.path[2 * q + 1], vf.colour("ink"));
         plot.ring(way.path[0], way.path[1], vf.colour("ink"));
         plot.dot(way.path[2 * done - 2], way.path[2 * done - 1], 4.5, vf.colour("blue"));
       });
@@ -153,6 +156,7 @@
     }
 
     drawScale() {
+      if (vf.data.dim === 1) return;
       const { context: c, height } = vf.context(element("scale"));
       const top = this.error.margin.top, bottom = height - this.error.margin.bottom, left = 8, wide = 14;
       for (let y = top; y < bottom; y++) {

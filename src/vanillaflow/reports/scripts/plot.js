@@ -144,6 +144,14 @@
       c.stroke();
     }
 
+    speck(x, y, colour) {
+      const c = this.context;
+      c.beginPath();
+      c.arc(...this.toPixel(x, y), 2.25, 0, 2 * Math.PI);
+      c.fillStyle = colour;
+      c.fill();
+    }
+
     ring(x, y, colour) {
       const c = this.context, [px, py] = this.toPixel(x, y);
       c.beginPath();
