@@ -70,22 +70,32 @@ def planar_form(network: FeedforwardNetwork, box: Box) -> PlanarFlow:
 
 
 def _merged(a: list, w: list, t: list) -> tuple[list, list, list]:
-    """The same with maps one after the other of which both have the same kink made into one.
+    """The same with two maps that have the same kink made into one, if those between them commute with it.
 
     Where w' = c w and t' = c t, c > 0, the second one adds a' c relu(kappa (w.x - t)).
     """
-    kept: tuple[list, list, list] = ([], [], [])
+    maps: list[tuple] = []
     for step, normal, offset in zip(a, w, t):
-        if kept[0]:
-            first, last, at = (values[-1] for values in kept)
-            c = float(np.linalg.norm(normal) / np.linalg.norm(last))
-            apart = np.max(np.abs(np.append(normal, offset) - c * np.append(last, at)))
+        for k in range(len(maps) - 1, -1, -1):
+            first, earlier, at = maps[k]
+            c = np.linalg.norm(normal) / np.linalg.norm(earlier)
+            apart = np.max(np.abs(np.append(normal, offset) - c * np.append(earlier, at)))
             if apart <= _SAME_KINK * max(np.linalg.norm(normal), abs(offset)):
-                kept[0][-1] = first + (c * (1 + last @ first)) * step
-                continue
-        for values, value in zip(kept, (step, normal, offset)):
-            values.append(value)
-    return kept
+                maps[k] = (first + c * (1 + earlier @ first) * step, earlier, at)
+                break
+            if not _commute((step, normal), (first, earlier)):
+                maps.append((step, normal, offset))
+                break
+        else:
+            maps.append((step, normal, offset))
+    return tuple(map(list, zip(*maps))) if maps else ([], [], [])
+
+
+def _commute(one: tuple, other: tuple) -> bool:
+    """Whether neither of two planar maps (a, w) moves the kink of the other."""
+    (a, w), (b, v) = one, other
+    sizes = np.linalg.norm(a) * np.linalg.norm(v), np.linalg.norm(b) * np.linalg.norm(w)
+    return bool(abs(v @ a) <= _SAME_KINK * sizes[0] and abs(w @ b) <= _SAME_KINK * sizes[1])
 
 
 def _solved(R: np.ndarray, columns: np.ndarray) -> np.ndarray:
