@@ -272,16 +272,20 @@ def test_text_is_readable_in_light_and_dark(browser: Page, written):
     assert len(papers) == len(pictures) == 2
 
 
+NAMELESS = """
+const named = (e) => (e.labels && e.labels.length) || e.getAttribute("aria-label")
+  || e.getAttribute("aria-labelledby") || (e.tagName === "BUTTON" && e.textContent.trim());
+return [...document.querySelectorAll("input, select, button, [role], canvas, svg")]
+  .filter((e) => !named(e)).map((e) => e.outerHTML.slice(0, 80));
+"""
+
+
 @each_system
 def test_controls_are_labelled_and_pictures_named(name, browser: Page, written):
     browser.open(written[name][2])
     assert browser.run("return document.documentElement.lang") == "en"
     assert browser.run("return document.querySelectorAll('main, header, h1').length") == 3
-    nameless = browser.run(
-        "return [...document.querySelectorAll('input, select, button, [role], canvas, svg')].filter((e) =>"
-        "!(e.labels && e.labels.length) && !e.getAttribute('aria-label')"
-        "&& !e.getAttribute('aria-labelledby') && !(e.tagName === 'BUTTON' && e.textContent.trim())).map((e) => e.outerHTML.slice(0, 80))"
-    )
+    nameless = browser.run(NAMELESS)
     assert nameless == []
     pictures = browser.run(
         "return [...document.querySelectorAll('canvas, svg')].map((e) => e.getAttribute('role'))"
