@@ -69,7 +69,7 @@
       plot.begin();
       plot.axes();
       plot.clip(() => {
-        if (state.overlay) plot.lines(this.slice.exact, run, vf.colour("orange-line"), 3, 0.55);
+        if (state.overlay) plot.lines(this.slice.exact, run, vf.colour("orange-line"), 2.25, 0.5);
         plot.lines((this.frame = this.slice.frame(state.step)), run, vf.colour("blue"), 1, 0.8);
         const way = state.network;
         if (!way) return;
