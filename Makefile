@@ -3,6 +3,7 @@
 # make doors  compile fields of every kind and measure the files against SciPy
 # make fuzz   a minute of random equations
 # make verify  networks in the hands of Marabou and onnx2torch
+# make screenshots  the pictures of reports in docs/images; needs Chromium and its chromedriver
 # make test   lint, then the whole test suite
 # make bench  the measurements of benchmarks/, written to benchmarks/results/
 # make bench-scale  what compiling costs against the dimension
@@ -18,7 +19,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo neural-ode doors fuzz verify test lint bench bench-depth bench-scale bench-rigorous bench-soundness bench-reach bench-speed clean
+.PHONY: demo neural-ode doors fuzz verify screenshots test lint bench bench-depth bench-scale bench-rigorous bench-soundness bench-reach bench-speed clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/demo.py out
@@ -34,6 +35,9 @@ fuzz: $(VENV)/.fuzz
 
 verify: $(VENV)/.verify
 	$(BIN)/python -m pytest tests/export/test_verifiers.py tests/verification/test_marabou.py
+
+screenshots: $(VENV)/.test
+	$(BIN)/python docs/screenshots.py
 
 # Two processes; one thread for the linear algebra: on matrices this small more only wait for one another.
 test: lint

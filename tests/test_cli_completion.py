@@ -49,13 +49,14 @@ def offered(monkeypatch, capsys, line: str) -> list[str]:
 @pytest.mark.parametrize(
     "line, words",
     [
-        ("vanillaflow ", ["compile", "certify", "verify", "inspect", "zoo"]),
+        ("vanillaflow ", ["compile", "report", "certify", "verify", "inspect", "zoo"]),
         ("vanillaflow c", ["compile", "certify"]),
         ("vanillaflow zoo ", ["list", "show"]),
         ("vanillaflow compile ", [*ZOO, "mine.toml", "pend.toml"]),
         ("vanillaflow compile pen", ["pendulum", "pend.toml"]),
         ("vanillaflow compile sub/", ["sub/inner.toml"]),
         ("vanillaflow compile nothing", []),
+        ("vanillaflow report network.onnx lo", ["lotka_volterra", "lorenz"]),
         ("vanillaflow verify lo", ["lotka_volterra", "lorenz"]),
         ("vanillaflow certify network.onnx lo", ["lotka_volterra", "lorenz"]),
         ("vanillaflow certify netw", []),  # The shell's own files.

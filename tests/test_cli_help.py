@@ -14,7 +14,7 @@ import vanillaflow as vf
 from vanillaflow import cli, compiler
 from vanillaflow.choices import CERTIFICATION_METHODS, DIALECTS, METHODS, ZOO, did_you_mean
 
-PAGES = ("", "compile", "certify", "verify", "inspect", "zoo", "zoo list", "zoo show")
+PAGES = ("", "compile", "report", "certify", "verify", "inspect", "zoo", "zoo list", "zoo show")
 SAFE = """
 (declare-const X_0 Real) (declare-const X_1 Real)
 (declare-const Y_0 Real) (declare-const Y_1 Real)

@@ -41,6 +41,7 @@ _HOME = {
     "certify": "certificates",
     "Certificate": "certificates",
     "rollout_errors": "certificates.rollout",
+    "report": "reports",
     "verify": "verification",
     "Verdict": "verification",
     "Property": "verification",
@@ -102,6 +103,7 @@ if TYPE_CHECKING:
     from .fields.torch_module import from_torch as from_torch
     from .network import FeedforwardNetwork as FeedforwardNetwork
     from .planar import PlanarFlow as PlanarFlow
+    from .reports import report as report
     from .target import FlowMap as FlowMap
     from .verification import Property as Property
     from .verification import UnsafeSet as UnsafeSet

@@ -1,4 +1,4 @@
-"""The command line tool `vanillaflow`: compile, certify, verify, inspect, zoo.
+"""The command line tool `vanillaflow`: compile, report, certify, verify, inspect, zoo.
 
 Results go to standard output, progress and errors to standard error. Every error that a user can act on is
 one line and a non-zero exit code: 2 for a wrong request, 1 for a tolerance that was not reached or a
@@ -24,6 +24,7 @@ from .compiling import compile_system
 from .completion import require_known_shell
 from .inspecting import inspect_file
 from .interruption import Interrupted
+from .reporting import report_on_system
 from .text import one_line
 from .verifying import verify_system
 from .zoo import zoo_app
@@ -45,6 +46,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("compile", short_help="Compile a system into a network, to a tolerance.")(compile_system)
+app.command("report", short_help="Show a network beside its system, in one HTML file.")(report_on_system)
 app.command("certify", short_help="Measure how far a network is from its system.")(certify_file)
 app.command("verify", short_help="Decide whether a property holds for a system.")(verify_system)
 app.command("inspect", short_help="Say what a file is, and how accurate.")(inspect_file)

@@ -122,7 +122,7 @@ def certify_file(
     _require_writable(network, output, embed)
     flow, dtype = read_network(network)
     target = read_target(system)
-    _require_fit(flow.domain, target)
+    require_fit(flow.domain, target)
     if check is None:
         certificate = _certified(flow, target, seed, dtype, tol, options)
         found = ""
@@ -153,7 +153,7 @@ def _require_writable(network: Path, output: Path | None, embed: bool) -> None:
         raise VanillaflowError("--output would replace the network; --embed writes the certificate into it")
 
 
-def _require_fit(domain: Box | None, target: FlowMap) -> None:
+def require_fit(domain: Box | None, target: FlowMap) -> None:
     """Raise VanillaflowError if the network was not made for the whole box of the system."""
     box = target.domain
     if domain is None:
@@ -189,14 +189,14 @@ def _certified(
 
 def _checked(path: Path, flow: Any, target: FlowMap, seed: int | None, dtype: str) -> tuple[Certificate, str]:
     """The certificate of the file and what was found again. CertificateRefused, naming the file."""
-    certificate = _certificate_of(path)
+    certificate = certificate_of(path)
     try:
         return certificate, certificate.check(flow, target, dtype, seed)
     except CertificateRefused as refusal:
         raise CertificateRefused(f"{path} is refused: {refusal}") from None
 
 
-def _certificate_of(path: Path) -> Certificate:
+def certificate_of(path: Path) -> Certificate:
     """The certificate that the file is, or the one inside an .onnx file."""
     if path.suffix.lower() != ".onnx":
         from ..certificates import Certificate

@@ -127,7 +127,7 @@ def compile_system(
     options = {name: value for name, value in options.items() if value is not None}
     with progress(f"compiling {target.name} to {tol:g}") as report:
         try:
-            result, certificate = _compile(target, request, report, options)
+            result, certificate = compiled(target, request, report, options)
         except CompilationInterrupted as interruption:
             raise saved_best(interruption, target, request, outputs) from None
         for path in outputs:
@@ -145,7 +145,7 @@ def _require_output(path: Path) -> None:
     require_writable(path)
 
 
-def _compile(
+def compiled(
     target: FlowMap, request: Request, report: Callable[[str], None], options: dict[str, Any]
 ) -> tuple[Result, Certificate]:
     """Compile, and measure what will be exported. ToleranceNotReached if that is above the tolerance;

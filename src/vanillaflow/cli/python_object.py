@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 from ..errors import FieldError
 
 if TYPE_CHECKING:
+    from ..fields.system import System
     from ..target import FlowMap
 
 _NAME = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)")
 
 
-def target_named(name: str) -> FlowMap:
-    """The FlowMap of `package.module:object`, looked for in the current directory first.
+def system_named(name: str) -> System | FlowMap:
+    """The System or FlowMap of `package.module:object`, looked for in the current directory first.
 
     The object is a System or a FlowMap, or a function without arguments that returns one. Raises FieldError,
     saying which part of the name leads nowhere.
@@ -28,7 +29,7 @@ def target_named(name: str) -> FlowMap:
     if found is None:
         raise FieldError(f"{name!r} is not of the form package.module:object")
     value = _attribute(_module(found[1]), found[1], found[2])
-    return _target(value, name)
+    return _system(value, name)
 
 
 def _module(name: str) -> Any:
@@ -51,7 +52,7 @@ def _attribute(module: Any, module_name: str, path: str) -> Any:
     return value
 
 
-def _target(value: Any, name: str) -> FlowMap:
+def _system(value: Any, name: str) -> System | FlowMap:
     from ..fields.system import System
     from ..target import FlowMap
 
@@ -61,9 +62,7 @@ def _target(value: Any, name: str) -> FlowMap:
         except Exception as error:  # Whatever the user's function may raise.
             reason = next(iter(str(error).splitlines()), "")
             raise FieldError(f"{name}() fails: {type(error).__name__}: {reason}") from error
-    if isinstance(value, System):
-        return value.target()
-    if isinstance(value, FlowMap):
+    if isinstance(value, System | FlowMap):
         return value
     raise FieldError(
         f"{name} is a {type(value).__name__}; it should be a vanillaflow.System or FlowMap, or a function "

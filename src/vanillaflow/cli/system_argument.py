@@ -12,6 +12,7 @@ from ..errors import FieldError
 from .completion import complete_system
 
 if TYPE_CHECKING:
+    from ..fields.system import System
     from ..target import FlowMap
 
 # What a model alone does not say, or would take executing it to say.
@@ -35,6 +36,18 @@ SYSTEM = typer.Argument(
 
 def read_target(name: str) -> FlowMap:
     """The FlowMap that SYSTEM names. Raises FieldError, saying what it is not, if it is none."""
+    return target_of(read_system(name))
+
+
+def target_of(system: System | FlowMap) -> FlowMap:
+    """The FlowMap of a system, or the FlowMap itself."""
+    from ..fields.system import System
+
+    return system.target() if isinstance(system, System) else system
+
+
+def read_system(name: str) -> System | FlowMap:
+    """What SYSTEM names, with its equations where it has any. Raises FieldError as `read_target` does."""
     if name not in ZOO:
         ending = Path(name).suffix.lower()
         if ending in _MODELS:
@@ -42,14 +55,14 @@ def read_target(name: str) -> FlowMap:
         if name.lower().endswith(".toml") or Path(name).is_file():
             from ..fields.system_file import load_system
 
-            return load_system(name).target()
+            return load_system(name)
         if ":" in name:
-            from .python_object import target_named
+            from .python_object import system_named
 
-            return target_named(name)
+            return system_named(name)
         files = [file.name for file in Path().glob("*.toml")]
         hint = did_you_mean(name, [*ZOO, *files]) or "; `vanillaflow zoo list` shows those that come along"
         raise FieldError(f"there is no system {name!r}{hint}")
     from ..fields import zoo
 
-    return zoo.load(name).target()
+    return zoo.load(name)

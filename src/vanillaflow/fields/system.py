@@ -13,6 +13,7 @@ class System:
     """What a TOML file or a zoo entry describes, or a Python module.
 
     `variables` names the d coordinates. The last of them may be `inputs`, which the flow leaves as they are.
+    `parameters` says what the constants in the equations are, `damping = 0.2`.
     """
 
     name: str
@@ -22,6 +23,7 @@ class System:
     variables: tuple[str, ...] = ()
     equations: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
 
     def target(self) -> FlowMap:
         """The FlowMap to compile."""

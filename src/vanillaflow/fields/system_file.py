@@ -119,7 +119,17 @@ def _system(document: dict[str, Any], directory: Path | None) -> System:
         variables=(*coordinates, *inputs),
         equations=tuple(f"{derivative(key)} = {' '.join(text.split())}" for key, text in equations.items()),
         inputs=inputs,
+        parameters=tuple(f"{key} = {_value(value)}" for key, value in fixed.items()),
     )
+
+
+def _value(parameter: Any) -> str:
+    """A parameter's number, or the numbers and times of one that switches, which has been checked."""
+    if not isinstance(parameter, Mapping):
+        return f"{parameter:.6g}"
+    numbers = [f"{value:.6g}" for value in parameter["values"]]
+    later = (f"{value} from {time:.6g}" for value, time in zip(numbers[1:], parameter["times"]))
+    return ", ".join([numbers[0], *later])
 
 
 def _model_system(

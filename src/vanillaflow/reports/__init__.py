@@ -1,0 +1,82 @@
+"""A report: one HTML file that shows what a compiled flow does, and how well it is known.
+
+The page works offline and loads nothing: the maps' numbers are in it, and its scripts evaluate them. Python
+measures and writes (`contents`, `page_data`, `page`); the scripts are in `scripts`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..certificates import Certificate, known_seed
+from ..errors import OutputError
+from ..export.files import require_writable, write_atomically
+from ..fields.system import System
+from ..network import FeedforwardNetwork
+from ..planar import PlanarFlow
+from ..target import FlowMap
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+_ENDINGS = (".html", ".htm")
+
+
+def report(
+    flow: PlanarFlow | FeedforwardNetwork,
+    target: FlowMap | System,
+    path: str | PathLike[str],
+    certificate: Certificate | None = None,
+    pairs: Sequence[Sequence[int]] | None = None,
+    *,
+    dialect: str = "leaky_relu",
+    dtype: str = "float64",
+    seed: int = 0,
+    command: Sequence[str] | None = None,
+    compile_seed: int = 0,
+) -> None:
+    """Write one self-contained HTML file about `flow` beside the exact flow of `target`.
+
+    It shows the box's grid after every planar map, the kinks among the starting points, trajectories of
+    points that the reader chooses, the error over the box, the error along the compilation, the layers, the
+    certificate and how to reproduce it. Every picture is drawn by the page from the numbers of the maps; the
+    exact flow and the error are computed here, with the solver of `target`.
+
+    Parameters
+    ----------
+    flow : what `compile` returns, or a network; a network's layers are shown as the planar maps they are.
+    target : the exact flow. A System also says its equations and the names of its coordinates.
+    path : a name that ends in .html.
+    certificate : of this flow or network; by default a sampled one is made.
+    pairs : for more than two dimensions, the pairs of coordinates to draw slices in, counted from 0; by
+        default the first three, and the first coordinate with that of the second half.
+    dialect : of the network whose layers are listed, where `flow` is a PlanarFlow.
+    dtype : the precision in which the error of a network is measured, as that of its file.
+    seed : of the certificate's points.
+    command, compile_seed : what the report says of how to reproduce it: the words of a command line after
+        `vanillaflow`, and the seed of the compilation.
+
+    Raises ValueError if the dimensions or boxes do not fit, for a bad pair, dialect, dtype or seed;
+    VanillaflowError for a network that cannot be shown as planar maps; CertificateRefused for a certificate
+    of another network; OutputError if the file cannot be written, which is known before anything is computed.
+    """
+    require_report_path(path)
+    if not isinstance(flow, PlanarFlow | FeedforwardNetwork):
+        raise ValueError(f"a report is about a PlanarFlow or FeedforwardNetwork, got {type(flow).__name__}")
+    if not isinstance(target, FlowMap | System):
+        raise ValueError(f"target must be a FlowMap or System, got {type(target).__name__}")
+    from .contents import gathered
+    from .page import page
+
+    contents = gathered(flow, target, certificate, pairs, dialect, dtype, known_seed(seed))
+    text = page(contents, None if command is None else list(command), compile_seed)
+    write_atomically(path, text.encode())
+
+
+def require_report_path(path: str | PathLike[str]) -> None:
+    """Raise OutputError if no report can be written there, before anything is computed."""
+    if Path(path).suffix.lower() not in _ENDINGS:
+        raise OutputError(f"cannot write {str(path)!r}: the name of a report must end in .html")
+    require_writable(path)

@@ -1,0 +1,125 @@
+"""What a report shows, measured once: the maps, the network, slices of the exact flow, its trajectories."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..certificates import Certificate, certify
+from ..certificates.evaluation import evaluated
+from ..certificates.fingerprints import network_hash
+from ..errors import CertificateRefused
+from ..fields.system import System
+from ..network import FeedforwardNetwork
+from ..planar import PlanarFlow
+from ..provenance import Provenance
+from ..target import FlowMap
+from ..text import box_text
+from .frames import affine_root
+from .planar_form import planar_form
+from .slices import Slice, chosen_pairs, measured_slice
+from .trajectories import Integrable, Stored, integrable, stored
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """Everything in a report.
+
+    Attributes
+    ----------
+    system : the target with its name, the names of its coordinates and its equations, as far as known.
+    flow : the planar maps that the page draws, one step each.
+    root : see `frames.affine_root`.
+    network : whose layers the page evaluates and lists.
+    given : what the report is about: "PlanarFlow", or the network's precision.
+    slices : the planes drawn.
+    ode : the field for the page to integrate, or None, and then `stored` trajectories, one per slice.
+    certificate : what is known of the error.
+    seed : of the certificate's points.
+    """
+
+    system: System
+    target: FlowMap
+    flow: PlanarFlow
+    root: np.ndarray | None
+    network: FeedforwardNetwork
+    given: str
+    slices: list[Slice]
+    ode: Integrable | None
+    stored: list[Stored]
+    certificate: Certificate
+    seed: int
+
+    @property
+    def provenance(self) -> Provenance | None:
+        return self.network.provenance or self.flow.provenance
+
+
+def gathered(
+    flow: PlanarFlow | FeedforwardNetwork,
+    target: FlowMap | System,
+    certificate: Certificate | None,
+    pairs: Sequence[Sequence[int]] | None,
+    dialect: str,
+    dtype: str,
+    seed: int,
+) -> Contents:
+    """Measure what a report shows. Raises as `report` does."""
+    system = _described(target)
+    if isinstance(target, System):
+        target = target.target()
+    if flow.dim != target.dim:
+        raise ValueError(f"the flow has dimension {flow.dim} but the system has dimension {target.dim}")
+    if flow.domain is None:
+        flow = replace(flow, domain=target.domain)
+    assert flow.domain is not None
+    if not np.all(flow.domain.contains(np.stack([target.domain.low, target.domain.high]))):
+        raise ValueError(
+            f"the flow was made for the box {box_text(flow.domain)}; that of the system, "
+            f"{box_text(target.domain)}, is not inside it"
+        )
+    chosen = chosen_pairs(target.dim, pairs, system.variables)
+    function = evaluated(flow, dtype)
+    if isinstance(flow, PlanarFlow):
+        planar, network = flow, flow.to_network(dialect)
+    else:
+        planar, network = planar_form(flow, target.domain), flow
+    if certificate is None:
+        certificate = certify(flow, target, seed=seed, dtype=dtype)
+    else:
+        _require_about(certificate, flow, network, dtype)
+    ode = integrable(target)
+    return Contents(
+        system=system,
+        target=target,
+        flow=planar,
+        root=affine_root(planar),
+        network=network,
+        given="PlanarFlow" if isinstance(flow, PlanarFlow) else dtype,
+        slices=[measured_slice(function, target, pair) for pair in chosen],
+        ode=ode,
+        stored=[] if ode else [stored(target, pair) for pair in chosen],
+        certificate=certificate,
+        seed=seed,
+    )
+
+
+def _described(target: FlowMap | System) -> System:
+    """The system with a name for every coordinate."""
+    names = tuple(f"x{i + 1}" for i in range(target.domain.dim))
+    if isinstance(target, System):
+        return target if len(target.variables) == len(names) else replace(target, variables=names)
+    return System(target.name, target.field, target.domain, target.duration, names)
+
+
+def _require_about(
+    certificate: Certificate, flow: PlanarFlow | FeedforwardNetwork, network: FeedforwardNetwork, dtype: str
+) -> None:
+    """Raise CertificateRefused if the certificate says that it is about something else."""
+    if certificate.network_hash is None:
+        return
+    known = {network_hash(flow, dtype), network_hash(network, "float64"), network_hash(network, "float32")}
+    if certificate.network_hash not in known:
+        raise CertificateRefused("the certificate is of another network than the one reported on")
