@@ -229,6 +229,9 @@ def test_wrong_arguments(tmp_path):
             vf.report(flow, system, path, **options)
     with pytest.raises(CertificateRefused, match="another network"):
         vf.report(flow, system, path, certificate=vf.certify(near_identity(2, 3), system.target()))
+    other = replace(decay(2), duration=1.0)
+    with pytest.raises(CertificateRefused, match="another system"):
+        vf.report(flow, system, path, certificate=vf.certify(flow, other.target()))
     assert not path.exists()
 
 

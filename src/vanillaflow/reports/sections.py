@@ -88,7 +88,9 @@ def facts(contents: Contents) -> str:
 
 
 def _shown_box(contents: Contents) -> str:
-    return box_text(contents.target.domain).replace(" x ", " × ").replace("-", "\u2212")
+    return (
+        box_text(contents.target.domain).replace(" x ", " × ").replace("-", "\u2212").replace(", ", ",\u00a0")
+    )
 
 
 def _raised(text: str) -> str:
