@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..certificates import Certificate, known_seed
+from ..chain import FlowChain
 from ..errors import OutputError
 from ..export.files import require_writable, write_atomically
 from ..fields.system import System
@@ -64,7 +65,10 @@ def report(
     """
     require_report_path(path)
     if not isinstance(flow, PlanarFlow | FeedforwardNetwork):
-        raise ValueError(f"a report is about a PlanarFlow or FeedforwardNetwork, got {type(flow).__name__}")
+        hint = "; report on one of its flows, chain[k]" if isinstance(flow, FlowChain) else ""
+        raise ValueError(
+            f"a report is about a PlanarFlow or FeedforwardNetwork, got {type(flow).__name__}{hint}"
+        )
     if not isinstance(target, FlowMap | System):
         raise ValueError(f"target must be a FlowMap or System, got {type(target).__name__}")
     from .contents import gathered
