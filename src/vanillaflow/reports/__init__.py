@@ -36,7 +36,7 @@ def report(
     dtype: str = "float64",
     seed: int = 0,
     command: Sequence[str] | None = None,
-    compile_seed: int = 0,
+    compile_seed: int | None = None,
 ) -> None:
     """Write one self-contained HTML file about `flow` beside the exact flow of `target`.
 
@@ -57,7 +57,7 @@ def report(
     dtype : the precision in which the error of a network is measured, as that of its file.
     seed : of the certificate's points.
     command, compile_seed : what the report says of how to reproduce it: the words of a command line after
-        `vanillaflow`, and the seed of the compilation.
+        `vanillaflow`, and the seed of the compilation, which a flow does not know.
 
     Raises ValueError if the dimensions or boxes do not fit, for a bad pair, dialect, dtype or seed;
     VanillaflowError for a network that cannot be shown as planar maps; CertificateRefused for a certificate

@@ -46,6 +46,8 @@ class Contents:
     slices : the planes drawn.
     ode : the field for the page to integrate, or None, and then `stored` trajectories, one per slice.
     certificate : what is known of the error.
+    dialect : as it was asked for, which may say the one slope of all layers; None for a given network.
+    dtype : the precision in which the error was measured.
     seed : of the certificate's points.
     """
 
@@ -58,6 +60,8 @@ class Contents:
     ode: Integrable | None
     stored: list[Stored]
     certificate: Certificate
+    dialect: str | None
+    dtype: str
     seed: int
 
     @property
@@ -109,6 +113,8 @@ def gathered(
         ode=ode,
         stored=[] if ode else [stored(target, pair) for pair in chosen],
         certificate=certificate,
+        dialect=dialect if isinstance(flow, PlanarFlow) else None,
+        dtype=dtype,
         seed=seed,
     )
 
