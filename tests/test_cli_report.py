@@ -1,5 +1,6 @@
 """`vanillaflow report`: of a system, of files, and what it refuses."""
 
+import html
 import re
 import shlex
 from pathlib import Path
@@ -63,8 +64,25 @@ def test_network_files(here, capsys):
     for name in ("mild.safetensors", "mild.onnx"):
         code, _, err = run(capsys, name, "mild.toml", "-o", "b.html")
         assert code == 0, err
-        assert quoted_command(Path("b.html").read_text())[1:3] == [name, "mild.toml"]
+        text = Path("b.html").read_text()
+        assert quoted_command(text)[1:3] == [name, "mild.toml"]
+        assert f"(&#x27;{name}&#x27;)" in text
     assert "float32" in Path("b.html").read_text()
+
+
+def test_quoted_python_makes_the_same_file(here, capsys):
+    """All but the command, which Python does not know."""
+    assert cli.main(["report", "mild.toml", *SPLIT, "--seed", "3", "--dialect", "prelu", "-o", "a.html"]) == 0
+    text = Path("a.html").read_text()
+    code = html.unescape(re.search(r"<pre><code>(import .*?)</code>", text, flags=re.DOTALL)[1])
+    exec(compile(code, "report", "exec"), {})  # noqa: S102 - our own page
+    again = Path("report.html").read_text()
+    assert page_of(again) == page_of(text)
+
+
+def page_of(text: str) -> list[str]:
+    """The page's lines but for those on how to make it again."""
+    return [line for line in text.splitlines() if "<code>" not in line and "vf." not in line]
 
 
 def test_certificate_of_a_file_is_shown(here, capsys):

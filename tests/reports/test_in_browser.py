@@ -328,6 +328,17 @@ def test_stored_trajectories_of_other_fields(d, browser: Page, tmp_path):
     assert browser.errors() == []
 
 
+def test_flows_known_by_samples_have_ends_only(browser: Page, tmp_path):
+    flow = near_identity(2, 4)
+    x = flow.domain.uniform(200, seed=0)
+    target = vf.FlowMap.from_samples(x, flow(x), flow.domain)
+    write(tmp_path / "r.html", flow, target)
+    browser.open(tmp_path / "r.html")
+    start, path = browser.run("return [vanillaflow.state.start, Array.from(vanillaflow.state.ode.path)]")
+    np.testing.assert_allclose(path, [*start, *target(np.array([start]))[0]], atol=1e-6)
+    assert browser.errors() == []
+
+
 def test_switching_fields_are_integrated_piece_by_piece(browser: Page, tmp_path):
     one, other = decay(2).field, vf.RidgeField(np.eye(2), np.eye(2)[::-1], [0, 1], "sin", c=[0.3, 0])
     system = decay(2, field=vf.PiecewiseField([one, other], [0.2]))

@@ -76,6 +76,7 @@ def test_page_says_what_is_known(tmp_path):
         str(network.parameters),
         "tolerance 0.05",
         "vf.zoo.load('pendulum')",
+        "vf.compile(system.target(), tol=0.05, method='split')",
         f"vanillaflow {vf.__version__}",
     ):
         assert expected in shown, expected
@@ -175,6 +176,11 @@ def test_the_largest_report_is_below_three_megabytes(tmp_path, monkeypatch):
     assert len(text.encode()) < 3 * MEGABYTES
 
 
+def test_a_system_called_as_one_of_the_zoo_is_not_taken_for_it(tmp_path):
+    text = write(tmp_path / "r.html", near_identity(2, 3), decay(2, "pendulum"))
+    assert "vf.zoo" not in text and "vf.load_system(&#x27;system.toml&#x27;)" in text
+
+
 def test_names_cannot_break_out(tmp_path):
     field = vf.from_callable(lambda x: -np.tanh(x), 2)
     system = replace(decay(2, HOSTILE, field), variables=(HOSTILE, "y"), equations=(HOSTILE,) * 12)
@@ -229,6 +235,9 @@ def test_wrong_arguments(tmp_path):
             vf.report(flow, system, path, **options)
     with pytest.raises(CertificateRefused, match="another network"):
         vf.report(flow, system, path, certificate=vf.certify(near_identity(2, 3), system.target()))
+    other = replace(decay(2), duration=1.0)
+    with pytest.raises(CertificateRefused, match="another system"):
+        vf.report(flow, system, path, certificate=vf.certify(flow, other.target()))
     assert not path.exists()
 
 

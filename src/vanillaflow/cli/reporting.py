@@ -116,14 +116,15 @@ def report_on_system(
     command = ["report", *[Path(name).name for name in (first, second) if name is not None]]
     for name, value in {**compiling, "dialect": dialect, "certificate": certificate}.items():
         if value is not None:
-            text = value.name if isinstance(value, Path) else f"{value:g}" if name == "tol" else str(value)
+            text = value.name if isinstance(value, Path) else str(value)
             command += [f"--{name.replace('_', '-')}", text]
+    compile_seed = seed if second is None else None
     command += ["--seed", str(seed), "-o", output.name]
     with progress(f"measuring {target_of(system).name}"):
         try:
             report(
                 flow, system, output, None if certificate is None else certificate_of(certificate),
-                dialect=named, dtype=dtype, seed=seed, command=command, compile_seed=seed,
+                dialect=named, dtype=dtype, seed=seed, command=command, compile_seed=compile_seed,
             )  # fmt: skip
         except VanillaflowError:
             raise

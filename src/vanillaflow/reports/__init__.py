@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..certificates import Certificate, known_seed
+from ..chain import FlowChain
 from ..errors import OutputError
 from ..export.files import require_writable, write_atomically
 from ..fields.system import System
@@ -35,7 +36,7 @@ def report(
     dtype: str = "float64",
     seed: int = 0,
     command: Sequence[str] | None = None,
-    compile_seed: int = 0,
+    compile_seed: int | None = None,
 ) -> None:
     """Write one self-contained HTML file about `flow` beside the exact flow of `target`.
 
@@ -56,7 +57,7 @@ def report(
     dtype : the precision in which the error of a network is measured, as that of its file.
     seed : of the certificate's points.
     command, compile_seed : what the report says of how to reproduce it: the words of a command line after
-        `vanillaflow`, and the seed of the compilation.
+        `vanillaflow`, and the seed of the compilation, which a flow does not know.
 
     Raises ValueError if the dimensions or boxes do not fit, for a bad pair, dialect, dtype or seed;
     VanillaflowError for a network that cannot be shown as planar maps; CertificateRefused for a certificate
@@ -64,7 +65,10 @@ def report(
     """
     require_report_path(path)
     if not isinstance(flow, PlanarFlow | FeedforwardNetwork):
-        raise ValueError(f"a report is about a PlanarFlow or FeedforwardNetwork, got {type(flow).__name__}")
+        hint = "; report on one of its flows, chain[k]" if isinstance(flow, FlowChain) else ""
+        raise ValueError(
+            f"a report is about a PlanarFlow or FeedforwardNetwork, got {type(flow).__name__}{hint}"
+        )
     if not isinstance(target, FlowMap | System):
         raise ValueError(f"target must be a FlowMap or System, got {type(target).__name__}")
     from .contents import gathered

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..certificates import Certificate, certify
 from ..certificates.evaluation import evaluated
-from ..certificates.fingerprints import network_hash
+from ..certificates.fingerprints import network_hash, system_hash
 from ..errors import CertificateRefused
 from ..fields.system import System
 from ..network import FeedforwardNetwork
@@ -23,33 +23,45 @@ from .slices import Slice, chosen_pairs, measured_slice
 from .trajectories import Integrable, Stored, integrable, stored
 
 
+@dataclass(frozen=True)
+class Description:
+    """What a system is called: its name, its d coordinates, its equations and their constants, if known."""
+
+    name: str
+    variables: tuple[str, ...]
+    equations: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class Contents:
     """Everything in a report.
 
     Attributes
     ----------
-    system : the target with its name, the names of its coordinates and its equations, as far as known.
+    system : what the target is called.
     flow : the planar maps that the page draws, one step each.
     root : see `frames.affine_root`.
     network : whose layers the page evaluates and lists.
-    given : what the report is about: "PlanarFlow", or the network's precision.
     slices : the planes drawn.
     ode : the field for the page to integrate, or None, and then `stored` trajectories, one per slice.
     certificate : what is known of the error.
+    dialect : as it was asked for, which may say the one slope of all layers; None for a given network.
+    dtype : the precision in which the error was measured.
     seed : of the certificate's points.
     """
 
-    system: System
+    system: Description
     target: FlowMap
     flow: PlanarFlow
     root: np.ndarray | None
     network: FeedforwardNetwork
-    given: str
     slices: list[Slice]
     ode: Integrable | None
     stored: list[Stored]
     certificate: Certificate
+    dialect: str | None
+    dtype: str
     seed: int
 
     @property
@@ -89,7 +101,7 @@ def gathered(
     if certificate is None:
         certificate = certify(flow, target, seed=seed, dtype=dtype)
     else:
-        _require_about(certificate, flow, network, dtype)
+        _require_about(certificate, flow, network, dtype, target)
     ode = integrable(target)
     return Contents(
         system=system,
@@ -97,29 +109,35 @@ def gathered(
         flow=planar,
         root=affine_root(planar),
         network=network,
-        given="PlanarFlow" if isinstance(flow, PlanarFlow) else dtype,
         slices=[measured_slice(function, target, pair) for pair in chosen],
         ode=ode,
         stored=[] if ode else [stored(target, pair) for pair in chosen],
         certificate=certificate,
+        dialect=dialect if isinstance(flow, PlanarFlow) else None,
+        dtype=dtype,
         seed=seed,
     )
 
 
-def _described(target: FlowMap | System) -> System:
-    """The system with a name for every coordinate."""
+def _described(target: FlowMap | System) -> Description:
+    """The description, with a name for every coordinate."""
     names = tuple(f"x{i + 1}" for i in range(target.domain.dim))
-    if isinstance(target, System):
-        return target if len(target.variables) == len(names) else replace(target, variables=names)
-    return System(target.name, target.field, target.domain, target.duration, names)
+    if not isinstance(target, System):
+        return Description(target.name, names)
+    known = target.variables if len(target.variables) == len(names) else names
+    return Description(target.name, known, target.equations, target.parameters)
 
 
 def _require_about(
-    certificate: Certificate, flow: PlanarFlow | FeedforwardNetwork, network: FeedforwardNetwork, dtype: str
+    certificate: Certificate,
+    flow: PlanarFlow | FeedforwardNetwork,
+    network: FeedforwardNetwork,
+    dtype: str,
+    target: FlowMap,
 ) -> None:
     """Raise CertificateRefused if the certificate says that it is about something else."""
-    if certificate.network_hash is None:
-        return
-    known = {network_hash(flow, dtype), network_hash(network, "float64"), network_hash(network, "float32")}
-    if certificate.network_hash not in known:
+    networks = {network_hash(flow, dtype), network_hash(network, "float64"), network_hash(network, "float32")}
+    if certificate.network_hash is not None and certificate.network_hash not in networks:
         raise CertificateRefused("the certificate is of another network than the one reported on")
+    if certificate.system_hash is not None and certificate.system_hash != system_hash(target):
+        raise CertificateRefused("the certificate is of another system than the one reported on")

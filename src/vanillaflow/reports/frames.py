@@ -9,6 +9,8 @@ from ..planar import PlanarFlow
 
 # How well the root must give the affine map back, and how much it may grow on the way.
 _CLOSE, _LARGE = 1e-8, 1e3
+# In more dimensions the logarithm takes longer than the picture is worth.
+_MOST = 64
 
 
 def affine_root(flow: PlanarFlow) -> np.ndarray | None:
@@ -19,7 +21,7 @@ def affine_root(flow: PlanarFlow) -> np.ndarray | None:
     frame is the flow's value all the same. Homogeneous coordinates hold M and m in one matrix. None if there
     are affine maps elsewhere, or M has no real logarithm, as with an eigenvalue below zero.
     """
-    if flow.kinks == 0 or not flow.stops.size or np.any(flow.stops != flow.kinks):
+    if flow.dim > _MOST or flow.kinks == 0 or not flow.stops.size or np.any(flow.stops != flow.kinks):
         return None
     d, whole = flow.dim, np.eye(flow.dim + 1)
     for M, m in zip(flow.M, flow.m):

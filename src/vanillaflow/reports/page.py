@@ -33,7 +33,7 @@ from .sections import (
 _SCRIPTS = ("arrays", "maps", "field", "kinks", "plot", "model", "pictures", "page")
 
 
-def page(contents: Contents, command: list[str] | None, compile_seed: int) -> str:
+def page(contents: Contents, command: list[str] | None, compile_seed: int | None) -> str:
     """The whole HTML text."""
     style = _text("page.css")
     script = "\n".join(_text("scripts", f"{name}.js") for name in _SCRIPTS)
@@ -153,7 +153,7 @@ def _curve(contents: Contents) -> tuple[str, str]:
     )
 
 
-def _reproduce(contents: Contents, command: list[str] | None, compile_seed: int) -> str:
+def _reproduce(contents: Contents, command: list[str] | None, compile_seed: int | None) -> str:
     python = python_lines(contents, command, compile_seed)
     return (
         f"<p>On the command line:</p><pre><code>{escape(command_line(contents, command))}</code></pre>"

@@ -54,7 +54,10 @@ def _data(contents: Contents) -> dict[str, Any]:
             }
             for part in contents.stored
         ],
-        "worst": {"point": certificate.worst_point.tolist(), "error": certificate.largest},
+        "worst": {
+            "point": certificate.worst_point.tolist(),
+            "error": float(np.nan_to_num(certificate.largest)),
+        },
     }
 
 

@@ -88,7 +88,7 @@ def _merged(a: list, w: list, t: list) -> tuple[list, list, list]:
                 break
         else:
             maps.append((step, normal, offset))
-    return tuple(map(list, zip(*maps))) if maps else ([], [], [])
+    return [a for a, _, _ in maps], [w for _, w, _ in maps], [t for *_, t in maps]
 
 
 def _commute(one: tuple, other: tuple) -> bool:

@@ -7,7 +7,9 @@ import shlex
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
+from ..certificates.fingerprints import system_hash
 from ..fields import zoo
+from ..lowering.dialects import read_dialect
 from .contents import Contents
 
 _PACKAGES = ("numpy", "scipy", "numba")
@@ -24,30 +26,49 @@ def command_line(contents: Contents, command: Sequence[str] | None) -> str:
     return shlex.join([*words, "-o", "report.html"])
 
 
-def python_lines(contents: Contents, command: Sequence[str] | None, compile_seed: int) -> str:
+def python_lines(contents: Contents, command: Sequence[str] | None, compile_seed: int | None) -> str:
     """The same in Python, as far as it is known how the flow was made."""
-    provenance = contents.provenance
-    lines = ["import vanillaflow as vf", "", _system_line(contents, command or ())]
-    if provenance is None or provenance.tolerance is None:
-        lines.append('flow = vf.load("flow.safetensors")')
-    else:
-        options = f"tol={provenance.tolerance:g}, method={provenance.method!r}, seed={compile_seed}"
-        lines.append(f"flow = vf.compile(system.target(), {options})")
-    dialect = contents.network.dialect
-    shape = "" if dialect == "leaky_relu" else f", dialect={dialect!r}"
-    lines.append(f'vf.report(flow, system, "report.html", seed={contents.seed}{shape})')
-    return "\n".join(lines)
+    words = command or ()
+    options = [f"seed={contents.seed}"]
+    if contents.dialect not in (None, "leaky_relu"):
+        options.append(f"dialect={contents.dialect!r}")
+    if contents.dtype != "float64":
+        options.append(f"dtype={contents.dtype!r}")
+    flow = _flow_line(contents, words, compile_seed)
+    report = f'vf.report(flow, system, "report.html", {", ".join(options)})'
+    return "\n".join(["import vanillaflow as vf", "", _system_line(contents, words), flow, report])
+
+
+def _flow_line(contents: Contents, command: Sequence[str], compile_seed: int | None) -> str:
+    """How Python gets the flow or network: from the file that the command names, or by compiling."""
+    for word in command:
+        if word.lower().endswith(".safetensors"):
+            return f"flow = vf.load({word!r})"
+        if word.lower().endswith(".onnx"):
+            return (
+                f"from vanillaflow.export.onnx import network_from_onnx\nflow = network_from_onnx({word!r})"
+            )
+    made = contents.provenance
+    if made is None or made.tolerance is None:
+        return 'flow = vf.load("flow.safetensors")'
+    slope = None if contents.dialect is None else read_dialect(contents.dialect, None)[1]
+    options = [f"tol={made.tolerance!r}", f"method={made.method!r}"]
+    options += [] if slope is None else [f"slope={slope!r}"]
+    options += [] if compile_seed is None else [f"seed={compile_seed}"]
+    network = "" if contents.dialect is not None else f".to_network({contents.network.dialect!r})"
+    unknown = "  # the default seed, as the one used is not recorded" if compile_seed is None else ""
+    return f"flow = vf.compile(system.target(), {', '.join(options)}){network}{unknown}"
 
 
 def _system_line(contents: Contents, command: Sequence[str]) -> str:
     """How Python gets the system: from the zoo, or from the file or module that the command names."""
-    if _in_zoo(contents):
-        return f"system = vf.zoo.load({contents.system.name!r})"
     for word in command:
         module, colon, name = word.partition(":")
         if colon and name.isidentifier():
             return f"from {module} import {name} as system"
     files = [word for word in command if word.lower().endswith(".toml")]
+    if not files and _in_zoo(contents):
+        return f"system = vf.zoo.load({contents.system.name!r})"
     return f"system = vf.load_system({next(iter(files), _name(contents))!r})"
 
 
@@ -69,7 +90,9 @@ def versions(contents: Contents) -> list[tuple[str, str]]:
 
 
 def _in_zoo(contents: Contents) -> bool:
-    return contents.system.name in zoo.names()
+    """Whether it is the system of that name in the zoo, and not only called so."""
+    name = contents.system.name
+    return name in zoo.names() and system_hash(zoo.load(name).target()) == system_hash(contents.target)
 
 
 def _name(contents: Contents) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from decimal import Decimal
 from html import escape
 
 import numpy as np
@@ -51,7 +52,7 @@ def _error(certificate: Certificate) -> str:
     if certificate.method == "rigorous":
         return f"It is off by at most {rounded_up(certificate.bound, 2)}: proved."
     if certificate.coverage is not None:
-        part = rounded_up(1 - certificate.coverage, 1)
+        part = rounded_up(1 - Decimal(repr(certificate.coverage)), 1)
         return (
             f"It is off by at most {rounded_up(certificate.bound, 2)} on all but a fraction {part} of "
             f"the box, with confidence {certificate.confidence:g}."
@@ -88,7 +89,9 @@ def facts(contents: Contents) -> str:
 
 
 def _shown_box(contents: Contents) -> str:
-    return box_text(contents.target.domain).replace(" x ", " × ").replace("-", "\u2212")
+    return (
+        box_text(contents.target.domain).replace(" x ", " × ").replace("-", "\u2212").replace(", ", ",\u00a0")
+    )
 
 
 def _raised(text: str) -> str:

@@ -79,6 +79,14 @@
       return this.lines;
     }
 
+    // The coordinates of a place in `error`.
+    placeOf(q) {
+      return this.pair.map((_, k) => {
+        const tick = (k === 0 ? q % this.side : Math.floor(q / this.side)) / (this.side - 1);
+        return this.low[k] + tick * (this.high[k] - this.low[k]);
+      });
+    }
+
     // The starting point of the box with these coordinates of the pair.
     point(coordinates) {
       const x = Float64Array.from(data.low, (low, i) => (low + data.high[i]) / 2);

@@ -38,6 +38,7 @@
     const text = element("step-text");
     text.setAttribute("aria-live", silent ? "off" : "polite");
     text.textContent = depthText(state.step);
+    if (!silent) element("network-plot").setAttribute("aria-label", `The grid, carried by the network: ${depthText(state.step)}`);
     redraw();
   }
 
@@ -63,12 +64,11 @@
       ? Math.max(...state.ode.end.map((v, i) => Math.abs(v - state.network.end[i])))
       : slice.error[pictures.nearest(state.start)];
     element("by-both").textContent = error(off);
-    tellError(state.start);
+    tellError(state.start, (state.off = off));
     redraw();
   }
 
-  function tellError(at) {
-    const value = slice.error[pictures.nearest(at)];
+  function tellError(at, value) {
     const places = slice.names.map((name, i) => `${name} = ${vf.short(at[i], 3)}`).join(", ");
     element("error-text").textContent = `At ${places}: ${error(value)}`;
   }
@@ -84,7 +84,7 @@
       input.min = String(slice.low[i]);
       input.max = String(slice.high[i]);
     });
-    setStart(slice.low.map((low, i) => low + (i === 0 ? 0.3 : 0.85) * (slice.high[i] - low)));
+    setStart(slice.low.map((low, i) => low + (i === 0 ? 0.3125 : 0.84375) * (slice.high[i] - low)));
   }
 
   // Play: on from here, or from the beginning; in whole steps where motion is unwelcome.
@@ -136,9 +136,11 @@
   const hovered = steer(element("error-plot"), pictures.error);
   element("error-plot").addEventListener("pointermove", (event) => {
     const at = hovered(event);
-    if (at.every((v, i) => v >= slice.low[i] && v <= slice.high[i])) tellError(at);
+    if (!at.every((v, i) => v >= slice.low[i] && v <= slice.high[i])) return;
+    const place = pictures.nearest(at);
+    tellError(slice.placeOf(place), slice.error[place]);
   });
-  element("error-plot").addEventListener("pointerleave", () => tellError(state.start));
+  element("error-plot").addEventListener("pointerleave", () => tellError(state.start, state.off));
   slider.addEventListener("input", () => {
     const step = Number(slider.value);
     if (state.playing) playing(false);
