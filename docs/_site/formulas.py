@@ -10,6 +10,7 @@ from html import unescape
 
 from latex2mathml.converter import convert
 
+# What arithmatex makes of $ and $$.
 _INLINE = re.compile(r'<span class="arithmatex">\\\((.*?)\\\)</span>', flags=re.DOTALL)
 _DISPLAY = re.compile(r'<div class="arithmatex">\s*\\\[(.*?)\\\]\s*</div>', flags=re.DOTALL)
 
