@@ -28,6 +28,10 @@ def test_core_does_without_the_formats(name):
     assert loaded_by(f"from vanillaflow import {name}").isdisjoint({"torch", "onnx", "sympy", "matplotlib"})
 
 
+def test_plots_are_imported_without_what_draws_them():
+    assert loaded_by("from vanillaflow import plot").isdisjoint({"torch", "onnx", "sympy", "matplotlib"})
+
+
 def test_every_public_name_is_found():
     import vanillaflow
 

@@ -11,6 +11,8 @@ from jaxtyping import Float
 
 from .attempts import Outcome, best_attempt
 from .chain import FlowChain
+from .choices import METHODS as METHODS
+from .choices import did_you_mean
 from .construction import Construction, Path, Report
 from .errors import CompilationInterrupted, ToleranceNotReached
 from .increments import compiled_chain
@@ -22,8 +24,6 @@ from .split import SplitSearch
 from .strict import strict_construction
 from .target import FlowMap
 from .validation import require_fraction, require_positive
-
-METHODS = ("refine", "split", "paper")
 
 
 @overload
@@ -132,7 +132,9 @@ def _construction(method: str, max_seconds: float, report: Report) -> Constructi
     """The construction by that name, for one target: it goes on from what it found before."""
     known = {"refine": lambda: _refined(max_seconds, report), "split": _split, "paper": _paper}
     if method not in known:
-        raise ValueError(f"unknown method {method!r}; known are {', '.join(METHODS)}")
+        raise ValueError(
+            f"unknown method {method!r}; known are {', '.join(METHODS)}" + did_you_mean(method, METHODS)
+        )
     return known[method]()
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from math import inf, isfinite
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
+    import numpy as np
+
     from .planar import PlanarFlow
 
 
@@ -58,7 +59,7 @@ class ToleranceNotReached(VanillaflowError, RuntimeError):
     """
 
     def __init__(
-        self, message: str, flow: PlanarFlow | None = None, error: float = np.inf, needed: float | None = None
+        self, message: str, flow: PlanarFlow | None = None, error: float = inf, needed: float | None = None
     ):
         super().__init__(message)
         self.flow = flow
@@ -73,8 +74,8 @@ class CompilationInterrupted(KeyboardInterrupt):
     supremum error, inf if there was no time to measure it.
     """
 
-    def __init__(self, flow: PlanarFlow, error: float = np.inf):
-        known = f"error {error:.3g}" if np.isfinite(error) else "an error not yet measured"
+    def __init__(self, flow: PlanarFlow, error: float = inf):
+        known = f"error {error:.3g}" if isfinite(error) else "an error not yet measured"
         super().__init__(f"interrupted; the best flow so far has {flow.kinks} kinks and {known}")
         self.flow = flow
         self.error = error

@@ -10,6 +10,8 @@ import numpy as np
 from jaxtyping import Float
 
 from .box import Box
+from .choices import DIALECTS as DIALECTS
+from .choices import did_you_mean
 from .provenance import Provenance
 from .validation import require_finite
 
@@ -17,9 +19,6 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from .certificates import Certificate
-
-DIALECTS = ("leaky_relu", "prelu", "relu")
-"""What the activations are: leaky ReLUs of one slope a layer, of one slope a neuron, or plain ReLUs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +55,10 @@ class FeedforwardNetwork:
         if dialect is None:
             dialect = "prelu" if slopes.ndim == 2 else "leaky_relu"
         if dialect not in DIALECTS:
-            raise ValueError(f"unknown dialect {dialect!r}; known are {', '.join(DIALECTS)}")
+            raise ValueError(
+                f"unknown dialect {dialect!r}; known are {', '.join(DIALECTS)}"
+                + did_you_mean(dialect, DIALECTS)
+            )
         _check_shapes(weights, biases, dialect)
         depth, width = len(weights) - 1, len(biases[0])
         needed = (depth, width) if dialect == "prelu" else (depth,)
@@ -175,6 +177,11 @@ class FeedforwardNetwork:
         from .export.safetensors import save_network
 
         save_network(self, path)
+
+    def _repr_html_(self) -> str:
+        from .notebook import network_html
+
+        return network_html(self)
 
     def __repr__(self) -> str:
         return f"FeedforwardNetwork({self.dialect}, width={self.width}, depth={self.depth})"

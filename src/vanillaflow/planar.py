@@ -273,6 +273,11 @@ class PlanarFlow:
             )
         return out
 
+    def _repr_html_(self) -> str:
+        from .notebook import flow_html
+
+        return flow_html(self)
+
     def __repr__(self) -> str:
         return f"PlanarFlow(dim={self.dim}, kinks={self.kinks}, affine maps={self.stops.size})"
 

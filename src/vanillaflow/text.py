@@ -1,10 +1,12 @@
-"""Plain text for people, on terminals and in files: one-line messages, boxes."""
+"""Plain text for people, on terminals and in files: one-line messages, boxes, ranges."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from .box import Box
 
 
@@ -26,3 +28,10 @@ def box_text(box: Box) -> str:
         else:
             runs.append([interval])
     return " x ".join(run[0] + (f"^{len(run)}" if len(run) > 1 else "") for run in runs)
+
+
+def range_text(values: np.ndarray) -> str:
+    """`smallest .. largest`."""
+    if values.size == 0:
+        return "none"
+    return f"{values.min():.4g} .. {values.max():.4g}"

@@ -9,6 +9,7 @@ from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
+from ..choices import CERTIFICATION_METHODS, did_you_mean
 from ..network import FeedforwardNetwork
 from ..planar import PlanarFlow
 from ..target import FlowMap
@@ -36,11 +37,9 @@ def _rigorous(flow: Any, target: FlowMap, dtype: str, **options: Any) -> Certifi
     return certify_rigorous(flow, target, dtype, **options)
 
 
-_METHODS: dict[str, Callable[..., Certificate]] = {
-    "sampled": _sampled,
-    "statistical": _statistical,
-    "rigorous": _rigorous,
-}
+_METHODS: dict[str, Callable[..., Certificate]] = dict(
+    zip(CERTIFICATION_METHODS, (_sampled, _statistical, _rigorous), strict=True)
+)
 
 
 def certify(
@@ -70,7 +69,11 @@ def certify(
     Raises ValueError for an unknown method or dtype, a bad seed or option, or when the dimensions differ.
     """
     if method not in _METHODS:
-        raise ValueError(f"unknown certification method {method!r}; known are {', '.join(sorted(_METHODS))}")
+        known = ", ".join(CERTIFICATION_METHODS)
+        raise ValueError(
+            f"unknown certification method {method!r}; known are {known}"
+            + did_you_mean(method, CERTIFICATION_METHODS)
+        )
     seed = known_seed(seed)
     if flow.dim != target.dim:
         raise ValueError(f"the flow has dimension {flow.dim} but the target has dimension {target.dim}")

@@ -145,6 +145,11 @@ class Certificate:
 
         return check(self, flow, target, dtype, seed)
 
+    def _repr_html_(self) -> str:
+        from ..notebook import certificate_html
+
+        return certificate_html(self)
+
     def __str__(self) -> str:
         where = point_text(self.worst_point)
         if self.coverage is None:

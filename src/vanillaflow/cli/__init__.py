@@ -19,7 +19,9 @@ import typer
 from .. import __version__
 from ..errors import CertificateRefused, ToleranceNotReached, VanillaflowError
 from .certifying import certify_file
-from .compiling import CompileCommand, compile_system
+from .commands import Commands, told
+from .compiling import compile_system
+from .completion import require_known_shell
 from .inspecting import inspect_file
 from .interruption import Interrupted
 from .text import one_line
@@ -29,15 +31,23 @@ from .zoo import zoo_app
 app = typer.Typer(
     name="vanillaflow",
     help="Compile dynamical systems into vanilla feedforward networks: Linear and leaky ReLU, width d.",
-    epilog="Start with:  vanillaflow zoo list;  vanillaflow compile pendulum --tol 5e-2 -o pendulum.onnx",
-    add_completion=False,
+    # After a line with \b alone, lines are left as they are.
+    epilog="\b\nStart with:\n"
+    "  vanillaflow zoo list\n"
+    "  vanillaflow compile pendulum --tol 5e-2 -o pendulum.onnx\n"
+    "  vanillaflow certify pendulum.onnx pendulum\n\n"
+    "Every command has examples: vanillaflow compile --help. With vanillaflow --install-completion the shell "
+    "completes commands, options and names of systems.",
+    cls=Commands,
+    # In 80 columns plain text has more room than Rich's panels.
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("compile", cls=CompileCommand)(compile_system)
-app.command("certify")(certify_file)
-app.command("verify")(verify_system)
-app.command("inspect")(inspect_file)
+app.command("compile", short_help="Compile a system into a network, to a tolerance.")(compile_system)
+app.command("certify", short_help="Measure how far a network is from its system.")(certify_file)
+app.command("verify", short_help="Decide whether a property holds for a system.")(verify_system)
+app.command("inspect", short_help="Say what a file is, and how accurate.")(inspect_file)
 app.add_typer(zoo_app, name="zoo")
 
 
@@ -65,7 +75,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
+        require_known_shell(sys.argv[1:] if arguments is None else arguments)
         code = app(arguments, prog_name="vanillaflow", standalone_mode=False)
+    except SystemExit as done:  # The shell has its completions.
+        return int(done.code or 0)
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     except VanillaflowError as error:
@@ -74,9 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Typer's errors about arguments; their base class is not public, but they know how to be told.
         if not hasattr(error, "format_message"):
             raise
-        context = getattr(error, "ctx", None)
-        command = context.command_path if context is not None else "vanillaflow"
-        return _fail(f"{error.format_message().rstrip('.')} (see {command} --help)", 2)
+        return _fail(told(error), 2)
     # Typer may itself turn Ctrl-C into this code.
     return _fail("interrupted; nothing more was written", 130) if code == 130 else int(code or 0)
 

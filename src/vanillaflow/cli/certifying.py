@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..choices import CERTIFICATION_METHODS
 from ..errors import CertificateRefused, FileFormatError, ToleranceNotReached, VanillaflowError
+from .completion import among
 from .network_argument import read_network
 from .option_values import fraction, positive
 from .system_argument import SYSTEM, read_target
@@ -33,7 +35,12 @@ def certify_file(
     ],
     system: Annotated[str, SYSTEM],
     method: Annotated[
-        str | None, typer.Option(metavar="NAME", help="sampled (default), statistical or rigorous.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="sampled (default), statistical or rigorous.",
+            autocompletion=among(CERTIFICATION_METHODS),
+        ),
     ] = None,
     tol: Annotated[
         float | None,
@@ -92,15 +99,13 @@ def certify_file(
     the precision of its file, against the exact flow; it takes equations, ridge sums or perceptrons. With
     --tol it stops as soon as that is proved.
 
+    \b
     Examples:
-
-    vanillaflow certify pendulum.onnx pendulum --method statistical --tol 1e-2 -o certificate.json
-
-    vanillaflow certify pendulum.onnx pendulum --check certificate.json
-
-    vanillaflow certify pendulum.onnx pendulum --embed
-
-    vanillaflow certify pendulum.onnx pendulum --check pendulum.onnx
+      vanillaflow certify pendulum.onnx pendulum --method statistical
+      vanillaflow certify pendulum.onnx pendulum -o error.json
+      vanillaflow certify pendulum.onnx pendulum --check error.json
+      vanillaflow certify pendulum.onnx pendulum --embed
+      vanillaflow certify pendulum.onnx pendulum --check pendulum.onnx
     """
     asked: dict[str, Any] = {
         "method": method,

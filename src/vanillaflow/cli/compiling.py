@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
+from ..choices import METHODS
 from ..errors import (
     CompilationInterrupted,
     OutputError,
     ToleranceNotReached,
-    VanillaflowError,
 )
 from .interruption import saved_best
-from .option_values import fraction, positive
+from .option_values import (
+    complete_dialect,
+    complete_method,
+    fraction,
+    known_dialect,
+    known_method,
+    positive,
+)
 from .progress import progress
 from .result import SUFFIXES, Precision, Request, Result, lowered, measured
 from .system_argument import SYSTEM, read_target
@@ -31,20 +36,6 @@ if TYPE_CHECKING:
 # The exported network is measured at other points than the compiler's. Where the error then comes out above
 # the tolerance, by a hair, the second of these fractions of the tolerance leaves room.
 _AIM = (1.0, 0.95)
-
-
-class CompileCommand(TyperCommand):
-    """Fills the methods into the help text, which takes an import that the other commands do without."""
-
-    def format_help(self, *arguments: Any) -> None:
-        from ..compiler import METHODS
-        from ..compiler import compile as compile_flow
-
-        default = inspect.signature(compile_flow).parameters["method"].default
-        for parameter in self.params:
-            if parameter.name == "method":
-                parameter.help = f"One of {', '.join(METHODS)} (default: {default})."  # type: ignore[attr-defined]
-        super().format_help(*arguments)
 
 
 def compile_system(
@@ -66,13 +57,21 @@ def compile_system(
             "FILE.safetensors the flow, exact and invertible, for vanillaflow.load.",
         ),
     ] = None,
-    method: Annotated[str | None, typer.Option(metavar="NAME", help="How to construct the flow.")] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help=f"How to construct the flow: {', '.join(METHODS)} (default: {METHODS[0]}).",
+            autocompletion=complete_method,
+        ),
+    ] = None,
     dialect: Annotated[
         str,
         typer.Option(
             metavar="NAME",
             help="The network's activations: leaky_relu, one slope a layer; prelu, one a neuron, which takes "
             "the fewest layers; relu, which is wider by one. leaky_relu(ALPHA) is the same as --slope ALPHA.",
+            autocompletion=complete_dialect,
         ),
     ] = "leaky_relu",
     slope: Annotated[
@@ -95,7 +94,9 @@ def compile_system(
     ] = None,
     max_seconds: Annotated[
         float | None,
-        typer.Option(metavar="S", help="The method refine gives up after about this long."),
+        typer.Option(
+            metavar="S", help="The method refine gives up after about this long.", callback=positive
+        ),
     ] = None,
 ) -> None:
     """Compile a system into a network whose error over the system's box is at most TOL.
@@ -103,23 +104,21 @@ def compile_system(
     Without -o it only says what the network would be. The error is measured by sampling and a local search.
     Ctrl-C ends it early: files are then written with the best so far, whatever its error, if there is any.
 
+    \b
     Examples:
-
-    vanillaflow compile pendulum --tol 5e-2
-
-    vanillaflow compile mine.toml --tol 1e-1 -o mine.onnx -o mine.safetensors
+      vanillaflow compile pendulum --tol 5e-2
+      vanillaflow compile pendulum --tol 5e-2 -o pendulum.onnx -o pendulum.c
+      vanillaflow compile mine.toml --tol 1e-1 -o mine.safetensors
     """
     start = perf_counter()
     outputs = output or []
     for path in outputs:
         _require_output(path)
-    dialect, slope = _known_dialect(dialect, slope)
+    dialect, slope = known_dialect(dialect, slope)
     target = read_target(system)
-    if max_seconds is not None:
-        positive(max_seconds)
     request = Request(tol, dtype, dialect, slope, seed or 0)
     options = {
-        "method": _known_method(method),
+        "method": known_method(method),
         "slope": slope,
         "seed": seed,
         "max_kinks": max_kinks,
@@ -144,26 +143,6 @@ def _require_output(path: Path) -> None:
         *most, last = SUFFIXES
         raise OutputError(f"cannot write {str(path)!r}: the name must end in {', '.join(most)} or {last}")
     require_writable(path)
-
-
-def _known_method(method: str | None) -> str | None:
-    from ..compiler import METHODS
-
-    if method is not None and method not in METHODS:
-        raise VanillaflowError(f"unknown method {method!r}; known are {', '.join(METHODS)}")
-    return method
-
-
-def _known_dialect(dialect: str, slope: float | None) -> tuple[str, float | None]:
-    """The dialect's name, and the one slope if the name or the option says it."""
-    from ..lowering.dialects import read_dialect
-    from ..validation import require_fraction
-
-    try:
-        name, slope = read_dialect(dialect, slope)
-        return name, None if slope is None else require_fraction("the one slope", slope)
-    except ValueError as error:
-        raise VanillaflowError(str(error)) from None
 
 
 def _compile(
@@ -210,7 +189,7 @@ def _advised(refusal: ToleranceNotReached, options: dict[str, Any]) -> Tolerance
 def _summary(
     result: Result, certificate: Certificate, target: FlowMap, outputs: list[Path], seconds: float
 ) -> list[tuple[str, str]]:
-    from .describe import flow_rows, network_rows, origin_rows
+    from ..describe import flow_rows, network_rows, origin_rows
 
     provenance = result.flow.provenance
     assert provenance is not None and provenance.error is not None

@@ -12,8 +12,8 @@ from .text import box_text, one_line, rows
 
 if TYPE_CHECKING:
     from ..certificates import Certificate
+    from ..describe import Rows
     from ..network import FeedforwardNetwork
-    from .describe import Rows
 
 
 def inspect_file(
@@ -32,7 +32,10 @@ def inspect_file(
 
     Everything shown stands in the file; nothing is measured again, unless you ask for --precision.
 
-    Example:  vanillaflow inspect pendulum.onnx
+    \b
+    Examples:
+      vanillaflow inspect pendulum.onnx
+      vanillaflow inspect pendulum.safetensors --precision
     """
     network: FeedforwardNetwork | None
     suffix = file.suffix.lower()
@@ -49,8 +52,8 @@ def inspect_file(
 
 
 def _onnx(file: Path) -> tuple[str, FeedforwardNetwork, Rows]:
+    from ..describe import accuracy_rows, network_rows, origin_rows
     from ..export.onnx import network_from_onnx, read_onnx_metadata
-    from .describe import accuracy_rows, network_rows, origin_rows
 
     network, metadata = network_from_onnx(file), read_onnx_metadata(file)
     described = [
@@ -75,9 +78,9 @@ def _certificate_rows(certificate: Certificate | None) -> Rows:
 
 
 def _safetensors(file: Path) -> tuple[str, FeedforwardNetwork | None, Rows]:
+    from ..describe import accuracy_rows, flow_rows, network_rows, origin_rows
     from ..export.safetensors import load
     from ..network import FeedforwardNetwork
-    from .describe import accuracy_rows, flow_rows, network_rows, origin_rows
 
     thing = load(file)
     network: FeedforwardNetwork | None
@@ -97,8 +100,8 @@ def _safetensors(file: Path) -> tuple[str, FeedforwardNetwork | None, Rows]:
 
 
 def _precision(file: Path, network: FeedforwardNetwork | None) -> Rows:
+    from ..describe import precision_rows
     from ..export.precision import precision_errors
-    from .describe import precision_rows
 
     if network is None or network.domain is None:
         raise VanillaflowError(f"{str(file)!r} records no box over which a precision could be measured")

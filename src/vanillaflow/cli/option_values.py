@@ -1,8 +1,35 @@
-"""Checks of the numbers that options take, as callbacks for Typer."""
+"""Values that options of several commands take: how they are completed and checked."""
 
 from __future__ import annotations
 
 import typer
+
+from ..choices import DIALECTS, METHODS, did_you_mean
+from ..errors import VanillaflowError
+from .completion import among
+
+complete_dialect = among(DIALECTS)
+complete_method = among(METHODS)
+
+
+def known_method(method: str | None) -> str | None:
+    """A method of `compile`, or None. Raises VanillaflowError for another."""
+    if method is not None and method not in METHODS:
+        hint = did_you_mean(method, METHODS)
+        raise VanillaflowError(f"unknown method {method!r}; known are {', '.join(METHODS)}{hint}")
+    return method
+
+
+def known_dialect(dialect: str, slope: float | None = None) -> tuple[str, float | None]:
+    """The dialect's name, and the one slope if the name or the option says it."""
+    from ..lowering.dialects import read_dialect
+    from ..validation import require_fraction
+
+    try:
+        name, slope = read_dialect(dialect, slope)
+        return name, None if slope is None else require_fraction("the one slope", slope)
+    except ValueError as error:
+        raise VanillaflowError(str(error)) from None
 
 
 def positive(value: float | None) -> float | None:

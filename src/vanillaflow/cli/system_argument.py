@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from ..choices import ZOO, did_you_mean
 from ..errors import FieldError
+from .completion import complete_system
 
 if TYPE_CHECKING:
     from ..target import FlowMap
@@ -25,6 +27,7 @@ _MODELS = {
 
 SYSTEM = typer.Argument(
     metavar="SYSTEM",
+    autocompletion=complete_system,
     help="A name from `vanillaflow zoo list`, a TOML file of equations, or package.module:object, a "
     "System or FlowMap that a Python module defines.",
 )
@@ -32,9 +35,7 @@ SYSTEM = typer.Argument(
 
 def read_target(name: str) -> FlowMap:
     """The FlowMap that SYSTEM names. Raises FieldError, saying what it is not, if it is none."""
-    from ..fields import zoo
-
-    if name not in zoo.names():
+    if name not in ZOO:
         ending = Path(name).suffix.lower()
         if ending in _MODELS:
             raise FieldError(f"{name!r} is {_MODELS[ending]}")
@@ -46,4 +47,9 @@ def read_target(name: str) -> FlowMap:
             from .python_object import target_named
 
             return target_named(name)
+        files = [file.name for file in Path().glob("*.toml")]
+        hint = did_you_mean(name, [*ZOO, *files]) or "; `vanillaflow zoo list` shows those that come along"
+        raise FieldError(f"there is no system {name!r}{hint}")
+    from ..fields import zoo
+
     return zoo.load(name).target()

@@ -1,16 +1,12 @@
-"""Plain text for the terminal: aligned rows, ranges, sizes; and boxes and one-line messages, as in files."""
+"""Plain text for the terminal: aligned rows, sizes; and boxes and one-line messages, as in files."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from ..text import box_text as box_text
 from ..text import one_line as one_line
-
-if TYPE_CHECKING:
-    import numpy as np
 
 _WIDTH = 100
 _LABEL = 12
@@ -26,13 +22,6 @@ def rows(pairs: Iterable[tuple[str, str]]) -> str:
             break_long_words=False, break_on_hyphens=False,
         ) or [start]  # fmt: skip
     return "\n".join(lines)
-
-
-def range_text(values: np.ndarray) -> str:
-    """`smallest .. largest`."""
-    if values.size == 0:
-        return "none"
-    return f"{values.min():.4g} .. {values.max():.4g}"
 
 
 def size_text(count: int) -> str:

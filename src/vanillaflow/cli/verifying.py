@@ -10,7 +10,7 @@ import typer
 
 from ..errors import OutputError, VanillaflowError
 from .network_argument import read_network
-from .option_values import positive
+from .option_values import complete_dialect, known_dialect, positive
 from .progress import progress
 from .result import Precision
 from .system_argument import SYSTEM, read_target
@@ -50,7 +50,12 @@ def verify_system(
         typer.Option(help="Compile to this error, if no network is given.", callback=positive),
     ] = 1e-2,
     dialect: Annotated[
-        str, typer.Option(metavar="NAME", help="Of the network that is written to FILE.onnx.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Of the network that is written to FILE.onnx.",
+            autocompletion=complete_dialect,
+        ),
     ] = "leaky_relu",
     dtype: Annotated[Precision, typer.Option(help="Its precision.")] = Precision.float64,
     output: Annotated[
@@ -66,7 +71,11 @@ def verify_system(
     ] = None,
     max_seconds: Annotated[
         float | None,
-        typer.Option(metavar="S", help="Give up after about this long, without the proof of the network."),
+        typer.Option(
+            metavar="S",
+            help="Give up after about this long, without the proof of the network.",
+            callback=positive,
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of the compilation and all points.")] = 0,
 ) -> None:
@@ -76,15 +85,16 @@ def verify_system(
     bound proves it of the network, or a starting point is found whose trajectory violates it, which a
     validated integrator proves. Exit code: 0 if it holds, 1 if it is violated, 3 if neither was found.
 
+    \b
     Examples:
-
-    vanillaflow verify pendulum --property safe.vnnlib
-
-    vanillaflow verify pendulum --property safe.vnnlib --tol 1e-3 -o pendulum.onnx -o safe-for-network.vnnlib
+      vanillaflow verify pendulum --property safe.vnnlib --tol 5e-2
+      vanillaflow verify pendulum -p safe.vnnlib --network pendulum.onnx
+      vanillaflow verify mine.toml -p safe.vnnlib -o mine.onnx -o mine.vnnlib
     """
     outputs = output or []
     for path in outputs:
         _require_output(path)
+    known_dialect(dialect)
     from ..verification import read_vnnlib, verify
 
     prop, target = read_vnnlib(property_file), read_target(system)

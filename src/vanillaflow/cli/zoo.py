@@ -9,13 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..choices import ZOO
 from ..errors import VanillaflowError
+from .completion import among
 from .text import box_text, rows
 
 if TYPE_CHECKING:
     from ..fields.system import System
 
-zoo_app = typer.Typer(help="The systems that come with vanillaflow.")
+zoo_app = typer.Typer(
+    help="The systems that come with vanillaflow.",
+    epilog="\b\nExamples:\n  vanillaflow zoo list\n  vanillaflow zoo show lorenz",
+)
 
 # Systems with more equations than this are told by their general equation.
 _FEW = 6
@@ -23,7 +28,12 @@ _FEW = 6
 
 @zoo_app.command("list")
 def list_systems() -> None:
-    """List the systems: name, dimension, box, duration, equations."""
+    """List the systems: name, dimension, box, duration, equations.
+
+    \b
+    Example:
+      vanillaflow zoo list
+    """
     from ..fields import zoo
 
     lines = [("name", "d", "box", "duration", "what it is")]
@@ -46,18 +56,20 @@ def list_systems() -> None:
 
 @zoo_app.command("show")
 def show_system(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A name from `vanillaflow zoo list`.")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="A name from `vanillaflow zoo list`.", autocompletion=among(ZOO)),
+    ],
     toml: Annotated[
         bool, typer.Option("--toml", help="Print the system's TOML file, to start a system of your own from.")
     ] = False,
 ) -> None:
     """Show one system: equations, box, duration, source.
 
+    \b
     Examples:
-
-    vanillaflow zoo show pendulum
-
-    vanillaflow zoo show pendulum --toml > mine.toml
+      vanillaflow zoo show pendulum
+      vanillaflow zoo show pendulum --toml > mine.toml
     """
     from ..fields import zoo
 

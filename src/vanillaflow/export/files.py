@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..choices import file_nearby
 from ..errors import FileFormatError, OutputError, VanillaflowError
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def read_bytes(path: str | PathLike[str], most: int | None = None) -> bytes:
         with open(path, "rb") as file:
             content = file.read() if most is None else file.read(most + 1)
     except FileNotFoundError:
-        raise VanillaflowError(f"there is no file {name!r}") from None
+        raise VanillaflowError(f"there is no file {name!r}{file_nearby(Path(name))}") from None
     except IsADirectoryError:
         raise VanillaflowError(f"{name!r} is a directory, not a file") from None
     except (OSError, ValueError) as error:

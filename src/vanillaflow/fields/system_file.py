@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..box import Box
+from ..choices import file_nearby
 from ..errors import FieldError
 from .equations import from_equations
 from .names import checked_interval, checked_number
@@ -44,7 +45,7 @@ def load_system(path: str | Path) -> System:
     path = Path(path)
     try:
         if not path.is_file():
-            raise FieldError(f"{path}: there is no such file")
+            raise FieldError(f"{path}: there is no such file{file_nearby(path)}")
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as error:

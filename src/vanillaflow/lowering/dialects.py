@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..network import DIALECTS
+from ..choices import DIALECTS, did_you_mean
 from ..validation import require_finite
 
 _WITH_SLOPE = re.compile(r"leaky_relu\s*\((.*)\)")
@@ -28,7 +28,10 @@ def read_dialect(text: str, slope: float | None = None) -> tuple[str, float | No
             raise ValueError(f"the dialect {text!r} and the slope {slope:g} contradict each other")
         slope = inside
     if name not in DIALECTS:
-        raise ValueError(f"unknown dialect {text!r}; known are {', '.join(DIALECTS)} and leaky_relu(SLOPE)")
+        raise ValueError(
+            f"unknown dialect {text!r}; known are {', '.join(DIALECTS)} and leaky_relu(SLOPE)"
+            + did_you_mean(name, DIALECTS)
+        )
     if slope is not None and name != "leaky_relu":
         raise ValueError(f"the dialect {name} takes no slope; one for all layers is leaky_relu's")
     return name, slope

@@ -14,7 +14,7 @@ _SYMBOL = re.compile(rf"([A-Za-z]|{_GREEK.pattern})_?(\d*)('*)")
 
 
 def coordinate_names(thing: Any, dim: int) -> tuple[str, ...]:
-    """Those of a FlowMap; of the system of the zoo that a flow was compiled from; or x1, x2, ..."""
+    """A FlowMap's own; those of the system of the zoo that it is or was compiled from; or x1, x2, ..."""
     names = getattr(thing, "variables", ()) or _zoo_names(thing, dim)
     return tuple(names) or tuple(f"x{i + 1}" for i in range(dim))
 
@@ -23,11 +23,12 @@ def _zoo_names(thing: Any, dim: int) -> tuple[str, ...]:
     from ..fields import zoo
 
     provenance = getattr(thing, "provenance", None)
-    if provenance is None or provenance.system not in zoo.names():
+    name = getattr(thing, "name", None) if provenance is None else provenance.system
+    if name not in zoo.names():
         return ()
-    system = zoo.load(provenance.system)
+    system, duration = zoo.load(name), getattr(provenance or thing, "duration", None)
     # Somebody else's system may have the same name.
-    same = (system.domain.dim, system.duration) == (dim, provenance.duration)
+    same = (system.domain.dim, system.duration) == (dim, duration)
     return system.variables if same else ()
 
 

@@ -19,6 +19,7 @@ from .grid_lines import grid_lines
 from .slices import slice_of
 
 _COLUMNS = 4
+_MOST = 1000
 _INCHES = 2.2
 
 
@@ -37,25 +38,28 @@ def layers(
 ) -> np.ndarray:
     """A grid over the box after 0, 1/steps, 2/steps, ..., all of the planar maps, in a figure of its own.
 
-    The last panel is the grid's image under the exact flow, if there is a `target`. All panels have the same
-    limits. Other parameters are those of `grid_image`.
+    With fewer maps than steps there is a panel for each. The last panel is the grid's image under the exact
+    flow, if there is a `target`. All panels have the same limits. Other parameters are those of `grid_image`.
 
     Returns the Axes of the panels, in their order; their figure is `axes[0].figure`. Raises ValueError as
-    `grid_image` does, for steps outside 1..kinks, and for a target of another dimension.
+    `grid_image` does, for less than one step or column, and for a target of another dimension.
     """
     section = slice_of(flow, box, dims, at)
-    steps = require_count("steps", steps, max(flow.kinks, 1))
+    steps = require_count("steps", steps, _MOST)
     if target is not None and target.dim != flow.dim:
         raise ValueError(f"the flow has dimension {flow.dim} but the target has dimension {target.dim}")
     before = grid_lines(section.plane, lines, points)
-    counts = np.round(np.linspace(0, flow.kinks, steps + 1)).astype(int).tolist()
-    panels = [(_title(k, flow), image_lines(flow[:k] if k else _still, section, before)) for k in counts]
+    counts = np.round(np.linspace(0, flow.kinks, min(steps, max(flow.kinks, 1)) + 1))
+    panels = [("starting points", before)]
+    for k in counts[1:-1].astype(int).tolist():
+        panels.append((f"{k} planar map{'s' * (k != 1)}", image_lines(flow[:k], section, before)))
+    panels.append((_title(flow), image_lines(flow, section, before)))
     if target is not None:
         panels.append(("exact flow", image_lines(target, section, before)))
     require_matplotlib()
     import matplotlib.pyplot as plt
 
-    columns = min(columns, len(panels))
+    columns = min(require_count("columns", columns, _MOST), len(panels))
     rows = -(-len(panels) // columns)
     low, high = _limits(np.stack([after for _, after in panels]))
     shape = np.clip((high[1] - low[1]) / (high[0] - low[0]), 1 / 2, 2)
@@ -79,16 +83,8 @@ def layers(
     return grid.ravel()[: len(panels)]
 
 
-def _still(x: np.ndarray) -> np.ndarray:
-    return x
-
-
-def _title(maps: int, flow: PlanarFlow) -> str:
-    if maps == 0:
-        return "starting points"
-    if maps < flow.kinks:
-        return f"{maps} planar map{'s' * (maps != 1)}"
-    return f"the flow: all {maps}" + (", affine map" if np.any(flow.stops == maps) else "")
+def _title(flow: PlanarFlow) -> str:
+    return f"the flow: all {flow.kinks}" + (", affine map" if np.any(flow.stops == flow.kinks) else "")
 
 
 def _limits(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..verification.reachable import ReachableSet
 from . import palette
 from .axes import axes_or_new, dress_plane, styled
 from .coordinates import coordinate_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from ..verification.reachable import ReachableSet
 
 
 def reachable_set(set: ReachableSet, *, ax: Axes | None = None, **style: Any) -> Axes:

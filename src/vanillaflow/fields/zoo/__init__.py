@@ -5,18 +5,18 @@ the others are built here as a RidgeField directly. Each file and function names
 
 To add a system: write NAME.toml beside this module, in about ten lines (`vanillaflow zoo show pendulum
 --toml` prints one to start from), a function NAME here that returns `_from_toml("NAME")`, and add it to
-`_SYSTEMS`. `tests/fields/test_zoo.py` asks for its dimension, its ridges and its equations once more.
+`choices.ZOO`. `tests/fields/test_zoo.py` asks for its dimension, its ridges and its equations once more.
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from importlib.resources import files
 
 import numpy as np
 
 from ...box import Box
+from ...choices import ZOO, did_you_mean
 from ...errors import FieldError
 from ..ridge import RidgeField
 from ..system import System
@@ -24,15 +24,14 @@ from ..system import System
 
 def names() -> list[str]:
     """The names of all systems, smallest dimension first."""
-    return list(_SYSTEMS)
+    return list(ZOO)
 
 
 def load(name: str) -> System:
     """The system called `name`; raises FieldError, suggesting the nearest name, if there is none."""
     if not isinstance(name, str) or name not in _SYSTEMS:
-        close = difflib.get_close_matches(str(name), _SYSTEMS, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(_SYSTEMS)}"
-        raise FieldError(f"there is no zoo system {name!r}; {hint}")
+        hint = did_you_mean(str(name), ZOO) or f"; known are {', '.join(ZOO)}"
+        raise FieldError(f"there is no zoo system {name!r}{hint}")
     return _SYSTEMS[name]()
 
 
@@ -187,20 +186,4 @@ def _count(name: str, value: int, at_least: int) -> int:
     return int(value)
 
 
-_SYSTEMS: dict[str, Callable[[], System]] = {
-    function.__name__: function
-    for function in (
-        pendulum,
-        van_der_pol,
-        duffing,
-        lotka_volterra,
-        fitzhugh_nagumo,
-        brusselator,
-        spiral_node,
-        hopfield,
-        lorenz,
-        kuramoto,
-        fput,
-        allen_cahn,
-    )
-}
+_SYSTEMS: dict[str, Callable[[], System]] = {name: globals()[name] for name in ZOO}

@@ -1,4 +1,5 @@
-"""What flows, networks and their provenance look like to a reader: rows for `text.rows`."""
+"""What flows, networks and their provenance look like to a reader: rows of a label and a text, for terminals
+(`cli.text.rows`) and notebooks."""
 
 from __future__ import annotations
 
@@ -6,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..box import Box
-from ..network import FeedforwardNetwork
-from ..planar import PlanarFlow
-from ..provenance import Provenance
+from .box import Box
+from .network import FeedforwardNetwork
+from .planar import PlanarFlow
+from .provenance import Provenance
 from .text import box_text, range_text
 
 if TYPE_CHECKING:
-    from ..export.precision import PrecisionErrors
+    from .export.precision import PrecisionErrors
 
 Rows = list[tuple[str, str]]
 
@@ -26,8 +27,9 @@ _DIALECTS = {
 }
 
 
-def network_rows(network: FeedforwardNetwork) -> Rows:
-    return [
+def network_rows(network: FeedforwardNetwork, condition: bool = True) -> Rows:
+    """Shape, dialect, slopes; and the condition, which takes singular values of all weights."""
+    rows = [
         (
             "network",
             f"width {network.width}, depth {network.depth} ({_LAYERS[network.dialect]} layers), "
@@ -35,8 +37,10 @@ def network_rows(network: FeedforwardNetwork) -> Rows:
         ),
         ("dialect", f"{network.dialect}: {_DIALECTS[network.dialect]}"),
         *_slopes_rows(network),
-        ("condition", f"{network.condition_numbers().max():.4g}, the largest of a weight matrix"),
     ]
+    if condition:
+        rows.append(("condition", f"{network.condition_numbers().max():.4g}, the largest of a weight matrix"))
+    return rows
 
 
 def _slopes_rows(network: FeedforwardNetwork) -> Rows:
@@ -83,8 +87,8 @@ def precision_rows(errors: PrecisionErrors) -> Rows:
     ]
 
 
-def accuracy_rows(provenance: Provenance | None) -> Rows:
-    """Tolerance, error and how it is known, method, time."""
+def accuracy_rows(provenance: Provenance | None, stages: bool = True) -> Rows:
+    """Tolerance, error and how it is known, method with its stages, time."""
     if provenance is None:
         return []
     rows: Rows = []
@@ -93,10 +97,11 @@ def accuracy_rows(provenance: Provenance | None) -> Rows:
         rows.append(("error", f"{error:.4g} (max norm, over the box): {how}"))
     if provenance.tolerance is not None:
         rows.append(("tolerance", f"{provenance.tolerance:g}"))
-    stages = "; ".join(
-        f"{stage} ({kinks} kinks, error {error:.3g})" for stage, kinks, error in provenance.path
-    )
-    rows.append(("method", provenance.method + (f": {stages}" if stages else "")))
+    method = provenance.method
+    if stages and provenance.path:
+        path = [f"{stage} ({kinks} kinks, error {error:.3g})" for stage, kinks, error in provenance.path]
+        method += f": {'; '.join(path)}"
+    rows.append(("method", method))
     if provenance.seconds is not None:
         rows.append(("compiled in", f"{provenance.seconds:.1f} s by vanillaflow {provenance.version}"))
     return rows
