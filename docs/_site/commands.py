@@ -50,11 +50,17 @@ def _rows(command: Any, context: Any) -> Iterator[str]:
 
 
 def _prose(text: str | None) -> str:
-    """Help as Markdown: its paragraphs, those that are an example as code."""
-    paragraphs = re.split(r"\n\s*\n", inspect.cleandoc(text or ""))
-    return "\n\n".join(
-        f"```text\n{p}\n```" if p.startswith("vanillaflow ") else _words(p) for p in paragraphs if p
-    )
+    """Help as Markdown; examples, lines that begin with the program's name, are code."""
+    parts = []
+    for paragraph in re.split(r"\n\s*\n", inspect.cleandoc(text or "").replace("\b", "")):
+        lines = [line.strip() for line in paragraph.strip().splitlines()]
+        words = [line for line in lines if not line.startswith("vanillaflow ")]
+        examples = [line for line in lines if line.startswith("vanillaflow ")]
+        if words:
+            parts.append(_words(" ".join(words)))
+        if examples:
+            parts.append("```text\n" + "\n".join(examples) + "\n```")
+    return "\n\n".join(parts)
 
 
 def _cell(text: str) -> str:

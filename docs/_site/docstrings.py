@@ -14,7 +14,6 @@ import griffe
 
 _TITLE = re.compile(r"^(\w[\w ]*)\n-{3,}$", flags=re.MULTILINE)
 _ENTRY = re.compile(r"^(\S.*?) : (.*(?:\n[ \t]+.*)*)", flags=re.MULTILINE)
-# "method : ..." in a section, or in running text a quoted value: '"split", exact flows' stays as it is.
 
 
 class PlainDocstrings(griffe.Extension):
@@ -44,7 +43,10 @@ def _listed(entry: re.Match[str]) -> str:
 
 
 def _escaped(text: str) -> str:
-    return re.sub(r"(?<!`)([*<\[\]])(?!`)", r"\\\1", text)
+    """Nothing outside backticks is markup."""
+    parts = text.split("`")
+    parts[::2] = [re.sub(r"([*<\[\]])", r"\\\1", part) for part in parts[::2]]
+    return "`".join(parts)
 
 
 def _raw(text: str) -> str:

@@ -19,7 +19,7 @@ def runnable():
             yield pytest.param(page, marks=marks)
 
 
-@pytest.mark.parametrize("page", runnable())
+@pytest.mark.parametrize("page", list(runnable()))
 def test_page_prints_and_draws_what_it_says(page):
     missing = set()
     for outcome in run(blocks(PAGES[page]), shared_compile):
