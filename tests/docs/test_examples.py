@@ -18,7 +18,14 @@ def example(name: str):
     return module
 
 
-def test_deployed_neural_ode_is_within_its_tolerance(tmp_path):
+@pytest.fixture
+def construction_only(monkeypatch):
+    """Without the fit, which makes networks small and takes most of the time."""
+    own = vf.compile
+    monkeypatch.setattr(vf, "compile", lambda target, tol: own(target, tol, method="split"))
+
+
+def test_deployed_neural_ode_is_within_its_tolerance(tmp_path, construction_only):
     pytest.importorskip("onnxruntime")
     pytest.importorskip("torch")
     assert example("deploy_neural_ode").main(tmp_path, tol=1e-1, steps=200) < 1.02e-1
@@ -31,7 +38,7 @@ def test_verdicts_are_those_that_a_coarse_network_allows(monkeypatch):
     assert example("verify_property").main(tolerances=(5e-2,)) == [["holds", "violated", "unknown"]]
 
 
-def test_errors_of_a_family_are_within_the_tolerance(tmp_path):
+def test_errors_of_a_family_are_within_the_tolerance(tmp_path, construction_only):
     errors = example("family_of_parameters").main(tmp_path, tol=1e-1)
     assert max(errors.values()) < 1.02e-1 and len(errors) == 4
     assert (tmp_path / "family.onnx").exists()
