@@ -156,7 +156,7 @@ def test_a_smaller_bound_is_refused(certify, options):
         (["net.onnx", "missing.toml"], "missing.toml: there is no such file"),
         (["net.onnx", "lorenz"], "the network has dimension 2, the system 3"),
         (["net.onnx", "wider.toml"], "that of the system, [-1, 2] x [-0.5, 1], is not inside it"),
-        (["net.onnx", "mild.toml", "--method", "hope"], "known are rigorous, sampled, statistical"),
+        (["net.onnx", "mild.toml", "--method", "hope"], "known are sampled, statistical, rigorous"),
         (["net.onnx", "mild.toml", "--coverage", "0.9"], "--coverage does not belong to --method sampled"),
         (["net.onnx", "mild.toml", "--checkpoint", "p"], "--checkpoint does not belong to --method sampled"),
         (["net.onnx", "mild.toml", "--tol", "0"], "'--tol': it must be positive"),

@@ -28,6 +28,12 @@ def test_core_does_without_the_formats(name):
     assert loaded_by(f"from vanillaflow import {name}").isdisjoint({"torch", "onnx", "sympy", "matplotlib"})
 
 
+def test_a_wrong_name_gets_the_right_one_suggested():
+    code = "import vanillaflow as vf; vf.compil"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "has no attribute 'compil'. Did you mean: 'compile'?" in done.stderr
+
+
 def test_plots_are_imported_without_what_draws_them():
     assert loaded_by("from vanillaflow import plot").isdisjoint({"torch", "onnx", "sympy", "matplotlib"})
 

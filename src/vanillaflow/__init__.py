@@ -10,6 +10,7 @@ Public names load their modules on first use, so ``import vanillaflow`` is cheap
 numba nor torch, onnx or sympy.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -114,7 +115,10 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
-        raise AttributeError(f"module 'vanillaflow' has no attribute {name!r}")
+        # With both, Python suggests the nearest name.
+        raise AttributeError(
+            f"module 'vanillaflow' has no attribute {name!r}", name=name, obj=sys.modules[__name__]
+        )
     module = import_module(f"{__name__}.{_HOME[name]}")
     value = module if name in _MODULES else getattr(module, name)
     globals()[name] = value

@@ -146,18 +146,23 @@ def _cut(
     points = np.concatenate([points, points[p] + part * (points[q] - points[p])])
     images = np.concatenate([images, images[p] + part * (images[q] - images[p])])
     z = np.concatenate([z, np.zeros(len(p))])
-    parts = [(corners[~inside], cell[~inside])]
-    parts += [(cycle[side], owner[side]) for side in (z[cycle] >= 0, z[cycle] <= 0)]
-    sizes = [np.unique(owners, return_counts=True)[1] for _, owners in parts]
+    sides = (z[cycle] >= 0, z[cycle] <= 0)
+    corners = np.concatenate([corners[~inside], *(cycle[side] for side in sides)])
+    sizes = [counts[whole], *(np.diff(_beginnings(owner[side])) for side in sides)]
     starts = np.concatenate([[0], np.cumsum(np.concatenate(sizes))])
     on = z[cycle] == 0
-    cuts = _ends(cycle[on], owner[on], points)
-    return points, images, np.concatenate([c for c, _ in parts]), starts, cuts
+    return points, images, corners, starts, _ends(cycle[on], owner[on], points)
+
+
+def _beginnings(cell: np.ndarray) -> np.ndarray:
+    """Where each run of equal numbers begins, and the end of the last."""
+    return np.concatenate([[0], np.flatnonzero(np.diff(cell)) + 1, [len(cell)]])
 
 
 def _ends(corners: np.ndarray, cell: np.ndarray, points: np.ndarray) -> np.ndarray:
     """The corners on the kink, two in each cell; of more, nearly in line, the two farthest apart."""
-    _, begins, counts = np.unique(cell, return_index=True, return_counts=True)
+    begins = _beginnings(cell)
+    counts, begins = np.diff(begins), begins[:-1]
     ends = np.stack([corners[begins], corners[begins + 1]], axis=1)
     for i in np.flatnonzero(counts > 2):
         some = corners[begins[i] : begins[i] + counts[i]]

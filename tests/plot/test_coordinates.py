@@ -37,6 +37,18 @@ def test_targets_know_their_own():
         vf.FlowMap(system.field, 1.0, system.domain, variables=("a", "b", "c"))
 
 
+def test_files_name_theirs(tmp_path):
+    (tmp_path / "swing.toml").write_text(
+        'name = "swing"\n[inputs]\ntorque = [-1, 1]\n[equations]\n"phi\'\'" = "-sin(phi) + torque"\n'
+        '[domain]\nphi = [-1, 1]\n"phi\'" = [-1, 1]\n[flow]\nduration = 1.0\n',
+        encoding="utf-8",
+    )
+    target = vf.load_system(tmp_path / "swing.toml").target()
+    assert coordinate_names(target, 3) == ("phi", "phi'", "torque")
+    ax = vf.plot.grid_image(target, dims=(1, 2), lines=3, points=3)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == (r"$\phi'$", "torque")
+
+
 def test_flows_know_the_zoo():
     flow = zoo_cases.compiled("pendulum")
     assert coordinate_names(flow, 2) == ("theta", "omega")

@@ -36,6 +36,14 @@ def test_labels_tell_flows_apart():
     assert len({line.get_color() for line in lines}) == len({line.get_marker() for line in lines}) == 3
 
 
+def test_style_under_any_name():
+    ax = vf.plot.depth_curve(compiled(tolerance=None), c="k", lw=3, marker="x", ls=":")
+    line, final = ax.lines
+    assert (line.get_color(), line.get_linewidth(), line.get_linestyle()) == ("k", 3, ":")
+    assert line.get_marker() == final.get_marker() == "x"
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["toy"]
+
+
 def test_a_network_has_the_stages_only():
     ax = vf.plot.depth_curve(compiled().to_network())
     assert list(ax.lines[0].get_xdata()) == [4, 12, 9]

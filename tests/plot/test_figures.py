@@ -19,6 +19,10 @@ def _flow(d):
     return random_flow(7, d, ["plain"] * 8, affine=1).with_provenance(PROVENANCE)
 
 
+def _renamed(flow):
+    return flow.with_provenance(replace(flow.provenance, system="another_one $"))
+
+
 def _set():
     generators = np.random.default_rng(0).normal(size=(5, 3, 2))
     return ReachableSet(10 * np.eye(5)[:, :2], generators, vf.Box([0, 0], [1, 1]), np.full(2, 0.1))
@@ -30,13 +34,9 @@ PICTURES = {
     "error_map": lambda **k: vf.plot.error_map(_flow(2), zoo_cases.target("pendulum"), **k),
     "kink_lines": lambda **k: vf.plot.kink_lines(_flow(2), **k),
     "kink_lines of a slice": lambda **k: vf.plot.kink_lines(_flow(3), **k),
-    "depth_curve": lambda **k: vf.plot.depth_curve(_flow(2), replace_system(_flow(3)), **k),
+    "depth_curve": lambda **k: vf.plot.depth_curve(_flow(2), _renamed(_flow(3)), **k),
     "reachable_set": lambda **k: vf.plot.reachable_set(_set(), **k),
 }
-
-
-def replace_system(flow):
-    return flow.with_provenance(replace(flow.provenance, system="another_one $"))
 
 
 @pytest.mark.parametrize("name", [*PICTURES, "layers"])

@@ -41,7 +41,8 @@ def test_beside_the_exact_flow():
 
 def test_few_maps_and_none():
     flow = random_flow(2, 3, ["plain"] * 2)
-    assert len(vf.plot.layers(flow, dims=(2, 1))) == 3
+    axes = vf.plot.layers(flow, dims=(2, 1), lw=2, color="k")
+    assert len(axes) == 3 and axes[1].collections[0].get_linewidth() == [2]
     moved = vf.PlanarFlow(
         np.zeros((0, 2)), np.zeros((0, 2)), [], [0], [2 * np.eye(2)], [[0, 0]], vf.Box([0, 0], [1, 1])
     )

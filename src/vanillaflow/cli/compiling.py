@@ -106,7 +106,7 @@ def compile_system(
 
     \b
     Examples:
-      vanillaflow compile pendulum --tol 5e-2
+      vanillaflow compile pendulum --tol 1e-1
       vanillaflow compile pendulum --tol 5e-2 -o pendulum.onnx -o pendulum.c
       vanillaflow compile mine.toml --tol 1e-1 -o mine.safetensors
     """

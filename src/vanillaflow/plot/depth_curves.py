@@ -31,16 +31,21 @@ def depth_curve(*flows: PlanarFlow | FeedforwardNetwork, ax: Axes | None = None,
         raise ValueError("depth_curve needs at least one flow")
     curves = [stages(flow) for flow in flows]
     ax = axes_or_new(ax)
+    from matplotlib.cbook import normalize_kwargs
+    from matplotlib.lines import Line2D
+
     for i, (flow, (kinks, errors)) in enumerate(zip(flows, curves)):
         color, marker = palette.SERIES[i % len(palette.SERIES)], palette.MARKERS[i % len(palette.MARKERS)]
-        options: dict[str, Any] = {"color": color, "linewidth": 1.0, "label": _label(flow, flows)} | style
-        (line,) = ax.plot(kinks, errors, marker=marker, markersize=3.5, **options)
+        options: dict[str, Any] = {"color": color, "marker": marker, "linewidth": 1.0, "markersize": 3.5}
+        options |= {"label": _label(flow, flows)} | normalize_kwargs(style, Line2D)
+        (line,) = ax.plot(kinks, errors, **options)
         shown: Any = line.get_color()
-        ax.plot(kinks[-1:], errors[-1:], marker=marker, markersize=8, color=shown, linestyle="none")
+        ax.plot(kinks[-1:], errors[-1:], options["marker"], color=shown, markersize=8)
         assert flow.provenance is not None
         if flow.provenance.tolerance is not None:
             ax.axhline(flow.provenance.tolerance, color=shown, linestyle="--", linewidth=0.8, zorder=1)
-    ax.plot([], [], color="0.4", linestyle="--", linewidth=0.8, label="tolerance")
+    if any(flow.provenance is not None and flow.provenance.tolerance is not None for flow in flows):
+        ax.plot([], [], color="0.4", linestyle="--", linewidth=0.8, label="tolerance")
     ax.set(xscale="log", yscale="log", xlabel="kinks (planar maps)", ylabel="error over the box (max norm)")
     _dress(ax)
     ax.legend(frameon=False)

@@ -47,8 +47,8 @@ def grid_image(
     before = grid_lines(section.plane, lines, points)
     after = image_lines(f, section, before)
     ax = axes_or_new(ax)
-    add_lines(ax, before[:, :, [0, -1]], color=palette.BEFORE, linewidth=0.6, label="box", zorder=1)
-    add_lines(ax, after, **({"label": "image"} | style))
+    add_lines(ax, before[:, :, [0, -1]], {}, color=palette.BEFORE, linewidth=0.6, label="box", zorder=1)
+    add_lines(ax, after, style, label="image")
     ax.autoscale_view()
     names = coordinate_names(f, section.box.dim)
     dress_plane(ax, [names[i] for i in section.dims])
@@ -66,10 +66,10 @@ def image_lines(
     return section.project(y).reshape(lines.shape)
 
 
-def add_lines(ax: Axes, lines: Float[np.ndarray, "2 m n 2"], **style: Any) -> None:
-    """Draw lines of two kinds, by default in the colors of theirs."""
+def add_lines(ax: Axes, lines: Float[np.ndarray, "2 m n 2"], style: dict[str, Any], **defaults: Any) -> None:
+    """Draw lines along the first and along the second coordinate, by default in their colors."""
     from matplotlib.collections import LineCollection
 
     colors = [palette.FIRST] * lines.shape[1] + [palette.SECOND] * lines.shape[1]
-    style = styled(style, color=colors, linewidth=0.9)
-    ax.add_collection(LineCollection(list(lines.reshape(-1, *lines.shape[2:])), **style))
+    options = styled(style, **({"color": colors, "linewidth": 0.9} | defaults))
+    ax.add_collection(LineCollection(list(lines.reshape(-1, *lines.shape[2:])), **options))

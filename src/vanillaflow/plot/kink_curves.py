@@ -39,7 +39,8 @@ def kink_lines(
     Parameters
     ----------
     box : by default the domain of the flow. dims, at : the slice in more than two dimensions.
-    style : for matplotlib's LineCollection; with a `color` there are no colors of depth.
+    style : for matplotlib's LineCollection; with a `color` there are no colors of depth. With
+        rasterized=True the lines of thousands of kinks make a small file.
 
     Raises ValueError for a box, dims or a point `at` that do not fit, and for a flow of more than a million
     pieces; TypeError for anything but a PlanarFlow.

@@ -70,7 +70,7 @@ def layers(
     figure.set_layout_engine("constrained", h_pad=0.05)
     names = [math_text(coordinate_names(target or flow, flow.dim)[i]) for i in section.dims]
     for i, (ax, (title, after)) in enumerate(zip(grid.flat, panels)):
-        add_lines(ax, after, **({"linewidth": 0.5} | style))
+        add_lines(ax, after, style, linewidth=0.5)
         ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
         dress_plane(ax)
         ax.set_title(title, fontsize="small")
