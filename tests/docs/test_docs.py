@@ -46,7 +46,7 @@ def test_every_python_block_is_found_by_a_reader_of_markdown_too():
 def test_code_is_no_wider_than_the_page():
     for page, text in PAGES.items():
         for block in blocks(text):
-            wide = [line for line in block.text.splitlines() if len(line) > 88]
+            wide = [line for line in block.text.splitlines() if len(line) > 84]
             assert not wide, (page, wide)
 
 
