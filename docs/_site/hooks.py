@@ -10,6 +10,7 @@ from added_files import add_font, add_results
 from commands import command_reference
 from figures import placed, with_figures
 from formulas import with_mathml
+from names import with_all_names
 
 # What a browser fetches of itself.
 _FETCHED = re.compile(
@@ -32,7 +33,7 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
         page.meta["hide"] = ["toc"]
     if _COMMANDS in markdown:
         markdown = markdown.replace(_COMMANDS, command_reference())
-    return with_figures(markdown)
+    return with_figures(with_all_names(markdown))
 
 
 def on_page_content(html: str, page: Any, config: Any, files: Any) -> str:
