@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from added_files import add_font, add_results
-from commands import command_reference
-from figures import placed, with_figures
-from formulas import with_mathml
-from names import with_all_names
+from command_reference import command_reference
+from page_figures import placed, with_figures
+from page_formulas import with_mathml
+from python_reference import with_all_names
 
 # What a browser fetches of itself.
 _FETCHED = re.compile(

@@ -8,9 +8,9 @@ import typer
 import yaml
 
 import vanillaflow as vf
-from commands import command_reference
-from names import listed, with_all_names
+from command_reference import command_reference
 from page_blocks import DOCS, pages
+from python_reference import listed, with_all_names
 from vanillaflow.cli import app
 
 RESULTS = DOCS.parent / "benchmarks" / "results"
@@ -102,7 +102,7 @@ def test_command_reference_says_every_command_argument_and_option():
 
 def test_formulas_become_mathml():
     pytest.importorskip("latex2mathml")
-    from formulas import with_mathml
+    from page_formulas import with_mathml
 
     html = with_mathml(r'<span class="arithmatex">\(a &lt; b\)</span> <div class="arithmatex">\[x\]</div>')
     assert html.count("<math") == 2 and "\\(" not in html and "\\[" not in html
@@ -111,7 +111,7 @@ def test_formulas_become_mathml():
 
 def test_docstrings_become_markdown():
     pytest.importorskip("griffe")
-    from docstrings import as_markdown
+    from plain_docstrings import as_markdown
 
     text = as_markdown(
         """A *map*.

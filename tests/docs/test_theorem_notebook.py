@@ -5,13 +5,13 @@ import os
 
 import pytest
 
-from notebook import NOTEBOOK, PAGE, notebook
 from page_blocks import blocks
+from theorem_notebook import NOTEBOOK, PAGE, notebook
 
 
 def test_notebook_is_the_page():
     wanted = notebook(PAGE.read_text(encoding="utf-8"))
-    assert NOTEBOOK.read_text(encoding="utf-8") == wanted + "\n", "run: python docs/_site/notebook.py"
+    assert NOTEBOOK.read_text(encoding="utf-8") == wanted + "\n", "run: python docs/_site/theorem_notebook.py"
     code = ["".join(c["source"]) for c in json.loads(wanted)["cells"] if c["cell_type"] == "code"]
     assert code == [block.text.strip("\n") for block in blocks(PAGE.read_text(encoding="utf-8"))]
 

@@ -1,6 +1,6 @@
 """Writes examples/theorem.ipynb: the page docs/theorem.md as a notebook, without outputs.
 
-    python docs/_site/notebook.py
+    python docs/_site/theorem_notebook.py
 
 A test compares the two, so that they stay one.
 """
