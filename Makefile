@@ -4,6 +4,7 @@
 # make fuzz   a minute of random equations
 # make verify  networks in the hands of Marabou and onnx2torch
 # make screenshots  the pictures of reports in docs/images; needs Chromium and its chromedriver
+# make docs   the documentation site, into out/site; its figures are drawn by the code on its pages
 # make test   lint, then the whole test suite
 # make bench  the measurements of benchmarks/, written to benchmarks/results/
 # make bench-scale  what compiling costs against the dimension
@@ -19,7 +20,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo neural-ode doors fuzz verify screenshots test lint bench bench-depth bench-scale bench-rigorous bench-soundness bench-reach bench-speed clean
+.PHONY: demo neural-ode doors docs fuzz verify screenshots test lint bench bench-depth bench-scale bench-rigorous bench-soundness bench-reach bench-speed clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/demo.py out
@@ -29,6 +30,10 @@ neural-ode: $(VENV)/.torchdiffeq
 
 doors: $(VENV)/.torchdiffeq
 	$(BIN)/python examples/every_door.py out
+
+# The variable silences an advertisement.
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m mkdocs build --strict
 
 fuzz: $(VENV)/.fuzz
 	$(BIN)/python tests/fields/fuzz_equations.py -max_total_time=60
@@ -84,6 +89,10 @@ $(VENV)/.demo: pyproject.toml | $(BIN)/python
 
 $(VENV)/.torchdiffeq: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[torchdiffeq]'
+	@touch $@
+
+$(VENV)/.docs: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	@touch $@
 
 $(VENV)/.verify: pyproject.toml | $(BIN)/python

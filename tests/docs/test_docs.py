@@ -1,0 +1,59 @@
+"""The documentation runs: its Python, its commands, and what it says they print and draw."""
+
+import re
+
+import pytest
+from shared_flows import shared_compile
+
+from page_blocks import DOCS, blocks, pages
+from page_run import run
+
+PAGES = {path.relative_to(DOCS).as_posix(): path.read_text(encoding="utf-8") for path in pages()}
+
+
+def runnable():
+    """The pages with blocks; those with the pendulum go to one process, which compiles it once."""
+    for page, text in PAGES.items():
+        marks = [pytest.mark.xdist_group("pendulum")] if "zoo.pendulum()" in text else []
+        if blocks(text):
+            yield pytest.param(page, marks=marks)
+
+
+@pytest.mark.parametrize("page", list(runnable()))
+def test_page_prints_and_draws_what_it_says(page):
+    missing = set()
+    for outcome in run(blocks(PAGES[page]), shared_compile):
+        block = outcome.block
+        if outcome.missing:
+            missing.add(outcome.missing)
+            continue
+        if block.language == "python":
+            promised = re.findall(r"^ *print\(.*\)  # (.*)$", block.text, flags=re.MULTILINE)
+            assert outcome.printed.splitlines() == promised, block.text
+        assert bool(outcome.figures) == ("figure" in block.attributes), block.text
+        for figure in outcome.figures:
+            assert "<svg" in figure
+    if missing:
+        pytest.skip(f"ran, but for the blocks that need {', '.join(sorted(missing))}")
+
+
+def test_every_python_block_is_found_by_a_reader_of_markdown_too():
+    for page, text in PAGES.items():
+        opened = len(re.findall(r"^```\w", text, flags=re.MULTILINE))
+        assert opened == len(blocks(text)), page
+
+
+def test_code_is_no_wider_than_the_page():
+    for page, text in PAGES.items():
+        for block in blocks(text):
+            wide = [line for line in block.text.splitlines() if len(line) > 84]
+            assert not wide, (page, wide)
+
+
+def test_blocks_that_must_fail_do():
+    with pytest.raises(ZeroDivisionError):
+        list(run(blocks("```python\n1 / 0\n```\n")))
+    with pytest.raises(RuntimeError, match="exit code 2"):
+        list(run(blocks("```sh\nvanillaflow compile no_such_system --tol 1\n```\n")))
+    (outcome,) = run(blocks('```python needs="no_such_module"\n1 / 0\n```\n'))
+    assert outcome.missing == "no_such_module"
