@@ -1,3 +1,4 @@
+# make report  the pendulum's network as a page to look at, out/pendulum.html
 # make demo   compile two systems to ONNX and measure the files against the ODE solver
 # make neural-ode  train torchdiffeq's demo, compile it and measure the file against torchdiffeq
 # make doors  compile fields of every kind and measure the files against SciPy
@@ -20,7 +21,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo neural-ode doors docs fuzz verify screenshots test lint bench bench-depth bench-scale bench-rigorous bench-soundness bench-reach bench-speed clean
+.PHONY: report demo neural-ode doors docs fuzz verify screenshots test lint bench bench-depth bench-scale bench-rigorous bench-soundness bench-reach bench-speed clean
+
+report: $(VENV)/.demo
+	@mkdir -p out
+	$(BIN)/vanillaflow report pendulum -o out/pendulum.html
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/demo.py out
