@@ -93,7 +93,8 @@ def test_command_reference_says_every_command_argument_and_option():
         start = reference.index(f"## {path}\n")
         section = reference[start : reference.find("\n## ", start)]
         for parameter in command.params:
-            assert any(name in section for name in (*parameter.opts, parameter.name.upper()))
+            called = parameter.metavar or parameter.name.upper()
+            assert any(name in section for name in (*parameter.opts, called)), (path, parameter.name)
 
     walk(typer.main.get_command(app), "vanillaflow")
     assert "--help" not in reference
