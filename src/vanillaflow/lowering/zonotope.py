@@ -13,21 +13,16 @@ many generators are reduced by boxing the smallest (Girard 2005).
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 from jaxtyping import Float, Int
 
 from ..box import Box
 from ..planar import PlanarFlow, concatenate
-from ..threads import own_threads, parts_of, side_by_side
-from .zonotope_kernels import propagate
+from .zonotope_cells import Run, Zonotopes
 
 _MOST_CELLS = 256
 _CELL_BUDGET = 2**18
 _MOST_GENERATORS = 160
-# Fewer cells are not worth a thread.
-_LEAST_CELLS = 8
 # Rounding of the bounds themselves: many orders above what float64 arithmetic on them can lose.
 _SLACK = 1e-9
 # Rounding of what is parallel.
@@ -54,37 +49,27 @@ def lowest_values(
         return low, low_tilted
     # A cell costs of the order of d^3 per planar map.
     count = min(_MOST_CELLS, max(1, _CELL_BUDGET // domain.dim**3))
-    centers, halves = cells(domain, count)
-    size = _sizes(flow)
-    longest = int(np.diff(np.append(np.flatnonzero(size == 0), flow.kinks)).max(initial=0))
-    most = max(_MOST_GENERATORS, 4 * domain.dim)
-
-    transposed = np.ascontiguousarray(flow.M.transpose(0, 2, 1))
-    # Locked, as flow.a and flow.w are: one compiled version of a kernel serves all of them.
-    tilts = tilts.view()
-    tilts.setflags(write=False)
-
-    at, tilted_at = (_rows(flow.kinks, each) for each in (places, tilted_places))
-
-    def part_of(part: slice) -> tuple[np.ndarray, np.ndarray]:
-        mine = low.copy(), low_tilted.copy()
-        propagate(
-            centers[part], halves[part], flow.a, flow.w, flow.t, flow.stops, transposed, flow.m,
-            size, longest, at, probes, tilted_at, tilts, tilted_probes, most, *mine,
-        )  # fmt: skip
-        return mine
-
-    with own_threads():
-        parts = side_by_side([partial(part_of, part) for part in parts_of(len(centers), _LEAST_CELLS)])
-    low, low_tilted = (np.min(each, axis=0) for each in zip(*parts))
+    zonotopes = Zonotopes(*cells(domain, count), max(_MOST_GENERATORS, 4 * domain.dim))
+    row, tilted_row = ({place: i for i, place in enumerate(each.tolist())} for each in (places, tilted_places))
+    affine: dict[int, list[int]] = {stop: [] for stop in flow.stops.tolist()}
+    for k, stop in enumerate(flow.stops.tolist()):
+        affine[stop].append(k)
+    run = None
+    for layer, (a, w, t, size) in enumerate(zip(flow.a, flow.w, flow.t, _sizes(flow))):
+        if run is None or size == 0:
+            if run is not None:
+                zonotopes.fold(run)
+            for k in affine.get(layer, ()):
+                zonotopes.move(flow.M[k], flow.m[k])
+            run, size = Run(zonotopes, w), 1.0
+        if layer in row:
+            r = row[layer]
+            low[r] = run.lowest(zonotopes, probes[r])
+        if layer in tilted_row:
+            r = tilted_row[layer]
+            low_tilted[r] = run.tilted(tilts[r], t, size).lowest(zonotopes, tilted_probes[r])
+        run.kink(a, t, size)
     return low - _SLACK * (1 + np.abs(low)), low_tilted - _SLACK * (1 + np.abs(low_tilted))
-
-
-def _rows(count: int, places: Int[np.ndarray, " S"]) -> Int[np.ndarray, " L"]:
-    """For each of `count` planar maps its row in what is asked for, or -1."""
-    rows = np.full(count, -1)
-    rows[places] = np.arange(places.size)
-    return rows
 
 
 def image_box(flow: PlanarFlow) -> Box:
