@@ -1,5 +1,7 @@
 """Own threads: the same results whatever their number, and the libraries' threads as they were."""
 
+from threading import get_ident
+
 import numba
 import numpy as np
 import pytest
@@ -29,6 +31,12 @@ def test_results_come_in_order_and_errors_come_through():
         assert side_by_side([lambda i=i: i**2 for i in range(20)]) == [i**2 for i in range(20)]
         with pytest.raises(ZeroDivisionError):
             side_by_side([lambda: 1, lambda: 1 // 0])
+
+
+def test_small_tasks_stay_on_this_thread():
+    with own_threads(2):
+        assert set(side_by_side([get_ident] * 8, work=10)) == {get_ident()}
+        assert get_ident() not in side_by_side([get_ident] * 8, work=1e9)
 
 
 def test_libraries_get_their_threads_back():

@@ -3,7 +3,7 @@
 The matrices of a refinement are small: the threads of a BLAS, and of numba beside them, spend more time
 waiting for one another than they save (measured with two of each on two cores: ten times slower). So they
 are held to one thread each, and independent parts of the work run side by side, in kernels that release the
-interpreter's lock. How the work is divided does not depend on the number of threads, nor does any result.
+interpreter's lock; and small parts one after another. How the work is divided does not depend on the number of threads, nor does any result.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from math import inf
 from threading import local
 from typing import TypeVar
 
@@ -21,6 +22,8 @@ from threadpoolctl import threadpool_limits
 # Points in a part: fewer are not worth a thread.
 _LEAST_POINTS = 512
 _MOST_PARTS = 16
+# Multiply-adds of a task: to hand over less, a third of a millisecond, costs more than it saves.
+_LEAST_WORK = 500_000
 
 T = TypeVar("T")
 # Whether this thread works on a part already: then it does the parts of that itself.
@@ -52,10 +55,10 @@ def own_threads(count: int | None = None) -> Iterator[None]:
         _here.count = outer
 
 
-def side_by_side(tasks: Sequence[Callable[[], T]]) -> list[T]:
-    """The results of the tasks, in order."""
+def side_by_side(tasks: Sequence[Callable[[], T]], work: float = inf) -> list[T]:
+    """The results of the tasks, in order; `work` is about how many multiply-adds each takes."""
     count = thread_count()
-    if count == 1 or len(tasks) == 1:
+    if count == 1 or len(tasks) == 1 or work < _LEAST_WORK:
         return [task() for task in tasks]
     return list(_threads(count).map(lambda task: task(), tasks))
 

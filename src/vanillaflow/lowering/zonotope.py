@@ -50,7 +50,9 @@ def lowest_values(
     # A cell costs of the order of d^3 per planar map.
     count = min(_MOST_CELLS, max(1, _CELL_BUDGET // domain.dim**3))
     zonotopes = Zonotopes(*cells(domain, count), max(_MOST_GENERATORS, 4 * domain.dim))
-    row, tilted_row = ({place: i for i, place in enumerate(each.tolist())} for each in (places, tilted_places))
+    row, tilted_row = (
+        {place: i for i, place in enumerate(each.tolist())} for each in (places, tilted_places)
+    )
     affine: dict[int, list[int]] = {stop: [] for stop in flow.stops.tolist()}
     for k, stop in enumerate(flow.stops.tolist()):
         affine[stop].append(k)

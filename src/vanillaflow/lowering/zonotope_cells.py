@@ -21,7 +21,9 @@ class Zonotopes:
     Once there are more than `most` generators, those that boxing enlarges least are boxed.
     """
 
-    def __init__(self, centers: Float[np.ndarray, "C d"], halves: Float[np.ndarray, "C d"], most: int) -> None:
+    def __init__(
+        self, centers: Float[np.ndarray, "C d"], halves: Float[np.ndarray, "C d"], most: int
+    ) -> None:
         """The boxes of these centers and half-widths."""
         C, d = centers.shape
         self.c = centers.T.copy()

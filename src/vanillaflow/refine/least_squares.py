@@ -45,6 +45,8 @@ _DIAGONAL = 1e-4
 _SLOW, _DESCENT = 0.7, 20
 # A p-th power beyond this would overflow soon.
 _LARGEST = 1e200
+# Multiply-adds of a gradient for each point, planar map and coordinate.
+_SWEEPS = 7
 
 Stop = Callable[[], bool]
 
@@ -140,7 +142,9 @@ def _gradient(theta: Parameters, x: np.ndarray, u: np.ndarray) -> Float[np.ndarr
     def part_of(part: slice) -> np.ndarray:
         return transposed_product(x[part], theta.a, theta.w, theta.t, theta.M, u[part])
 
-    return np.sum(side_by_side([partial(part_of, part) for part in parts_of(len(x))]), axis=0)
+    parts = parts_of(len(x))
+    work = _SWEEPS * theta.kinks * x.size / len(parts)
+    return np.sum(side_by_side([partial(part_of, part) for part in parts], work), axis=0)
 
 
 def _weighted_matrix(
@@ -199,7 +203,8 @@ def _best_step(here: Point, damped: Damped, objective: _Objective, damping: floa
         values = [damping * _DAMPING_FACTOR**power for power in powers]
         values = [value for value in values if _DAMPING_RANGE[0] < value < _DAMPING_RANGE[1]]
         best = replace(nothing, damping=values[0] if values else damping)
-        for value, solved in zip(values, side_by_side([partial(inverted, value) for value in values])):
+        solutions = side_by_side([partial(inverted, value) for value in values], here.parameters.count**3 / 6)
+        for value, solved in zip(values, solutions):
             if solved is not None:
                 inverse, step = solved
                 tried = _Step(objective.at(here.parameters.moved(step)), value, inverse)

@@ -82,7 +82,9 @@ def dense_matrix(theta: Parameters, x: np.ndarray, weights: np.ndarray) -> Float
     H = np.zeros((P, P))
     firsts = list(range(0, len(x), chunk))
     for i in range(0, len(firsts), _AT_ONCE):
-        for part in side_by_side([partial(part_of, first) for first in firsts[i : i + _AT_ONCE]]):
+        for part in side_by_side(
+            [partial(part_of, first) for first in firsts[i : i + _AT_ONCE]], P * P * d * chunk / 2
+        ):
             H += part
     return H if free.all() else H[np.ix_(free, free)]
 
