@@ -3,7 +3,8 @@
 The matrices of a refinement are small: the threads of a BLAS, and of numba beside them, spend more time
 waiting for one another than they save (measured with two of each on two cores: ten times slower). So they
 are held to one thread each, and independent parts of the work run side by side, in kernels that release the
-interpreter's lock; and small parts one after another. How the work is divided does not depend on the number of threads, nor does any result.
+interpreter's lock, unless they are small. How the work is divided does not depend on the number of threads,
+nor does any result.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ class Zonotopes:
     ) -> None:
         """The boxes of these centers and half-widths."""
         C, d = centers.shape
-        self.c = centers.T.copy()
+        self.centers = centers.T.copy()
         self._most = most
         # Room for the generators of one run more; the first `_count` are in use.
         self._room = np.empty((d, most + d + 2, C))
@@ -34,26 +34,26 @@ class Zonotopes:
         self._append(_diagonal(halves.T))
 
     @property
-    def G(self) -> Float[np.ndarray, "d g C"]:
+    def generators(self) -> Float[np.ndarray, "d g C"]:
         return self._room[:, : self._count]
 
     def values(
         self, probes: Float[np.ndarray, "p d"]
     ) -> tuple[Float[np.ndarray, "p C"], Float[np.ndarray, "p g C"]]:
         """probes . c and probes . G."""
-        d, g, C = self.G.shape
-        return probes @ self.c, (probes @ self.G.reshape(d, g * C)).reshape(-1, g, C)
+        d, g, C = self.generators.shape
+        return probes @ self.centers, (probes @ self.generators.reshape(d, g * C)).reshape(-1, g, C)
 
     def move(self, M: Float[np.ndarray, "d d"], m: Float[np.ndarray, " d"]) -> None:
         """The zonotopes under x -> M x + m."""
-        c, self.G[...] = self.values(M)
-        self.c = c + m[:, None]
+        c, self.generators[...] = self.values(M)
+        self.centers = c + m[:, None]
 
     def fold(self, run: Run) -> None:
         """The zonotopes of x + F(nu). The deviation gets symbols along its two largest parts, then a box."""
         chord = _quotient(run.F[:, :, -1] - run.F[:, :, 0], run.nu[:, -1] - run.nu[:, 0])
-        self.c += run.F[:, :, 0] + chord * (run.z - run.nu[:, 0])
-        self.G[...] += chord[:, None, :] * run.along
+        self.centers += run.F[:, :, 0] + chord * (run.z - run.nu[:, 0])
+        self.generators[...] += chord[:, None, :] * run.along
         deviation = run.F - run.F[:, :, :1] - chord[:, :, None] * (run.nu - run.nu[:, :1])
         negligible = _FLAT * np.abs(run.F).max(axis=(0, 2))
         for _ in range(2):
@@ -67,12 +67,12 @@ class Zonotopes:
             s = (deviation * unit[:, :, None]).sum(axis=0)
             low, high = s.min(axis=1), s.max(axis=1)
             deviation -= s * unit[:, :, None]
-            self.c += unit * (low + high) / 2
+            self.centers += unit * (low + high) / 2
             self._append((unit * (high - low) / 2)[:, None, :])
         else:
             low, high = deviation.min(axis=2), deviation.max(axis=2)
             if np.any(high - low > negligible):
-                self.c += (low + high) / 2
+                self.centers += (low + high) / 2
                 self._append(_diagonal((high - low) / 2))
         if self._count > self._most:
             self._reduce(self._most // 2)
@@ -84,10 +84,10 @@ class Zonotopes:
 
     def _reduce(self, keep: int) -> None:
         """Box all but the `keep` generators of each cell that boxing would enlarge most."""
-        size = np.abs(self.G)
+        size = np.abs(self.generators)
         enlarged = size.sum(axis=0) - size.max(axis=0)
         order = np.argpartition(-enlarged, keep, axis=0)
-        kept = np.take_along_axis(self.G, order[None, :keep], axis=1)
+        kept = np.take_along_axis(self.generators, order[None, :keep], axis=1)
         boxed = np.take_along_axis(size, order[None, keep:], axis=1).sum(axis=1)
         self._count = 0
         self._append(kept)
