@@ -1,37 +1,50 @@
 """The documentation runs: its Python, its commands, and what it says they print and draw."""
 
+import json
+import os
 import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
 
 import pytest
-from shared_flows import shared_compile
 
 from page_blocks import DOCS, blocks, pages
 from page_run import run
 
 PAGES = {path.relative_to(DOCS).as_posix(): path.read_text(encoding="utf-8") for path in pages()}
+RUNNABLE = [page for page, text in PAGES.items() if blocks(text)]
 
 
-def runnable():
-    """The pages with blocks; those with the pendulum go to one process, which compiles it once."""
-    for page, text in PAGES.items():
-        marks = [pytest.mark.xdist_group("pendulum")] if "zoo.pendulum()" in text else []
-        if blocks(text):
-            yield pytest.param(page, marks=marks)
+@cache
+def outcomes() -> dict:
+    """What came of the blocks of each page, see `run_pages`."""
+    here = Path(__file__).parent
+    done = subprocess.run(
+        [sys.executable, here / "run_pages.py", *RUNNABLE],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(here), str(DOCS / "_site")])},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("page", list(runnable()))
+@pytest.mark.xdist_group("pages")
+@pytest.mark.parametrize("page", RUNNABLE)
 def test_page_prints_and_draws_what_it_says(page):
-    missing = set()
-    for outcome in run(blocks(PAGES[page]), shared_compile):
-        block = outcome.block
-        if outcome.missing:
-            missing.add(outcome.missing)
+    results = outcomes()[page]
+    assert results["failed"] is None, results["failed"]
+    missing = {outcome["missing"] for outcome in results["outcomes"] if outcome["missing"]}
+    for block, outcome in zip(blocks(PAGES[page]), results["outcomes"], strict=True):
+        if outcome["missing"]:
             continue
         if block.language == "python":
             promised = re.findall(r"^ *print\(.*\)  # (.*)$", block.text, flags=re.MULTILINE)
-            assert outcome.printed.splitlines() == promised, block.text
-        assert bool(outcome.figures) == ("figure" in block.attributes), block.text
-        for figure in outcome.figures:
+            assert outcome["printed"].splitlines() == promised, block.text
+        assert bool(outcome["figures"]) == ("figure" in block.attributes), block.text
+        for figure in outcome["figures"]:
             assert "<svg" in figure
     if missing:
         pytest.skip(f"ran, but for the blocks that need {', '.join(sorted(missing))}")
