@@ -56,10 +56,17 @@ def test_samples_lie_in_the_box_and_repeat_with_their_seed(d, n, seed):
     assert np.all(((boundary == box.low) | (boundary == box.high)).any(axis=1))
 
 
-def test_boundary_reaches_every_face():
-    box = Box([0, 0, 0], [1, 1, 1])
-    x = box.boundary(60)
-    assert all((x[:, axis] == side).sum() >= 10 for axis in range(3) for side in (0, 1))
+@pytest.mark.parametrize("d", [2, 3, 5])
+def test_boundary_points_cover_every_face_evenly(d):
+    """Pushed to the faces in turn, Sobol points would be on one half of each."""
+    x = Box(np.zeros(d), np.ones(d)).boundary(256 * d, seed=d)
+    for axis in range(d):
+        for side in (0, 1):
+            on_face = np.delete(x[x[:, axis] == side], axis, axis=1)
+            assert abs(len(on_face) - 128) <= 1
+            for coordinate in on_face.T:
+                in_eighths, _ = np.histogram(coordinate, bins=8, range=(0, 1))
+                assert in_eighths.min() >= 8
 
 
 def test_sobol_points_fill_the_box_evenly():
