@@ -85,7 +85,7 @@ class Box:
         return self.from_unit(bits.astype(np.float64))
 
     def boundary(self, n: int, seed: int = 0) -> Float[np.ndarray, "n d"]:
-        """n points spread evenly over the faces: low-discrepancy points, pushed to the first face, the second...
+        """n points spread evenly over the faces: low-discrepancy points, a share of them pushed to each.
 
         Not to one face in turn: every fourth point of a Sobol sequence is in the same part of the box.
         """

@@ -16,10 +16,20 @@ from .samples import Samples, worst_points
 from .search import Search
 from .slices import affine_fit
 
-# (p, steps) of each stage: few steps for large p, as the crossings of the kinks move with them.
-_STAGES = ((6.0, 6), (12.0, 6), (24.0, 4), (24.0, 4), *[(48.0, 3)] * 4, *[(64.0, 3)] * 6, *[(96.0, 3)] * 8)
+# (p, steps) of each stage, for few kinks and for many, which converge later. Fewer steps for large p, as the
+# crossings of the kinks move with them.
+_FEW = 32
+_LAST_STAGES = *[(64.0, 3)] * 6, *[(96.0, 3)] * 8
+_STAGES_OF_FEW = ((6.0, 6), (12.0, 6), (24.0, 4), (24.0, 4), *[(48.0, 3)] * 4, *_LAST_STAGES)
+_STAGES_OF_MANY = (
+    *((4.0, 10), (6.0, 10), (6.0, 10), (8.0, 10), (8.0, 10)),
+    *[(12.0, 6)] * 4,
+    *[(24.0, 6)] * 4,
+    *[(48.0, 4)] * 4,
+    *_LAST_STAGES,
+)
 # From this p on, a stage that is further than this above the tolerance ends it: there is no hope.
-_HOPELESS = ((24.0, 1.5), (48.0, 1.3), (64.0, 1.07))
+_HOPELESS = ((8.0, 1.6), (12.0, 1.35), (24.0, 1.18), (48.0, 1.1), (64.0, 1.05))
 # Crossings that join the points at each stage: so many pieces for one, at least and at most.
 _PIECES_PER_CROSSING, _LEAST_CROSSINGS, _MOST_CROSSINGS = 6, 4000, 16_000
 _GENERATIONS = 2
@@ -36,7 +46,8 @@ def finished(theta: Parameters, search: Search, rng: np.random.Generator) -> tup
     peaks: list[Samples] = []
     samples = base
     best, least = theta, np.inf
-    for p, steps in (*_STAGES, (0.0, 0)):
+    stages = _STAGES_OF_FEW if theta.kinks <= _FEW else _STAGES_OF_MANY
+    for p, steps in (*stages, (0.0, 0)):
         peaks = [*peaks, _corners(theta, samples, search)][-_GENERATIONS:]
         samples = base
         for generation in peaks:

@@ -159,9 +159,10 @@ def _weighted_matrix(
     most = int(np.clip(_ROWS_PER_PARAMETER * theta.count, _LEAST_ROWS, _MOST_ROWS)) // theta.dim
     if p > 2:
         share = (weights * residual**2).sum(axis=1)
-        order = np.argsort(-share, kind="stable")
-        total = np.cumsum(share[order])
-        rows = order[: int(np.searchsorted(total, _COVERED * total[-1])) + 1][:most]
+        heaviest = np.argpartition(-share, most)[:most] if len(x) > most else np.arange(len(x))
+        order = heaviest[np.argsort(-share[heaviest], kind="stable")]
+        covered = np.searchsorted(np.cumsum(share[order]), _COVERED * share.sum())
+        rows = order[: int(covered) + 1]
         scale = (p - 1) / residual.size
     else:
         rows = rng.choice(len(x), most, replace=False) if len(x) > most else np.arange(len(x))

@@ -13,10 +13,12 @@ from ..target import FlowMap
 from .parameters import Parameters
 from .samples import Samples, sample, training_target
 
+# A refined flow in the plane has about kinks^2 / 2 pieces: so many points for each, up to so many points, and
+# for each kink. With less than one for a piece, least squares fits the points and not what is between them.
+_POINTS_PER_PIECE, _MOST_FOR_PIECES = 2, 60_000
 _POINTS_PER_KINK = 40
 _LEAST_POINTS = 2048
-# A refined flow in the plane has about kinks^2 / 2 pieces: so many dense points for each, and so many for
-# each kink; at least and at most.
+# So many dense points for each piece, and for each kink; at least and at most.
 _DENSE_PER_PIECE, _DENSE_PER_KINK = 4, 200
 _LEAST_DENSE, _MOST_DENSE = 8192, 100_000
 _PROBES = 128
@@ -62,7 +64,8 @@ class Search:
 
     def points(self, kinks: int) -> int:
         """How many points least squares with so many kinks needs."""
-        return max(_LEAST_POINTS, _POINTS_PER_KINK * kinks)
+        for_pieces = min(_POINTS_PER_PIECE * kinks**2 // 2, _MOST_FOR_PIECES)
+        return max(_LEAST_POINTS, _POINTS_PER_KINK * kinks, for_pieces)
 
     def samples(self, kinks: int) -> Samples:
         """Points enough for least squares with so many kinks."""
