@@ -9,6 +9,7 @@ if it succeeds, kinks are taken out while it still does.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 
 import numpy as np
 
@@ -37,10 +38,10 @@ _MOST_GROWTH = 3.5
 # Growth after a finish that missed: kinks ~ error^-0.8, at least so much. Too many can be taken out again.
 _EXPONENT, _LEAST_GROWTH = 0.8, 1.05
 # Kinks taken out at once, as a part of all, of few and of many; halved where that was too many. How often
-# that is tried, and how often where there are so many that each time takes minutes. Not for how long: the
+# that is tried with up to so many kinks: each time takes a minute where they are many. Not for how long: the
 # result must not depend on the clock.
 _SHRINKING, _SHRINKING_OF_MANY, _LEAST_SHRINKING = 0.06, 0.1, 0.012
-_SHRINKINGS, _TOO_MANY, _SHRINKINGS_OF_TOO_MANY = 4, 500, 1
+_SHRINKINGS = ((250, 4), (500, 2), (np.inf, 1))
 # Nor down to hardly more kinks than have been too few.
 _NEAR = 1.07
 # A fit that is this far above the promise of the tolerance after the first steps is left there. Others get
@@ -160,16 +161,18 @@ def _grown_until_within(
 def _shrunk_while_within(search: Search, theta: Parameters, missed: int) -> None:
     """Fewer kinks while that is within the tolerance; `missed` kinks were too few."""
     part = _SHRINKING if theta.kinks <= _MANY else _SHRINKING_OF_MANY
-    for _ in range(_SHRINKINGS if theta.kinks <= _TOO_MANY else _SHRINKINGS_OF_TOO_MANY):
-        count = max(1, int(part * theta.kinks))
-        if theta.kinks - count <= _NEAR * missed or part < _LEAST_SHRINKING or search.late():
+    for tried in count():
+        if tried >= next(times for most, times in _SHRINKINGS if theta.kinks <= most):
+            break
+        fewer = max(1, int(part * theta.kinks))
+        if theta.kinks - fewer <= _NEAR * missed or part < _LEAST_SHRINKING or search.late():
             break
         rng, samples = search.rng(theta.kinks), search.samples(theta.kinks)
-        pruned = prune(theta, samples, count, rng)
-        fewer, error = finished(equalized(pruned, search, rng), search, rng)
+        pruned = prune(theta, samples, fewer, rng)
+        shrunk, error = finished(equalized(pruned, search, rng), search, rng)
         if error <= search.tolerance:
-            theta = fewer
-        elif count == 1:
+            theta = shrunk
+        elif fewer == 1:
             break
         else:
             part /= 2
