@@ -20,6 +20,8 @@ _ROWS_PER_NUMBER, _LEAST_POINTS, _FRESH = 6, 1000, 4096
 _EVALUATIONS = 60
 # New ridges: the best of so many random ones, steep up to this in half widths of the box.
 _CANDIDATES, _STEEPEST = 8, 3.0
+# Of few ridges the best of so many fits is taken: one alone ends in a poor minimum every other time.
+_STARTS, _FEW = 4, 8
 _TIMES = (0.0, 0.7)
 
 
@@ -74,8 +76,8 @@ def fit_field(
         points = max(_LEAST_POINTS, _ROWS_PER_NUMBER * numbers // box.dim)
         x = np.concatenate([box.sample(points, seed), box.boundary(points // 4, seed)])
         u, v = _unit(x, box), _velocities(function, x) / (size or 1.0)
-        features = _more(features, count, u, v, rng)
-        features, outer = _fitted(features, u, v)
+        starts = [_more(features, count, u, v, rng) for _ in range(_STARTS if count <= _FEW else 1)]
+        features, outer = min((_fitted(start, u, v) for start in starts), key=lambda fit: _left(*fit, u, v))
         field = _field(features, outer * (size or 1.0), box)
         field.error, field.size = float(np.abs(field(0.0, fresh) - wanted).max()), size
         if ridges is None and field.error <= tol * size:
@@ -116,7 +118,12 @@ def _solved(features: np.ndarray, u: np.ndarray, v: np.ndarray) -> tuple[Float[n
     """The best outer coefficients for given features, and the root mean square that they leave."""
     values = _values(features, u)
     outer, *_ = np.linalg.lstsq(values, v, rcond=1e-10)
-    return outer, float(np.sqrt(np.mean((values @ outer - v) ** 2)))
+    return outer, _left(features, outer, u, v)
+
+
+def _left(features: np.ndarray, outer: np.ndarray, u: np.ndarray, v: np.ndarray) -> float:
+    """The root mean square that these ridges leave."""
+    return float(np.sqrt(np.mean((_values(features, u) @ outer - v) ** 2)))
 
 
 def _more(
