@@ -139,14 +139,20 @@ def main() -> None:
     parser.add_argument("problems", nargs="*", help="all if none is named")
     parser.add_argument("--cache", type=Path, required=True, help="where flows and trained networks are kept")
     parser.add_argument("--minutes", type=float, default=4, help="for training a network, each")
+    parser.add_argument("--keep", action="store_true", help="what was measured of other problems before")
     arguments = parser.parse_args()
+    names = arguments.problems or list(PROBLEMS)
+    measurements = arguments.cache / "speed.json"
     lines: list[Line] = []
-    for name in arguments.problems or PROBLEMS:
+    if arguments.keep and measurements.exists():
+        before = [Line(**line) for line in json.loads(measurements.read_text(encoding="utf-8"))]
+        lines = [line for line in before if line.problem not in names]
+    for name in names:
         problem = PROBLEMS[name]()
         for tolerance in TOLERANCES:
             print(f"{name} within {tolerance:g}", flush=True)
             lines += measured(problem, tolerance, arguments.cache, arguments.minutes)
-            (arguments.cache / "speed.json").write_text(json.dumps([asdict(line) for line in lines]))
+            measurements.write_text(json.dumps([asdict(line) for line in lines]))
     kernels = [
         (
             f"{np.dtype(dtype).name}, {threads}",

@@ -77,7 +77,9 @@ def fit_field(
         x = np.concatenate([box.sample(points, seed), box.boundary(points // 4, seed)])
         u, v = _unit(x, box), _velocities(function, x) / (size or 1.0)
         starts = [_more(features, count, u, v, rng) for _ in range(_STARTS if count <= _FEW else 1)]
-        features, outer = min((_fitted(start, u, v) for start in starts), key=lambda fit: _left(*fit, u, v))
+        features, outer = min(
+            (_fitted(each, u, v) for each in starts), key=lambda fit: _left(fit[0], fit[1], u, v)
+        )
         field = _field(features, outer * (size or 1.0), box)
         field.error, field.size = float(np.abs(field(0.0, fresh) - wanted).max()), size
         if ridges is None and field.error <= tol * size:
