@@ -153,6 +153,7 @@ def main() -> None:
             print(f"{name} within {tolerance:g}", flush=True)
             lines += measured(problem, tolerance, arguments.cache, arguments.minutes)
             measurements.write_text(json.dumps([asdict(line) for line in lines]))
+    lines.sort(key=lambda line: list(PROBLEMS).index(line.problem))
     kernels = [
         (
             f"{np.dtype(dtype).name}, {threads}",
