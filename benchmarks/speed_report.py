@@ -9,6 +9,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import results_file
+from matplotlib.ticker import NullFormatter
 from speed_growth import Growth
 
 OURS = "vanillaflow"
@@ -123,6 +124,8 @@ def _plot(lines: list, grown: list[Growth]) -> None:
         ax.set(title=f"{problem}, {tolerance:g}", xlabel="points", ylabel="ns a point")
     for ax, one in zip(axes[1], grown):
         ax.loglog(one.values, [1e6 * s for s in one.seconds], "o-", color="k")
+        # Labels between the powers of ten would overlap.
+        ax.xaxis.set_minor_formatter(NullFormatter())
         ax.set(title=f"exponent {one.exponent:.2f}", xlabel=f"{one.quantity} ({one.fixed})", ylabel="us")
     for ax in [*axes[0][len(problems) :], *axes[1][len(grown) :]]:
         ax.axis("off")
