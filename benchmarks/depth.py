@@ -96,14 +96,15 @@ class Bench:
         )
 
     def _mlp(self, target: vf.FlowMap, tolerance: float, scale: float) -> None:
-        model = next(m for m in ("refine", "split", "paper") if m in self.methods)
-        row = self.rows.get(target.name, tolerance, model)
+        # Refine's row may be from an earlier run, when this one leaves refine out.
+        known = (self.rows.get(target.name, tolerance, method) for method in ("refine", "split", "paper"))
+        row = next((row for row in known if row is not None), None)
         if row is None or row.parameters is None:
             return  # Without a network there is nothing to match.
         budget = min(max(row.seconds, LEAST_TRAINING_SECONDS), self.limits.seconds)
         settings = {
             "seed": self.limits.seed,
-            "model": model,
+            "model": row.method,
             "parameters": row.parameters,
             "seconds": budget,
         }
