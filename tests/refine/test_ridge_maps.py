@@ -49,7 +49,7 @@ def test_the_kinks_come_closer_with_the_square_of_their_number(dim, reflected):
         turned[0, 1] -= 2 * maps.w[0] * (maps.high[0] - maps.low[0]) / 2
         maps = replace(maps, F=turned).moved(np.zeros(maps.count), x)
     fit = RidgeFit(maps, 0.0, 1.0, x)
-    few, many = (ridge_start(fit, kinks) for kinks in (30, 120))
+    few, many = (ridge_start(fit, kinks).parameters for kinks in (30, 120))
     assert (few.kinks, many.kinks) == (30, 120)
     few_error, many_error = (p_norm(start(x) - maps(x), 2) for start in (few, many))
     # Four times the kinks, a sixteenth of the error; a little more for bins and whole numbers.
@@ -60,7 +60,7 @@ def test_every_number_of_kinks_can_be_had():
     x = np.random.default_rng(5).uniform(-1, 1, size=(500, 2))
     fit = RidgeFit(random_maps(2, 3, x, 6), 0.0, 1.0, x)
     for kinks in range(1, 25):
-        start = ridge_start(fit, kinks)
+        start = ridge_start(fit, kinks).parameters
         assert start.kinks == kinks
         assert np.all(np.isfinite(start(x)))
 
@@ -70,7 +70,7 @@ def test_a_profile_that_folds_over_still_gives_an_invertible_flow():
     maps = idle_maps(x, np.array([[1.0, 0.0]]), 5)
     bent = maps.F.copy()
     bent[0, 3, 0] = 0.5
-    start = ridge_start(RidgeFit(replace(maps, F=bent), 0.0, 1.0, x), 12)
+    start = ridge_start(RidgeFit(replace(maps, F=bent), 0.0, 1.0, x), 12).parameters
     assert np.all(1 + np.einsum("ld,ld->l", start.a, start.w) > 0)
     assert np.all(np.isfinite(start(x)))
 

@@ -95,7 +95,7 @@ def minimize(
     for iteration in range(iterations):
         if idle == _PATIENCE or not 0 < norm < np.inf or stop():
             break
-        objective = _Objective(samples, p, norm)
+        objective = Objective(samples, p, norm)
         here = objective.at(theta)
         H = _weighted_matrix(theta, samples.x, objective.weights(residual), residual, p, rng)
         if p > 2 and (metric is None or iteration % _RENEWED == 0):
@@ -115,7 +115,7 @@ def minimize(
 
 
 @dataclass(frozen=True, eq=False)
-class _Objective:
+class Objective:
     """mean |r / scale|^p / p, times scale^2: with the minimum of the p-norm and the size of r^2."""
 
     samples: Samples
@@ -184,7 +184,7 @@ class _Step:
     inverse: Inverse
 
 
-def _best_step(here: Point, damped: Damped, objective: _Objective, damping: float) -> _Step | None:
+def _best_step(here: Point, damped: Damped, objective: Objective, damping: float) -> _Step | None:
     """The best of the steps at a geometric row of dampings around the last one; None if none improves.
 
     The matrix costs more than several solutions and evaluations, so a step is worth the search.

@@ -12,7 +12,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Int
 
-from .parameters import Parameters, projected
+from .families import Families
+from .parameters import projected
 from .ridge_fit import RidgeFit
 from .ridge_maps import RidgeMaps
 
@@ -21,14 +22,15 @@ _BINS = 24
 _LEAST_SLOPE = 0.1
 
 
-def ridge_start(fit: RidgeFit, kinks: int) -> Parameters:
-    """The ridge maps with `kinks` kinks in all, where they count most."""
+def ridge_start(fit: RidgeFit, kinks: int) -> Families:
+    """The ridge maps with `kinks` kinks in all, where they count most: a pair of families for each."""
     maps = fit.maps
     d = maps.m.size
     density = _densities(maps, fit.x)
     M, m = np.eye(d), np.zeros(d)
     a, w, t = [], [], []
-    for r, count in enumerate(_shares(density.mean(axis=1) * (maps.high - maps.low), kinks)):
+    counts = _shares(density.mean(axis=1) * (maps.high - maps.low), kinks)
+    for r, count in enumerate(counts):
         knots = _knots(density[r], float(maps.low[r]), float(maps.high[r]), int(count))
         values = maps.profile(r, knots)
         A, c, steps, signs, at = _planar(knots, values, maps.w[r])
@@ -38,7 +40,8 @@ def ridge_start(fit: RidgeFit, kinks: int) -> Parameters:
         w.append(signs[:, None] * (maps.w[r] @ M))
         t.append(signs * (at - maps.w[r] @ m))
     M, m = maps.M @ M, maps.M @ m + maps.m
-    return projected(np.concatenate(a), np.concatenate(w), np.concatenate(t), M, m, maps.held)
+    theta = projected(np.concatenate(a), np.concatenate(w), np.concatenate(t), M, m, maps.held)
+    return Families(theta, tuple(int(count) for count in counts))
 
 
 def _densities(maps: RidgeMaps, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "R bins"]:

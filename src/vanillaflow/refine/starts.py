@@ -9,6 +9,8 @@ error of a start; a short run of each tells.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from ..errors import ToleranceNotReached
@@ -17,6 +19,9 @@ from ..split_plan import plan
 from ..splitting import SCHEMES
 from ..sub_flows import sub_flows
 from ..target import FlowMap
+from ..threads import side_by_side
+from .families import LEAST_COUNT, Families
+from .family_fit import fit_families
 from .least_squares import Fit, Stop, minimize, never, p_norm
 from .parameters import Parameters, from_flow
 from .ridge_fit import RidgeFit, fit_ridges
@@ -38,6 +43,8 @@ _CLOSE = 0.3
 # Each start runs for a few steps, the best few for more, and those of them that are best for more again.
 _STEPS, _MORE_STEPS, _LAST_STEPS = 4, 5, 10
 _PLACES, _LAST_PLACES = 5, 2
+# The degrees at which families are fitted, one after the other, in so many steps each.
+_DEGREES, _FAMILY_STEPS = (3, 5), 30
 # With many kinks each step takes seconds: so many of the best smooth fits run, and so many of the kinds that
 # did well with fewer, and only the best goes on.
 _MANY, _FEW_STARTS, _FEW_KINDS = 200, 2, 2
@@ -59,6 +66,8 @@ class Starts:
         self._good: tuple[Kind, ...] = ()
         self._untried = () if target.field is None else _KINDS
         self._ridges: dict[int, list[RidgeFit]] = {}
+        # Those of the last `best`, the best first.
+        self.families: list[Families] = []
 
     def best(self, kinks: int, samples: Samples, rng: np.random.Generator) -> Fit:
         """The start with about `kinks` kinks, never more, that short least-squares runs bring furthest."""
@@ -102,7 +111,7 @@ class Starts:
 
     def _ridge_starts(self, kinks: int, part: Samples) -> list[Parameters]:
         """The best few of the smooth fits made piecewise linear."""
-        starts = []
+        starts: list[Families] = []
         for per_dimension in _RIDGES:
             count = int(np.ceil(per_dimension * self._target.dim))
             if count * _KINKS_PER_RIDGE > kinks or self._stop():
@@ -115,8 +124,20 @@ class Starts:
             starts += [ridge_start(fit, kinks) for fit in fits if np.isfinite(fit.norm)]
             if fits[0].norm <= _CLOSE * self._goal:
                 break
-        starts.sort(key=lambda start: p_norm(start(part.x) - part.y, 2))
-        return starts[: _RIDGE_STARTS if kinks <= _MANY else _FEW_STARTS]
+        smooth = side_by_side([partial(_smoothed, start, part, self._stop) for start in starts])
+        smooth.sort(key=lambda entry: entry[1])
+        self.families = [families for families, _ in smooth]
+        most = _RIDGE_STARTS if kinks <= _MANY else _FEW_STARTS
+        return [families.parameters for families in self.families[:most]]
+
+
+def _smoothed(start: Families, part: Samples, stop: Stop) -> tuple[Families, float]:
+    """Fitted as families where it can be, and the root mean square of its error."""
+    families, norm = start, p_norm(start.parameters(part.x) - part.y, 2)
+    if min(start.counts) >= LEAST_COUNT:
+        for degree in _DEGREES:
+            families, norm = fit_families(families, part, 2.0, degree, _FAMILY_STEPS, stop)
+    return families, norm
 
 
 def _by_norm(fits: list[tuple[Kind | None, Fit]]) -> list[tuple[Kind | None, Fit]]:
