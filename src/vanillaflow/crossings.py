@@ -8,6 +8,8 @@ corner is found by one linear system; as it may lie just outside the piece, a se
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from jaxtyping import Float
 
@@ -17,7 +19,7 @@ from .planar import PlanarFlow
 _STEPS = 2
 # A hyperplane counts as crossing others if so much of its unit normal is orthogonal to theirs. Fewer than d
 # always leave a face with 1 / sqrt(d) or more.
-_LEAST_SINE = 0.2
+LEAST_SINE = 0.2
 # Gradients of heights held at once.
 _NUMBERS = 400_000
 
@@ -28,16 +30,22 @@ def crossings(flow: PlanarFlow, x: Float[np.ndarray, "n d"], domain: Box) -> Flo
     The hyperplanes are the nearest of each that differ in direction. Points without any near them, as in a
     flow of fewer than d maps, go to a corner of the domain.
     """
-    rows = max(1, _NUMBERS // ((flow.kinks + 2 * flow.dim) * flow.dim))
     for _ in range(_STEPS):
-        parts = [x[first : first + rows] for first in range(0, len(x), rows)]
-        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            x = np.concatenate([x[:0], *(_corners(*_hyperplanes(flow, p, domain), p) for p in parts)])
-        x = domain.clip(x)
+        x = domain.clip(in_parts(flow, x, lambda part: _corners(*heights(flow, part, domain), part)))
     return x
 
 
-def _hyperplanes(flow: PlanarFlow, x: np.ndarray, domain: Box) -> tuple[np.ndarray, np.ndarray]:
+def in_parts(
+    flow: PlanarFlow, x: Float[np.ndarray, "n d"], of_part: Callable[[np.ndarray], np.ndarray]
+) -> Float[np.ndarray, "n d"]:
+    """`of_part` of all points, of so many at once that the gradients of the heights fit in memory."""
+    rows = max(1, _NUMBERS // ((flow.kinks + 2 * flow.dim) * flow.dim))
+    parts = [x[first : first + rows] for first in range(0, len(x), rows)]
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        return np.concatenate([x[:0], *map(of_part, parts)])
+
+
+def heights(flow: PlanarFlow, x: np.ndarray, domain: Box) -> tuple[np.ndarray, np.ndarray]:
     """Heights of the points over all faces and hyperplanes, (k, n), and their gradients in x, (k, d, n)."""
     n, d = x.shape
     height, normal = np.empty((flow.kinks + 2 * d, n)), np.zeros((flow.kinks + 2 * d, d, n))
@@ -69,7 +77,7 @@ def _corners(height: np.ndarray, normal: np.ndarray, x: np.ndarray) -> np.ndarra
     distance[~(distance < np.inf)] = np.inf
     # The part of each gradient that is orthogonal to the hyperplanes so far, squared.
     orthogonal = square.copy()
-    least = min(_LEAST_SINE, 0.5 / np.sqrt(d)) ** 2 * square
+    least = min(LEAST_SINE, 0.5 / np.sqrt(d)) ** 2 * square
     step = np.zeros((d, n))
     basis: list[np.ndarray] = []
     for _ in range(d):

@@ -18,6 +18,7 @@ from ..planar import PlanarFlow
 from ..target import FlowMap
 from ..threads import own_threads
 from .equalize import equalized
+from .family_search import best_families, refitted
 from .finishing import affine_within, finished
 from .growth import grow
 from .least_squares import Fit, minimize, p_norm
@@ -49,6 +50,13 @@ _NEAR = 1.07
 _FIRST_STEPS, _FAR = 12, 2.0
 _STEPS, _MANY, _STEPS_OF_MANY = 20, 200, 6
 
+# As families, from so many kinks on; at first so much fewer than least squares promise; the points of trials.
+_FEWEST_OF_FAMILIES, _FEWER_AS_FAMILIES, _POINTS_FOR_FAMILIES = 60, 0.94, 8000
+
+# Their maximum falls late, so they are given up late.
+_SHRINKING_OF_FAMILIES = 0.025
+_HOPELESS_AS_FAMILIES = ((12.0, 1.6), (24.0, 1.35), (48.0, 1.15), (64.0, 1.06))
+
 Path = tuple[tuple[str, int, float], ...]
 
 
@@ -78,9 +86,11 @@ def refine_construction(
                 return search.found(), tuple(search.path)
             starts = Starts(search.training, tolerance / _RATIO, seed, search.late)
             theta = _fitted(search, starts, max_kinks) if start is None else from_flow(start, target.held)
-            theta, missed, succeeded = _grown_until_within(search, theta, starts, max_kinks)
-            if succeeded:
-                _shrunk_while_within(search, theta, missed)
+            if not (starts.families and _finished_as_families(search, starts, theta.kinks)):
+                theta, missed, succeeded = _grown_until_within(search, theta, starts, max_kinks)
+                if succeeded:
+                    part = _SHRINKING if theta.kinks <= _MANY else _SHRINKING_OF_MANY
+                    _shrunk_while_within(search, theta, missed, part)
     except KeyboardInterrupt:
         if search.best is None:
             raise
@@ -130,6 +140,38 @@ def _equalized(fit: Fit, search: Search) -> Parameters:
     return equalized(fit.parameters, search, search.rng(fit.parameters.kinks))
 
 
+def _finished_as_families(search: Search, starts: Starts, kinks: int) -> bool:
+    """Whether families of planar maps, fewer than `kinks`, are within the tolerance; those are kept.
+
+    In the plane, where they are judged by trial: not where that takes as long as all else.
+    """
+    if search.target.dim != 2 or not _FEWEST_OF_FAMILIES <= kinks <= _MANY or search.late():
+        return False
+    most, kinks = kinks, int(_FEWER_AS_FAMILIES * kinks)
+    samples, rng = search.samples(kinks), search.rng(kinks)
+    part = samples.thinned(_POINTS_FOR_FAMILIES, rng)
+    goal = search.tolerance / _RATIO
+    families = best_families(starts.families, goal, kinks, part, rng, search.late)
+    best, missed, shrinking = None, 0, _SHRINKING
+    while families is not None and missed < kinks < most and not search.late():
+        start = refitted(families.scaled(kinks), search.samples(kinks), search.late)
+        theta, error = finished(start.parameters, search, search.rng(kinks), _HOPELESS_AS_FAMILIES)
+        if error <= search.tolerance:
+            best, most = theta, kinks
+        else:
+            missed, shrinking = kinks, shrinking / 2
+        if best is None:
+            # The error falls with the square of the kinks.
+            kinks = max(int(missed * np.sqrt(error / search.tolerance)), missed + 1)
+        else:
+            kinks = max(most - max(1, int(shrinking * most)), missed + 1)
+            if missed >= (1 - _SHRINKING_OF_FAMILIES) * most:
+                break
+    if best is not None:
+        _shrunk_while_within(search, best, 0, _SHRINKING_OF_FAMILIES)
+    return best is not None
+
+
 def _grown_until_within(
     search: Search, theta: Parameters, starts: Starts, max_kinks: int
 ) -> tuple[Parameters, int, bool]:
@@ -158,9 +200,8 @@ def _grown_until_within(
         theta = _equalized(fit, search)
 
 
-def _shrunk_while_within(search: Search, theta: Parameters, missed: int) -> None:
-    """Fewer kinks while that is within the tolerance; `missed` kinks were too few."""
-    part = _SHRINKING if theta.kinks <= _MANY else _SHRINKING_OF_MANY
+def _shrunk_while_within(search: Search, theta: Parameters, missed: int, part: float) -> None:
+    """Fewer kinks while that is within the tolerance, that part of them at first; `missed` were too few."""
     for tried in count():
         if tried >= next(times for most, times in _SHRINKINGS if theta.kinks <= most):
             break

@@ -36,7 +36,7 @@ class Families:
         """How many planar maps each family has, in order."""
         return _halves(self.counts)
 
-    def bases(self, degree: int) -> list[Float[np.ndarray, "k q"]]:
+    def bases(self, degree: int) -> list[Float[np.ndarray, "_ _"]]:
         """For each family the Chebyshev polynomials up to `degree`, at the places of its planar maps."""
         return [chebyshev.chebvander(_places(size), min(degree, size - 1)) for size in self.sizes]
 

@@ -88,7 +88,7 @@ class _Compression:
     """
 
     theta: Parameters
-    bases: list[Float[np.ndarray, "k q"]]
+    bases: list[Float[np.ndarray, "_ _"]]
 
     def expanded(self, c: Float[np.ndarray, " C"]) -> Float[np.ndarray, " P"]:
         """B c."""

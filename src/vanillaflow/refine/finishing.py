@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..cells import middles
 from ..certificates.sampled import certify_sampled
 from ..crossings import crossings
 from .least_squares import minimize
@@ -29,18 +30,23 @@ _STAGES_OF_MANY = (
     *_LAST_STAGES,
 )
 # From this p on, a stage that is further than this above the tolerance ends it: there is no hope.
-_HOPELESS = ((8.0, 1.6), (12.0, 1.35), (24.0, 1.18), (48.0, 1.1), (64.0, 1.05))
+Hopeless = tuple[tuple[float, float], ...]
+HOPELESS: Hopeless = ((8.0, 1.6), (12.0, 1.35), (24.0, 1.18), (48.0, 1.1), (64.0, 1.05))
 # Crossings that join the points at each stage: so many pieces for one, at least and at most.
 _PIECES_PER_CROSSING, _LEAST_CROSSINGS, _MOST_CROSSINGS = 6, 4000, 16_000
 _GENERATIONS = 2
 _SEARCHES = 100
+# Points that agree to so many digits of the width are one.
+_DIGITS = 7
 # The search that chooses must not be the one that certifies.
 _OWN_SEARCHES, _STARTS = (1000, 1010), 48
 # Around each point that such a search finds, so many join the samples, within this part of the width.
 _NEAR, _RADIUS = 50, 0.01
 
 
-def finished(theta: Parameters, search: Search, rng: np.random.Generator) -> tuple[Parameters, float]:
+def finished(
+    theta: Parameters, search: Search, rng: np.random.Generator, hopeless: Hopeless = HOPELESS
+) -> tuple[Parameters, float]:
     """`theta` with its maximum error lowered, and that error by searches of its own."""
     base = search.dense_samples(theta.kinks)
     peaks: list[Samples] = []
@@ -48,7 +54,7 @@ def finished(theta: Parameters, search: Search, rng: np.random.Generator) -> tup
     best, least = theta, np.inf
     stages = _STAGES_OF_FEW if theta.kinks <= _FEW else _STAGES_OF_MANY
     for p, steps in (*stages, (0.0, 0)):
-        peaks = [*peaks, _corners(theta, samples, search)][-_GENERATIONS:]
+        peaks = [*peaks, _peaks(theta, samples, search)][-_GENERATIONS:]
         samples = base
         for generation in peaks:
             samples = samples.joined(generation)
@@ -62,8 +68,8 @@ def finished(theta: Parameters, search: Search, rng: np.random.Generator) -> tup
         if error < least:
             best, least = theta, error
             search.keep(theta, error, searched=error <= search.tolerance)
-        hopeless = any(p > at and error > part * search.tolerance for at, part in _HOPELESS)
-        if steps == 0 or error <= search.tolerance or hopeless or search.late():
+        given_up = any(p > at and error > part * search.tolerance for at, part in hopeless)
+        if steps == 0 or error <= search.tolerance or given_up or search.late():
             break
         theta = minimize(theta, samples, p, steps, rng, search.late).parameters
     if least > search.tolerance:
@@ -85,14 +91,17 @@ def affine_within(search: Search) -> bool:
     return error <= search.tolerance
 
 
-def _corners(theta: Parameters, samples: Samples, search: Search) -> Samples:
-    """Crossings of the kinks near the samples of largest error."""
+def _peaks(theta: Parameters, samples: Samples, search: Search) -> Samples:
+    """Crossings of the kinks, and middles of the cells between them, near the samples of largest error."""
     errors = np.abs(theta(samples.x) - samples.y).max(axis=1)
     count = theta.kinks**2 // 2 // _PIECES_PER_CROSSING
     count = int(np.clip(count, _LEAST_CROSSINGS, _MOST_CROSSINGS))
     top = samples.x[np.argsort(-errors, kind="stable")[:count]]
-    corners = np.unique(crossings(theta.flow(search.target.domain), top, search.target.domain), axis=0)
-    return Samples(corners, search.training(corners))
+    flow, domain = theta.flow(search.target.domain), search.target.domain
+    peaks = np.concatenate([crossings(flow, top, domain), middles(flow, top, domain)])
+    _, first = np.unique(np.round(peaks / domain.width, _DIGITS), axis=0, return_index=True)
+    peaks = peaks[np.sort(first)]
+    return Samples(peaks, search.training(peaks))
 
 
 def _searched(theta: Parameters, search: Search, rng: np.random.Generator) -> tuple[Samples, float]:
