@@ -3,7 +3,8 @@
 Some flows are affine within the tolerance. For others, least squares first, with more and more kinks, each
 from the best of several coarse starts (`starts`), until the root mean square promises the tolerance. Then the
 maximum error is finished (`finishing`). If that misses the tolerance, kinks are added where they help most;
-if it succeeds, kinks are taken out while it still does.
+if it succeeds, kinks are taken out while it still does. In the plane families of planar maps (`families`),
+found by trial, need still fewer kinks: where there are dozens, these are finished instead.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from ..planar import PlanarFlow
 from ..target import FlowMap
 from ..threads import own_threads
 from .equalize import equalized
-from .family_search import best_families, refitted
+from .family_finish import finished_families
 from .finishing import affine_within, finished
 from .growth import grow
 from .least_squares import Fit, minimize, p_norm
@@ -50,12 +51,8 @@ _NEAR = 1.07
 _FIRST_STEPS, _FAR = 12, 2.0
 _STEPS, _MANY, _STEPS_OF_MANY = 20, 200, 6
 
-# As families, from so many kinks on; at first so much fewer than least squares promise; the points of trials.
-_FEWEST_OF_FAMILIES, _FEWER_AS_FAMILIES, _POINTS_FOR_FAMILIES = 60, 0.94, 8000
-
-# Their maximum falls late, so they are given up late.
+# What families leave is shrunk by so little at once.
 _SHRINKING_OF_FAMILIES = 0.025
-_HOPELESS_AS_FAMILIES = ((12.0, 1.6), (24.0, 1.35), (48.0, 1.15), (64.0, 1.06))
 
 Path = tuple[tuple[str, int, float], ...]
 
@@ -86,7 +83,10 @@ def refine_construction(
                 return search.found(), tuple(search.path)
             starts = Starts(search.training, tolerance / _RATIO, seed, search.late)
             theta = _fitted(search, starts, max_kinks) if start is None else from_flow(start, target.held)
-            if not (starts.families and _finished_as_families(search, starts, theta.kinks)):
+            families = finished_families(search, starts.families, theta.kinks, tolerance / _RATIO)
+            if families is not None:
+                _shrunk_while_within(search, families, 0, _SHRINKING_OF_FAMILIES)
+            else:
                 theta, missed, succeeded = _grown_until_within(search, theta, starts, max_kinks)
                 if succeeded:
                     part = _SHRINKING if theta.kinks <= _MANY else _SHRINKING_OF_MANY
@@ -138,38 +138,6 @@ def _fit(search: Search, starts: Starts, kinks: int) -> Fit:
 
 def _equalized(fit: Fit, search: Search) -> Parameters:
     return equalized(fit.parameters, search, search.rng(fit.parameters.kinks))
-
-
-def _finished_as_families(search: Search, starts: Starts, kinks: int) -> bool:
-    """Whether families of planar maps, fewer than `kinks`, are within the tolerance; those are kept.
-
-    In the plane, where they are judged by trial: not where that takes as long as all else.
-    """
-    if search.target.dim != 2 or not _FEWEST_OF_FAMILIES <= kinks <= _MANY or search.late():
-        return False
-    most, kinks = kinks, int(_FEWER_AS_FAMILIES * kinks)
-    samples, rng = search.samples(kinks), search.rng(kinks)
-    part = samples.thinned(_POINTS_FOR_FAMILIES, rng)
-    goal = search.tolerance / _RATIO
-    families = best_families(starts.families, goal, kinks, part, rng, search.late)
-    best, missed, shrinking = None, 0, _SHRINKING
-    while families is not None and missed < kinks < most and not search.late():
-        start = refitted(families.scaled(kinks), search.samples(kinks), search.late)
-        theta, error = finished(start.parameters, search, search.rng(kinks), _HOPELESS_AS_FAMILIES)
-        if error <= search.tolerance:
-            best, most = theta, kinks
-        else:
-            missed, shrinking = kinks, shrinking / 2
-        if best is None:
-            # The error falls with the square of the kinks.
-            kinks = max(int(missed * np.sqrt(error / search.tolerance)), missed + 1)
-        else:
-            kinks = max(most - max(1, int(shrinking * most)), missed + 1)
-            if missed >= (1 - _SHRINKING_OF_FAMILIES) * most:
-                break
-    if best is not None:
-        _shrunk_while_within(search, best, 0, _SHRINKING_OF_FAMILIES)
-    return best is not None
 
 
 def _grown_until_within(

@@ -36,10 +36,10 @@ Judged = tuple[Families, float]
 
 def best_families(
     known: Iterable[Families], goal: float, kinks: int, samples: Samples, rng: np.random.Generator, stop: Stop
-) -> Families | None:
-    """The best found with `kinks` planar maps, for a root mean square of `goal`; None if there is none.
+) -> list[Families]:
+    """The best few found with `kinks` planar maps, for a root mean square of `goal`, best first.
 
-    It is one of those that are `known`, best first, or one of those with a weak pair more.
+    They come from those that are `known`, best first, with or without a weak pair more.
     """
     part = samples.thinned(_POINTS, rng)
     bases = [families.scaled(kinks) for families in known if min(families.counts) >= LEAST_COUNT]
@@ -51,7 +51,7 @@ def best_families(
     tried = side_by_side([partial(_fitted, each, samples, _POWERS, stop) for each in best])
     best = [families for families, _ in sorted(tried, key=lambda entry: entry[1])[:_LAST_PLACES]]
     tried = side_by_side([partial(_shared, each, samples, stop) for each in best])
-    return min(tried, key=lambda entry: entry[1])[0] if tried else None
+    return [families for families, _ in sorted(tried, key=lambda entry: entry[1])]
 
 
 def refitted(families: Families, samples: Samples, stop: Stop) -> Families:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..cells import middles
 from ..certificates.sampled import certify_sampled
-from ..crossings import crossings
+from ..crossings import crossings, middles
 from .least_squares import minimize
 from .parameters import Parameters
 from .samples import Samples, worst_points

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 import vanillaflow as vf
-from vanillaflow.cells import middles
-from vanillaflow.crossings import crossings
+from vanillaflow.crossings import crossings, middles
 from vanillaflow.refine.least_squares import minimize
 from vanillaflow.refine.samples import sample
 from vanillaflow.refine.slices import sliced_start
