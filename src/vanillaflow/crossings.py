@@ -1,6 +1,6 @@
 """Where the error of a planar flow has its peaks: where its kinks cross, and in the middles between them.
 
-A fitted piecewise-linear map errs to one side where kinks cross and to the other in the middles of the pieces.
+A fitted piecewise-linear map errs to one side where kinks cross and to the other in the middles of pieces.
 Near a crossing the error is a cone, which samples miss by the cone's slope times their spacing; and the
 middles are narrow where there are many kinks. Going there does not miss them.
 """

@@ -19,8 +19,8 @@ _FEWEST, _MOST = 60, 200
 _POINTS = 8000
 # So much fewer planar maps at first than least squares promise, and then; halved where that was too many.
 _FEWER = 0.06
-# Where the first are too few: kinks ~ error^1/4, at least so much. A finish that was given up would have ended
-# with less than its error.
+# Where the first are too few: kinks ~ error^1/4, at least so much. A finish that was given up would have
+# ended with less than its error.
 _EXPONENT, _LEAST_GROWTH = 0.25, 1.02
 # Not down to hardly more than have been too few.
 _NEAR = 0.975
