@@ -15,8 +15,8 @@ from .search import Search
 
 # Families are judged by trial. With fewer kinks other ways are as good, with more the trials take too long.
 _FEWEST, _MOST = 60, 200
-# The points of trials.
-_POINTS = 8000
+# The points of trials, for each planar map.
+_POINTS_PER_KINK = 50
 # So much fewer planar maps at first than least squares promise, and then; halved where that was too many.
 _FEWER = 0.06
 # Where the first are too few: kinks ~ error^1/4, at least so much. A finish that was given up would have
@@ -39,7 +39,7 @@ def finished_families(
         return None
     best, most, kinks = None, kinks, int((1 - _FEWER) * kinks)
     rng = search.rng(kinks)
-    part = search.samples(kinks).thinned(_POINTS, rng)
+    part = search.samples(kinks).thinned(_POINTS_PER_KINK * kinks, rng)
     candidates = best_families(known, goal, kinks, part, rng, search.late)
     missed, fewer = 0, _FEWER
     while candidates and missed < kinks < most and missed < _NEAR * most and not search.late():
