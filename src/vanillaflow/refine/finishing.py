@@ -32,7 +32,7 @@ _STAGES_OF_MANY = (
 Hopeless = tuple[tuple[float, float], ...]
 HOPELESS: Hopeless = ((8.0, 1.6), (12.0, 1.35), (24.0, 1.18), (48.0, 1.1), (64.0, 1.05))
 # Crossings that join the points at each stage: so many pieces for one, at least and at most.
-_PIECES_PER_CROSSING, _LEAST_CROSSINGS, _MOST_CROSSINGS = 6, 4000, 16_000
+_PIECES_PER_CROSSING, _LEAST_CROSSINGS, _MOST_CROSSINGS = 6, 4000, 9000
 _GENERATIONS = 2
 _SEARCHES = 100
 # Points that agree to so many digits of the width are one.
