@@ -13,6 +13,7 @@ import numpy as np
 
 import vanillaflow as vf
 from vanillaflow.certificates.sampled import certify_sampled
+from vanillaflow.export.evaluation import in_precision
 from vanillaflow.planar import PlanarFlow
 
 # A network that is too large to build has as many layers per planar map as a coarser one of this size.
@@ -46,6 +47,8 @@ class Outcome:
     depth: int | None = None
     width: int | None = None
     parameters: int | None = None
+    condition: float | None = None
+    rounding: float | None = None
     remark: str = ""
     path: tuple[tuple[str, int, float], ...] = ()
 
@@ -79,6 +82,7 @@ def _judged(
     """The network's own error counts, not its PlanarFlow's: rounding in thousands of layers would show."""
     network = flow.to_network()
     error = certify_sampled(network, target, seed=judge_seed).bound
+    rounding = certify_sampled(in_precision(network, "float32"), flow, seed=judge_seed).bound
     return Outcome(
         seconds,
         reached=error <= tolerance,
@@ -87,6 +91,8 @@ def _judged(
         depth=network.depth,
         width=network.width,
         parameters=network.parameters - network.slopes.size,
+        condition=float(network.condition_numbers().max()),
+        rounding=rounding,
         remark="" if error <= tolerance else "the judge finds a worse point",
         path=flow.provenance.path if flow.provenance else (),
     )

@@ -26,7 +26,9 @@ Errors are the supremum over the box of the max norm, found by sampling and loca
 method has used. Tolerances are absolute, in the units of the state{scaled}."""
 DETAILS = """\
 Parameters are weights and biases. Those of the residual network are counted with blocks of their own; the
-remark says how many there are when all blocks share theirs. Seconds are those of the compilation, of the
+remark says how many there are when all blocks share theirs. The condition is the largest condition number of
+a weight matrix (2-norm) in a vanilla network, the float32 loss the largest difference between that network in
+single precision and in double, as a part of the tolerance. Seconds are those of the compilation, of the
 search for the number of blocks, or of sampling and training."""
 
 
@@ -133,7 +135,8 @@ def _count(number: int | None, estimated: bool) -> str:
 
 
 def _details(rows: list[Row]) -> str:
-    header = ["method", "tolerance", "error", "kinks", "depth", "width", "parameters", "seconds", "remark"]
+    header = ["method", "tolerance", "error", "kinks", "depth", "width", "parameters"]
+    header += ["condition", "float32 loss", "seconds", "remark"]
     return table(
         header,
         [
@@ -145,6 +148,8 @@ def _details(rows: list[Row]) -> str:
                 _count(row.depth, row.estimated),
                 "" if row.width is None else str(row.width),
                 _count(row.parameters, row.estimated),
+                "" if row.condition is None else f"{row.condition:.3g}",
+                "" if row.rounding is None else f"{row.rounding / row.absolute:.2%}",
                 f"{row.seconds:.1f}",
                 row.remark,
             ]

@@ -14,9 +14,10 @@ class Row:
     """One method on one system at one tolerance.
 
     `tolerance` names the column; `absolute` is the sup error that was asked for. `error` was measured at
-    points that no method has seen. Where `estimated`, the network is too large to build: `kinks`, `depth`
-    and `parameters` are extrapolated and there is no `error`. What does not apply is None. A row is reused
-    only for the same `settings`.
+    points that no method has seen. For compiled networks `condition` is the largest of a layer, and
+    `rounding` the largest difference that single precision makes. Where `estimated`, the network is too large
+    to build: `kinks`, `depth` and `parameters` are extrapolated and there is no `error`. What does not apply
+    is None. A row is reused only for the same `settings`.
     """
 
     system: str
@@ -34,6 +35,8 @@ class Row:
     depth: int | None = None
     width: int | None = None
     parameters: int | None = None
+    condition: float | None = None
+    rounding: float | None = None
     remark: str = ""
     path: list[list[Any]] = field(default_factory=list)
 
@@ -49,6 +52,8 @@ class Row:
         parts += [f"depth {about}{self.depth:,}"] if self.depth is not None else []
         parts += [f"{about}{self.parameters:,} parameters"] if self.parameters is not None else []
         parts += [f"error {self.error:.3g}"] if self.error is not None else []
+        parts += [f"condition {self.condition:.3g}"] if self.condition is not None else []
+        parts += [f"rounding {self.rounding:.1e}"] if self.rounding is not None else []
         parts += [f"{self.seconds:.1f} s", self.remark]
         return "  ".join(part for part in parts if part)
 
