@@ -6,8 +6,8 @@ import pytest
 import vanillaflow as vf
 from vanillaflow.crossings import crossings, middles
 from vanillaflow.refine.least_squares import minimize
-from vanillaflow.refine.samples import sample
 from vanillaflow.refine.slices import sliced_start
+from vanillaflow.samples import sample
 
 
 def grid(d: int, places: np.ndarray) -> vf.PlanarFlow:

@@ -9,8 +9,8 @@ from threadpoolctl import threadpool_info
 
 import vanillaflow as vf
 from vanillaflow.refine.least_squares import minimize
-from vanillaflow.refine.samples import sample
 from vanillaflow.refine.slices import sliced_start
+from vanillaflow.samples import sample
 from vanillaflow.threads import own_threads, parts_of, side_by_side
 
 

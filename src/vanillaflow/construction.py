@@ -10,6 +10,8 @@ from jaxtyping import Float
 from .planar import PlanarFlow
 from .target import FlowMap
 
+# Whether time is up.
+Stop = Callable[[], bool]
 Report = Callable[[str], None]
 # The stages of a compilation, as in Provenance: (stage, kinks, error).
 Path = tuple[tuple[str, int, float], ...]
@@ -18,3 +20,8 @@ Path = tuple[tuple[str, int, float], ...]
 # It raises ToleranceNotReached, with the best flow if there is one, and, if Ctrl-C arrives when there is a
 # flow already, CompilationInterrupted.
 Construction = Callable[[FlowMap, float, int, int, Float[np.ndarray, "h d"]], tuple[PlanarFlow, str, Path]]
+
+
+def never() -> bool:
+    """Stop: there is no limit."""
+    return False

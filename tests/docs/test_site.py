@@ -98,7 +98,7 @@ def test_command_reference_says_every_command_argument_and_option():
 
     walk(typer.main.get_command(app), "vanillaflow")
     assert "--help" not in reference
-    assert "refine, split, paper" in reference
+    assert "refine, ridge, split, paper" in reference
 
 
 def test_formulas_become_mathml():

@@ -4,9 +4,10 @@ import numpy as np
 
 import vanillaflow as vf
 from vanillaflow.refine.equalize import equalized
-from vanillaflow.refine.least_squares import minimize, p_norm
+from vanillaflow.refine.least_squares import minimize
 from vanillaflow.refine.search import Search
 from vanillaflow.refine.slices import sliced_start
+from vanillaflow.samples import p_norm
 
 
 def test_the_error_is_more_even():

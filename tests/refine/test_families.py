@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 import vanillaflow as vf
+from vanillaflow.construction import never
 from vanillaflow.refine.families import Families
 from vanillaflow.refine.family_fit import _Compression, fit_families
 from vanillaflow.refine.family_search import best_families, refitted
 from vanillaflow.refine.gradient_kernels import transposed_product
-from vanillaflow.refine.least_squares import never, p_norm
 from vanillaflow.refine.parameters import projected
-from vanillaflow.refine.ridge_fit import fit_ridges
 from vanillaflow.refine.ridge_start import ridge_start
-from vanillaflow.refine.samples import sample
+from vanillaflow.ridge.fit import fit_ridges
+from vanillaflow.samples import p_norm, sample
 from vanillaflow.threads import own_threads
 
 

@@ -6,7 +6,7 @@ import pytest
 from vanillaflow.refine.least_squares import minimize
 from vanillaflow.refine.parameters import Parameters
 from vanillaflow.refine.quasi_newton import Point, descend
-from vanillaflow.refine.samples import Samples
+from vanillaflow.samples import Samples
 
 
 class Quadratic:

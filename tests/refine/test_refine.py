@@ -10,12 +10,12 @@ from vanillaflow.refine import normal_matrix
 from vanillaflow.refine.gradient_kernels import column_squares, product, transposed_product
 from vanillaflow.refine.growth import grow, states_and_adjoints
 from vanillaflow.refine.jacobian_kernels import scaled_jacobian
-from vanillaflow.refine.least_squares import minimize, p_norm
+from vanillaflow.refine.least_squares import minimize
 from vanillaflow.refine.normal_matrix import dense_matrix
 from vanillaflow.refine.parameters import KAPPA_RANGE, Parameters, projected
 from vanillaflow.refine.pruning import prune
-from vanillaflow.refine.samples import Samples, sample, worst_points
 from vanillaflow.refine.slices import affine_fit, composed, sliced_start
+from vanillaflow.samples import Samples, p_norm, sample, worst_points
 
 DIMENSIONS = [1, 2, 3, 5]
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from vanillaflow import Box, FlowMap, RidgeField
-from vanillaflow.refine.samples import sample
 from vanillaflow.refine.starts import Starts
+from vanillaflow.samples import sample
 
 # One ridge that stretches: a coarse split construction is nearly exact, and all other kinds fall behind.
 STRETCHING = FlowMap(

@@ -1,6 +1,11 @@
 """Every way through a planar flow gives the same result, to rounding, and the same to the last bit in any
 batch. Rounding is bounded by following it through the maps."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,9 +13,12 @@ from hypothesis import strategies as st
 
 from vanillaflow.planar import PlanarFlow
 from vanillaflow.runtime import Runtime
+from vanillaflow.runtime.register_tables import worth_registers
+from vanillaflow.runtime.small_kernels import REGISTER_TABLE
 from vanillaflow.runtime.tables import packed, parallel_runs, table_of
+from vanillaflow.runtime.vectors import register_entries
 
-KINDS = ("mixed", "runs", "affine only", "empty")
+KINDS = ("mixed", "runs", "grids", "affine only", "empty")
 TYPES = (np.float64, np.float32)
 # Every one is compiled: with many vectors in registers, with few, and the last with none.
 DIMS = (1, 2, 3, 7, 24, 30)
@@ -20,19 +28,37 @@ def random_flow(rng: np.random.Generator, d: int, kind: str) -> PlanarFlow:
     """Some planar maps with kappa between 0.6 and 1.4, and affine maps among them."""
     if kind == "empty":
         return PlanarFlow.identity(d)
-    kinks = {"mixed": 30, "runs": 180, "affine only": 0}[kind]
+    kinks = {"mixed": 30, "runs": 180, "grids": 180, "affine only": 0}[kind]
     w = rng.standard_normal((kinks, d))
     if kind == "runs":
         # Three directions, the maps of each with sizes of both signs.
         w = np.repeat(w[:3], 60, axis=0) * rng.choice([-1, 1], (kinks, 1)) * rng.uniform(0.5, 2, (kinks, 1))
-    w /= np.linalg.norm(w, axis=1, keepdims=True) / rng.uniform(0.5, 1, (kinks, 1))
+    if kind == "grids":
+        w = np.repeat(w[:3], 60, axis=0)
+    sizes = rng.uniform(0.5, 1, (kinks, 1)) if kind != "grids" else 1
+    w /= np.linalg.norm(w, axis=1, keepdims=True) / sizes
     a = rng.standard_normal((kinks, d)) * (0.4 / max(1, kinks / 30))
     a /= np.maximum(1, np.linalg.norm(a, axis=1, keepdims=True) / 0.4)
     t = rng.uniform(-1.5, 1.5, kinks)
     stops = np.sort(rng.integers(0, kinks + 1, 3))
-    stops = stops // 60 * 60 if kind == "runs" else stops
+    stops = stops // 60 * 60 if kind in ("runs", "grids") else stops
+    if kind == "grids":
+        # From as many buckets as kinks to several times as many.
+        for first in (0, 60, 120):
+            run = slice(first, first + 60)
+            buckets = int(rng.integers(60, 300))
+            marks = np.sort(rng.choice(buckets, 60, replace=False))
+            t[run] = carried(3 * marks / buckets - 1.5, a[run] @ w[first])
     M = np.linalg.qr(rng.standard_normal((3, d, d)))[0] * 1.1
     return PlanarFlow(a, w, t, stops, M, rng.uniform(-1, 1, (3, d)))
+
+
+def carried(knots: np.ndarray, rates: np.ndarray) -> np.ndarray:
+    """Where nu is at each map of a run that has its kink at that knot before the run, knots increasing."""
+    at = knots.copy()
+    for j in range(knots.size):
+        at[j + 1 :] += rates[j] * (at[j + 1 :] - at[j])
+    return at
 
 
 def steps(flow: PlanarFlow):
@@ -156,6 +182,46 @@ def test_pieces_end_where_kinks_are_taken_back():
     np.testing.assert_allclose(table.knots, [0, 0, 0.5])
     np.testing.assert_allclose(table.slopes[:, 0], [0, 1, 3])
     np.testing.assert_allclose(table.log_kappa, np.log([1, 2, 4]))
+
+
+@pytest.mark.parametrize("d", [1, 2, 4])
+def test_kinks_on_a_grid_are_looked_up_in_registers(d):
+    flow = random_flow(np.random.default_rng(d), d, "grids")
+    kinds = Runtime.of(flow._maps, np.float32).small[0][:, 0].tolist()
+    on_this_machine = register_entries(np.dtype(np.float32)) > 0
+    assert kinds.count(REGISTER_TABLE) == (3 if on_this_machine else 0)
+
+
+@pytest.mark.parametrize("features", ["+avx,+avx2,+fma", "+avx"])
+def test_processors_with_less(features, tmp_path):
+    """Eight numbers to choose from, and none: in a process of its own, as the choice is made on import."""
+    code = """if True:
+        import numpy as np
+        from test_runtime import random_flow, reference
+        from vanillaflow.runtime.vectors import register_entries
+        flow = random_flow(np.random.default_rng(1), 3, "grids")
+        x = np.random.default_rng(2).uniform(-1, 1, (100, 3))
+        for dtype in (np.float32, np.float64):
+            points = x.astype(dtype)
+            expected, error = reference(flow, points, np.finfo(dtype).eps)
+            assert np.abs(flow(points) - expected).max() <= error
+        print(register_entries(np.dtype(np.float32)), register_entries(np.dtype(np.float64)))
+    """
+    environment = dict(os.environ, NUMBA_CPU_FEATURES=features, NUMBA_CPU_NAME="generic")
+    environment["NUMBA_CACHE_DIR"] = str(tmp_path)
+    environment["PYTHONPATH"] = os.pathsep.join(
+        [str(Path(__file__).parent), environment.get("PYTHONPATH", "")]
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == (["8", "0"] if "avx2" in features else ["0", "0"])
+
+
+def test_grids_that_are_none():
+    """Kinks that coincide but for rounding, or lie far apart, ask for no table of a million buckets."""
+    for t in ([0, 1e-12, 1, 2, 3], [0, 1, 2, 3, 1e6], [0.1, 0.35, 0.5, 1.07, 2.0], [1, 1, 1, 1, 1]):
+        table = table_of(np.full((5, 1), 0.1), np.ones((5, 1)), np.array(t, dtype=float))
+        assert not worth_registers(table, np.dtype(np.float32))
 
 
 def test_kinks_far_apart_and_equal_ones():

@@ -95,7 +95,7 @@ def compile_system(
     max_seconds: Annotated[
         float | None,
         typer.Option(
-            metavar="S", help="The method refine gives up after about this long.", callback=positive
+            metavar="S", help="The methods refine and ridge give up after about this long.", callback=positive
         ),
     ] = None,
 ) -> None:

@@ -70,7 +70,9 @@ def report_on_system(
     max_seconds: Annotated[
         float | None,
         typer.Option(
-            metavar="S", help="The method refine gives up after about this long.", callback=positive
+            metavar="S",
+            help="The methods refine and ridge gives up after about this long.",
+            callback=positive,
         ),
     ] = None,
     certificate: Annotated[

@@ -16,13 +16,14 @@ import numpy as np
 
 from ..errors import CompilationInterrupted, ToleranceNotReached
 from ..planar import PlanarFlow
+from ..samples import p_norm
 from ..target import FlowMap
 from ..threads import own_threads
 from .equalize import equalized
 from .family_finish import finished_families
 from .finishing import affine_within, finished
 from .growth import grow
-from .least_squares import Fit, minimize, p_norm
+from .least_squares import Fit, minimize
 from .many_dimensions import of_many_dimensions, refined_in_many_dimensions
 from .parameters import Parameters, from_flow
 from .pruning import prune

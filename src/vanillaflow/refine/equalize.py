@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.spatial import cKDTree
 
+from ..samples import Samples
 from .least_squares import minimize
 from .parameters import Parameters
-from .samples import Samples
 from .search import Search
 
 _ROUNDS, _STEPS = 4, 4

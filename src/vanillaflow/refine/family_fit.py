@@ -13,12 +13,13 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.linalg import cho_factor, cho_solve
 
+from ..construction import Stop, never
+from ..samples import Samples, p_norm
 from ..threads import parts_of, side_by_side
 from .families import Families
 from .jacobian_kernels import scaled_jacobian
-from .least_squares import Objective, Stop, never, p_norm
+from .least_squares import Objective
 from .parameters import Parameters
-from .samples import Samples
 
 # Rows of the Jacobian held at once: about this many numbers.
 _CHUNK_NUMBERS = 4_000_000

@@ -13,11 +13,11 @@ from functools import partial
 
 import numpy as np
 
+from ..construction import Stop
+from ..samples import Samples, p_norm
 from ..threads import side_by_side
 from .families import LEAST_COUNT, Families
 from .family_fit import fit_families
-from .least_squares import Stop, p_norm
-from .samples import Samples
 
 # A weak pair, this part of all planar maps, joins the fewest pairs that come this near to the goal alone.
 _WEAK, _ENOUGH, _DIRECTIONS = 0.07, 10.0, 8

@@ -10,9 +10,9 @@ import numpy as np
 
 from ..certificates.sampled import certify_sampled
 from ..crossings import crossings, middles
+from ..samples import Samples, worst_points
 from .least_squares import minimize
 from .parameters import Parameters
-from .samples import Samples, worst_points
 from .search import Search
 from .slices import affine_fit
 

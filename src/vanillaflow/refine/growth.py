@@ -14,8 +14,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
+from ..samples import Samples
 from .parameters import Parameters, projected
-from .samples import Samples
 
 # New directions start at this part of their first-order optimum: they are chosen one by one.
 _CAUTION = 0.5

@@ -15,19 +15,19 @@ Where steps gain little, the same matrix serves for more of them (`quasi_newton`
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 from jaxtyping import Float
 
+from ..construction import Stop, never
+from ..samples import Samples, p_norm
 from ..threads import parts_of, side_by_side
 from .gradient_kernels import transposed_product
 from .normal_matrix import Damped, Inverse, NormalMatrix, normal_matrix
 from .parameters import Parameters
 from .quasi_newton import Point, descend
-from .samples import Samples
 
 _DAMPING_FACTOR = 3.0
 _DAMPING_RANGE = (1e-9, 1e8)
@@ -48,12 +48,6 @@ _LARGEST = 1e200
 # Multiply-adds of a gradient for each point, planar map and coordinate.
 _SWEEPS = 7
 
-Stop = Callable[[], bool]
-
-
-def never() -> bool:
-    return False
-
 
 @dataclass(frozen=True, eq=False)
 class Fit:
@@ -62,15 +56,6 @@ class Fit:
     parameters: Parameters
     norm: float
     largest: float
-
-
-def p_norm(residual: np.ndarray, p: float) -> float:
-    """(mean |r|^p)^(1/p); infinite if any entry is not finite."""
-    size = np.abs(residual)
-    top = float(np.max(size, initial=0.0))
-    if not np.isfinite(top):
-        return np.inf
-    return top * float(np.mean((size / top) ** p)) ** (1 / p) if top else 0.0
 
 
 def minimize(

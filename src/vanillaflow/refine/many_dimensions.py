@@ -20,10 +20,10 @@ from ..certificates.sampled import certify_sampled
 from ..errors import ToleranceNotReached
 from ..fields.ridge import is_ridge_sum, ridge_segments
 from ..planar import PlanarFlow
+from ..samples import Samples, sample, training_target
 from ..split import SplitSearch
 from ..target import FlowMap
 from ..threads import own_threads
-from .samples import Samples, sample, training_target
 from .sparse_gradient import SparseNumbers
 
 Path = tuple[tuple[str, int, float], ...]

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .least_squares import p_norm
+from ..samples import Samples, p_norm
 from .normal_matrix import dense_matrix
 from .parameters import Parameters
-from .samples import Samples
 
 _RIDGE = 1e-6
 # Adapting in full may overshoot; the best of these parts of it is taken.

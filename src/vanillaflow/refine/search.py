@@ -9,9 +9,9 @@ import numpy as np
 
 from ..certificates.sampled import search_points
 from ..planar import PlanarFlow
+from ..samples import Samples, sample, training_target
 from ..target import FlowMap
 from .parameters import Parameters
-from .samples import Samples, sample, training_target
 
 # A refined flow in the plane has about kinks^2 / 2 pieces: so many points for each, up to so many points, and
 # for each kink. With less than one for a piece, least squares fits the points and not what is between them.

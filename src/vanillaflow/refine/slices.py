@@ -11,11 +11,11 @@ from __future__ import annotations
 import numpy as np
 
 from ..certificates.sampled import search_points
+from ..samples import Samples
 from ..target import FlowMap
 from .growth import grow
 from .least_squares import minimize
 from .parameters import Parameters, projected
-from .samples import Samples
 
 _SAMPLES = 1024
 _CANDIDATES = 200

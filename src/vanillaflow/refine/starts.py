@@ -13,8 +13,11 @@ from functools import partial
 
 import numpy as np
 
+from ..construction import Stop, never
 from ..errors import ToleranceNotReached
 from ..fields.ridge import is_ridge_sum
+from ..ridge.fit import RidgeFit, fit_ridges
+from ..samples import Samples, p_norm
 from ..split_plan import plan
 from ..splitting import SCHEMES
 from ..sub_flows import sub_flows
@@ -22,11 +25,9 @@ from ..target import FlowMap
 from ..threads import side_by_side
 from .families import LEAST_COUNT, Families
 from .family_fit import fit_families
-from .least_squares import Fit, Stop, minimize, never, p_norm
+from .least_squares import Fit, minimize
 from .parameters import Parameters, from_flow
-from .ridge_fit import RidgeFit, fit_ridges
 from .ridge_start import ridge_start
-from .samples import Samples
 from .slices import sliced_start
 
 # A kind of start: slices of so many kinks, or a scheme with so many steps.

@@ -12,7 +12,8 @@ from jaxtyping import Float
 
 from ..threads import parts_of, side_by_side, thread_count
 from . import dense_kernels
-from .small_kernels import AFFINE, PLANAR, TABLE, carry, groups_for
+from .register_tables import CLASSES, packed_in_registers, size_class, worth_registers
+from .small_kernels import AFFINE, PLANAR, REGISTER_TABLE, TABLE, carry, groups_for
 from .sparse import SparseMaps, sparse_maps
 from .tables import Table, packed, parallel_runs, table_of
 
@@ -20,6 +21,8 @@ from .tables import Table, packed, parallel_runs, table_of
 _MOST_ROWS = 24
 # From as many parallel planar maps on a table is faster; measured where they are equally fast, about.
 _LEAST_FOR_TABLE = 48
+# Of shorter runs no table is made.
+_LEAST_FOR_REGISTERS = 4
 # Multiply-adds below which a part of the points is not worth a thread.
 _LEAST_WORK = 2**21
 
@@ -122,21 +125,35 @@ def _small(
     a, w, t, stops, M, m = maps
     d = a.shape[1]
     runs = parallel_runs(w, stops) if tables else []
-    long = [run for run in runs if run[1] - run[0] >= _LEAST_FOR_TABLE]
+    found = [
+        (first, last, table_of(a[first:last], w[first:last], t[first:last]))
+        for first, last in runs
+        if last - first >= _LEAST_FOR_REGISTERS
+    ]
     program: list[tuple[int, int, int]] = []
-    made: list[Table] = []
+    in_memory: list[Table] = []
+    in_registers: list[list[Table]] = [[] for _ in range(CLASSES)]
     borders = [0, *stops.tolist(), len(t)]
     for j, (begin, end) in enumerate(pairwise(borders)):
         if j:
             program.append((AFFINE, j - 1, j))
-        for first, last in [run for run in long if begin <= run[0] and run[1] <= end]:
-            program += [(PLANAR, begin, first)] * (begin < first) + [(TABLE, len(made), len(made) + 1)]
-            made.append(table_of(a[first:last], w[first:last], t[first:last]))
+        for first, last, table in [run for run in found if begin <= run[0] and run[1] <= end]:
+            if worth_registers(table, dtype):
+                size = size_class(table, dtype)
+                operation = REGISTER_TABLE, len(in_registers[size]), size
+                in_registers[size].append(table)
+            elif last - first >= _LEAST_FOR_TABLE:
+                operation = TABLE, len(in_memory), len(in_memory) + 1
+                in_memory.append(table)
+            else:
+                continue
+            program += [(PLANAR, begin, first)] * (begin < first) + [operation]
             begin = last
         program += [(PLANAR, begin, end)] * (begin < end)
     return (
         np.array(program, dtype=np.int64).reshape(-1, 3),
         np.ascontiguousarray(np.column_stack([-t, w, a, log_kappa]), dtype=dtype),
         np.ascontiguousarray(np.concatenate([M.reshape(-1, d * d), m], axis=1), dtype=dtype),
-        packed(made, dtype),
+        packed(in_memory, dtype),
+        *(packed_in_registers(tables, dtype) for tables in in_registers),
     )

@@ -18,10 +18,11 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from .register_tables import register_table
 from .tables import look_up
 from .vectors import BYTES, REGISTERS, Vectors
 
-PLANAR, AFFINE, TABLE = 0, 1, 2
+PLANAR, AFFINE, TABLE, REGISTER_TABLE = 0, 1, 2, 3
 """The operations of a program; see `program`."""
 
 _FUSED = {"contract"}
@@ -186,7 +187,24 @@ def _affine_map(typingctx, affine, j, shifts, state, row, width, column, axes):
 
 
 @njit(cache=True, nogil=True, fastmath=_FUSED)
-def carry(x, v, y, u, log_det, program, maps, affine, tables, axes, tangents, logs, groups):
+def carry(
+    x,
+    v,
+    y,
+    u,
+    log_det,
+    program,
+    maps,
+    affine,
+    tables,
+    small_tables,
+    middle_tables,
+    large_tables,
+    axes,
+    tangents,
+    logs,
+    groups,
+):
     """The program on points x (n, d) and their tangents v (n, p d): the images y, their tangents u and, added
     up over active planar maps, log_det (n, 1). Without tangents v and u have no columns, and without
     log-determinants log_det has none. y may be x, and u may be v.
@@ -224,6 +242,17 @@ def carry(x, v, y, u, log_det, program, maps, affine, tables, axes, tangents, lo
                     _affine_map(affine, begin, (0,), numbers, 0, width, q, axes)
                     for row in range(d, d + len(tangents), d):
                         _affine_map(affine, begin, (), numbers, row, width, q, axes)
+            elif kind == REGISTER_TABLE:
+                # The numbers of chunks are types, so that this cannot be a loop.
+                if end == 0 and small_tables is not None:
+                    rows, chunks = small_tables
+                    register_table(rows, begin, numbers, width, count, axes, tangents, logs, chunks)
+                if end == 1 and middle_tables is not None:
+                    rows, chunks = middle_tables
+                    register_table(rows, begin, numbers, width, count, axes, tangents, logs, chunks)
+                if end == 2 and large_tables is not None:
+                    rows, chunks = large_tables
+                    register_table(rows, begin, numbers, width, count, axes, tangents, logs, chunks)
             elif tables is not None:
                 look_up(state, count, begin, tables, d, len(tangents), len(logs))
         for q in range(0, whole, step):

@@ -10,21 +10,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import llvmlite.binding as llvm
+import numpy as np
 from llvmlite import ir
-from numba.core import cgutils
+from numba.core import cgutils, config
+from numba.core.codegen import get_host_cpu_features
 
 _INDEX = ir.IntType(64)
 _LANE = ir.IntType(32)
 # A multiply and an add may fuse; no other liberty, so that NaN and infinity keep their meaning.
 _FUSED = ("contract",)
 
-_FEATURES = llvm.get_host_cpu_features()
-_WIDE = _FEATURES.get("avx512f", False)
-BYTES = 64 if _WIDE else 32 if _FEATURES.get("avx", False) else 16
+# What numba compiles for: the machine at hand, unless its settings say less.
+_FEATURES = (getattr(config, "CPU_FEATURES", None) or get_host_cpu_features()).split(",")
+_WIDE = "+avx512f" in _FEATURES
+BYTES = 64 if _WIDE else 32 if "+avx" in _FEATURES else 16
 """Of a vector register."""
-REGISTERS = 32 if _WIDE or _FEATURES.get("neon", False) else 16
+REGISTERS = 32 if _WIDE or "+neon" in _FEATURES else 16
 """Of that width."""
+
+
+def register_entries(dtype: np.dtype) -> int:
+    """How many numbers one instruction can choose from; 0 if there is none for this type."""
+    if _WIDE:
+        return 2 * BYTES // dtype.itemsize
+    return 8 if "+avx2" in _FEATURES and dtype == np.float32 else 0
 
 
 class Vectors:
@@ -37,6 +46,7 @@ class Vectors:
         self.lanes = BYTES // self.bytes
         self.type = ir.VectorType(self.element, self.lanes)
         self.zero = ir.Constant(self.type, [0.0] * self.lanes)
+        self.table_entries = register_entries(np.dtype(f"f{self.bytes}"))
 
     def index(self, number: int) -> ir.Constant:
         return ir.Constant(_INDEX, number)
@@ -104,6 +114,53 @@ class Vectors:
     def kept(self, condition, value):
         """The value where the condition holds, else 0."""
         return self.builder.select(condition, value, self.zero)
+
+    def least(self, x, y):
+        """min(x, y)."""
+        return self.builder.select(self.builder.fcmp_ordered("<", x, y), x, y)
+
+    def whole(self, x):
+        """x >= 0 without its fraction, as integers of 32 bits."""
+        return self.builder.fptosi(x, ir.VectorType(_LANE, self.lanes))
+
+    def real(self, whole):
+        """Integers as numbers of the element type."""
+        return self.builder.sitofp(whole, self.type)
+
+    def table(self, pointer, chunks: int) -> list:
+        """The numbers from the pointer on, as many vectors as hold `chunks` times `table_entries`."""
+        vectors = chunks * self.table_entries // self.lanes
+        return [self.load(self.builder.gep(pointer, [self.index(i * self.lanes)])) for i in range(vectors)]
+
+    def looked_up(self, table: list, numbers):
+        """The entries of the table that have these numbers, 32-bit integers within it.
+
+        Each chunk is asked with the last bits of the numbers; the bits before them say which chunk was meant.
+        """
+        per_chunk = self.table_entries // self.lanes
+        chunks = [table[i : i + per_chunk] for i in range(0, len(table), per_chunk)]
+        found = [self._permuted(chunk, numbers) for chunk in chunks]
+        bit = self.table_entries
+        while len(found) > 1:
+            mask = ir.Constant(numbers.type, [bit] * self.lanes)
+            zero = ir.Constant(numbers.type, [0] * self.lanes)
+            odd = self.builder.icmp_unsigned("!=", self.builder.and_(numbers, mask), zero)
+            found = [self.builder.select(odd, high, low) for low, high in zip(found[::2], found[1::2])]
+            bit *= 2
+        return found[0]
+
+    def _permuted(self, chunk: list, numbers):
+        """The entries of one or two vectors that have these numbers, as far as their last bits go."""
+        if len(chunk) == 1:
+            name, arguments = "llvm.x86.avx2.permps", [chunk[0], numbers]
+        else:
+            kind = "ps" if self.bytes == 4 else "pd"
+            wide = ir.VectorType(ir.IntType(8 * self.bytes), self.lanes)
+            numbers = numbers if self.bytes == 4 else self.builder.sext(numbers, wide)
+            name, arguments = f"llvm.x86.avx512.vpermi2var.{kind}.512", [chunk[0], numbers, chunk[1]]
+        kind = ir.FunctionType(self.type, [argument.type for argument in arguments])
+        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
+        return self.builder.call(function, arguments)
 
     def variable(self, value):
         """A place in memory that the compiler turns into a register."""

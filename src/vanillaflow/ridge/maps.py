@@ -42,6 +42,15 @@ class RidgeMaps:
         return R * (q * self._moving + d) + self._moving * (d + 1)
 
     @property
+    def degree(self) -> int:
+        """Of the profiles."""
+        return self.F.shape[1] - 1
+
+    def raised(self, degrees: int) -> RidgeMaps:
+        """The same maps, their profiles written with so many degrees more."""
+        return replace(self, F=np.pad(self.F, ((0, 0), (0, degrees), (0, 0))))
+
+    @property
     def _moving(self) -> int:
         return self.m.size - self.held
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 import vanillaflow as vf
-from vanillaflow.refine.least_squares import never, p_norm
-from vanillaflow.refine.ridge_fit import RidgeFit, fit_ridges
-from vanillaflow.refine.ridge_maps import RidgeMaps, idle_maps
+from vanillaflow.construction import never
 from vanillaflow.refine.ridge_start import ridge_start
+from vanillaflow.ridge.fit import RidgeFit, fit_ridges
+from vanillaflow.ridge.maps import RidgeMaps, idle_maps
+from vanillaflow.samples import p_norm
 from vanillaflow.threads import own_threads
 
 

@@ -1,4 +1,4 @@
-"""The points at which a refinement compares with the exact flow, and the search that adds to them."""
+"""The points at which a fit is compared with the exact flow, its error there, and the search for more."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from ..certificates.sampled import search_points
-from ..target import FlowMap
+from .certificates.sampled import search_points
+from .target import FlowMap
 
 # The training images need to be right to a small part of the tolerance only.
 _PART_OF_TOLERANCE = 1e-3
@@ -41,6 +41,15 @@ class Samples:
 
     def joined(self, other: Samples) -> Samples:
         return Samples(np.concatenate([self.x, other.x]), np.concatenate([self.y, other.y]))
+
+
+def p_norm(residual: np.ndarray, p: float) -> float:
+    """(mean |r|^p)^(1/p); infinite if any entry is not finite."""
+    size = np.abs(residual)
+    top = float(np.max(size, initial=0.0))
+    if not np.isfinite(top):
+        return np.inf
+    return top * float(np.mean((size / top) ** p)) ** (1 / p) if top else 0.0
 
 
 def training_target(target: FlowMap, tolerance: float) -> FlowMap:

@@ -1,0 +1,3 @@
+"""Few ridge maps x -> x + f(w.x): fitted while they are smooth, then made piecewise linear."""
+
+from .search import RidgeSearch as RidgeSearch
