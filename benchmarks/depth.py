@@ -1,7 +1,8 @@
-"""How deep must the network be? The table of the project: every zoo system, three tolerances, five methods.
+"""How deep must the network be? The table of the project: every zoo system, three tolerances, six methods.
 
   paper      the literal construction of arXiv:2209.10909, its size extrapolated where too large to build
   split      exact flows of ridge pieces, made piecewise linear
+  ridge      few smooth ridge maps fitted to the flow, then made piecewise linear
   refine     the compiler's default, which goes on from there by least squares
   residual   forward Euler steps of the same field, each a residual block: as many as the tolerance takes
   mlp        a ReLU network with two hidden layers, as many parameters as refine's, trained by Adam for as
@@ -168,7 +169,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--systems", type=_names(vf.zoo.names()), default=vf.zoo.names())
     parser.add_argument("--tolerances", type=_numbers, default=list(TOLERANCES), metavar="1e-1,1e-2")
-    parser.add_argument("--methods", type=_names(METHODS), default="paper,split,refine")
+    parser.add_argument("--methods", type=_names(METHODS), default="paper,split,ridge,refine")
     parser.add_argument("--max-seconds", type=float, default=240.0, help="for each compilation")
     parser.add_argument("--max-kinks", type=int, default=20_000, help="for each compilation")
     parser.add_argument("--seed", type=int, default=0)

@@ -16,6 +16,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 # Told apart without colour too, by their markers. Colours: Okabe and Ito's, safe for colour-blind readers.
 STYLES = {
     "refine": ("#D55E00", "o", "refine (width d)"),
+    "ridge": ("#56B4E9", "P", "ridge (width d)"),
     "split": ("#0072B2", "s", "split (width d)"),
     "paper": ("#000000", "^", "paper (width d)"),
     "residual": ("#009E73", "v", "Euler residual network"),

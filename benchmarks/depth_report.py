@@ -9,13 +9,14 @@ from trained_mlp import HIDDEN_LAYERS
 TITLES = {
     "paper": "paper",
     "split": "split",
+    "ridge": "ridge",
     "refine": "refine",
     "residual": "Euler residual",
     "mlp": "ReLU MLP",
 }
 INTRODUCTION = """\
-Depth is the number of activation layers. **paper**, **split** and **refine** are vanilla networks of width d
-with leaky ReLU and no skip connection; a `~` marks a size extrapolated by the laws of the construction, too
+Depth is the number of activation layers. **paper**, **split**, **ridge** and **refine** are vanilla networks of
+width d with leaky ReLU and no skip connection; a `~` marks a size extrapolated by the laws of the construction, too
 large to build. **Euler residual** is the residual network that takes forward Euler steps of the same field,
 with as many blocks as the tolerance takes: its activations are the field's own functions, not piecewise
 linear, and its hidden layer has one neuron per ridge of the field. **ReLU MLP** has {layers} hidden layers
@@ -72,6 +73,7 @@ def _side_by_side(rows: Rows, systems: list[str], tolerance: float) -> str:
         "d",
         "paper",
         "split",
+        "ridge",
         "refine",
         "paper / refine",
         "Euler residual blocks",
@@ -86,7 +88,7 @@ def _side_by_side(rows: Rows, systems: list[str], tolerance: float) -> str:
             [
                 name,
                 str(next(iter(found.values())).dim),
-                *(_depth(found.get(method)) for method in ("paper", "split", "refine")),
+                *(_depth(found.get(method)) for method in ("paper", "split", "ridge", "refine")),
                 _ratio(found.get("paper"), found.get("refine")),
                 _depth(found.get("residual")),
                 _verdict(found.get("mlp")),
