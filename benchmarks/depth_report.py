@@ -15,13 +15,13 @@ TITLES = {
     "mlp": "ReLU MLP",
 }
 INTRODUCTION = """\
-Depth is the number of activation layers. **paper**, **split**, **ridge** and **refine** are vanilla networks of
-width d with leaky ReLU and no skip connection; a `~` marks a size extrapolated by the laws of the construction, too
-large to build. **Euler residual** is the residual network that takes forward Euler steps of the same field,
-with as many blocks as the tolerance takes: its activations are the field's own functions, not piecewise
-linear, and its hidden layer has one neuron per ridge of the field. **ReLU MLP** has {layers} hidden layers
-and as many parameters as the network of {model}, and was trained by Adam on exact samples of the flow for as
-long as {model} took, at least 10 s: the error that it reached is shown.
+Depth is the number of activation layers. **paper**, **split**, **ridge** and **refine** are vanilla networks
+of width d with leaky ReLU and no skip connection; a `~` marks a size extrapolated by the laws of the
+construction, too large to build. **Euler residual** is the residual network that takes forward Euler steps of
+the same field, with as many blocks as the tolerance takes: its activations are the field's own functions, not
+piecewise linear, and its hidden layer has one neuron per ridge of the field. **ReLU MLP** has {layers} hidden
+layers and as many parameters as the network of {model}, and was trained by Adam on exact samples of the flow
+for as long as {model} took, at least 10 s: the error that it reached is shown.
 
 Errors are the supremum over the box of the max norm, found by sampling and local search with a seed that no
 method has used. Tolerances are absolute, in the units of the state{scaled}."""

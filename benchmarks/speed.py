@@ -29,8 +29,11 @@ from speed_report import BATCHES, OURS
 
 import vanillaflow as vf
 from vanillaflow.planar import PlanarFlow
+from vanillaflow.runtime.tables import parallel_runs
 
 TOLERANCES = (1e-2, 1e-3)
+# Beyond so many dimensions only the method split is of use.
+_FEW = 8
 # Of a method and a batch: at least so many calls, and as many more as fit in the seconds.
 _LEAST_CALLS, _SECONDS = 5, 0.6
 
@@ -47,20 +50,36 @@ class Line:
     seconds: tuple[float, ...]
 
 
-def compiled(problem: Problem, tolerance: float, cache: Path) -> PlanarFlow:
-    """The flow, from the cache if it is there."""
-    path = cache / f"{problem.name}_{tolerance:g}.safetensors"
+def compiled(
+    problem: Problem, tolerance: float, method: str, cache: Path, seconds: float
+) -> PlanarFlow | None:
+    """The flow, from the cache if it is there; None if the method did not reach the tolerance in time."""
+    path = cache / f"{problem.name}_{method}_{tolerance:g}.safetensors"
     if not path.exists():
-        many = {"method": "split", "max_kinks": 10**6} if problem.dim > 8 else {}
         cache.mkdir(parents=True, exist_ok=True)
-        vf.compile(problem.target, tolerance, **many).save(path)
+        try:
+            flow = vf.compile(problem.target, tolerance, method, max_kinks=10**6, max_seconds=seconds)
+        except vf.ToleranceNotReached as short:
+            print(f"  {method}: {short}", flush=True)
+            return None
+        flow.save(path)
     flow = vf.load(path)
     assert isinstance(flow, PlanarFlow)
     return flow
 
 
-def ours(flow: PlanarFlow, cache: Path) -> dict[str, tuple[str, Run]]:
-    """The runtime, and the same flow as a network in ONNX Runtime and in torch."""
+def ours(problem: Problem, tolerance: float, cache: Path, seconds: float) -> dict[str, tuple[str, Run]]:
+    """The runtime with the flow that is fastest, and with the one of fewest kinks, and that one as a network
+    in ONNX Runtime and in torch."""
+    fastest, shallowest = ("split",) * 2 if problem.dim > _FEW else ("ridge", "refine")
+    flow = compiled(problem, tolerance, fastest, cache, np.inf)
+    assert flow is not None
+    found: dict[str, tuple[str, Run]] = {OURS: (_setting(flow, fastest), flow)}
+    if shallowest != fastest:
+        shallow = compiled(problem, tolerance, shallowest, cache, seconds)
+        if shallow is not None:
+            flow = shallow
+            found[f"{OURS}, {shallowest}"] = (_setting(flow, shallowest), flow)
     network = flow.to_network()
     module = network.to_torch()
     network.to_onnx(cache / "network.onnx")
@@ -71,20 +90,23 @@ def ours(flow: PlanarFlow, cache: Path) -> dict[str, tuple[str, Run]]:
         with torch.inference_mode():
             return module(torch.from_numpy(x)).numpy()
 
-    setting = f"{flow.kinks} kinks"
     layers = f"{network.depth} layers"
-    return {
-        OURS: (setting, flow),
+    return found | {
         f"{OURS}, ONNX Runtime": (layers, lambda x: session.run(None, {name: x})[0]),
         f"{OURS}, torch": (layers, in_torch),
     }
 
 
-def measured(problem: Problem, tolerance: float, cache: Path, minutes: float) -> list[Line]:
+def _setting(flow: PlanarFlow, method: str) -> str:
+    maps = f"{len(parallel_runs(flow.w, flow.stops))} ridge maps, " if method == "ridge" else ""
+    return f"{maps}{flow.kinks} kinks"
+
+
+def measured(problem: Problem, tolerance: float, cache: Path, minutes: float, seconds: float) -> list[Line]:
     """All methods at one problem and tolerance."""
     points, truth = measured_at(problem)
     found: dict[str, Found | Missed] = {}
-    for name, (setting, run) in ours(compiled(problem, tolerance, cache), cache).items():
+    for name, (setting, run) in ours(problem, tolerance, cache, seconds).items():
         found[name] = Found(setting, run, maximum_error(run, points, truth))
     peers: list[Peer] = [*PEERS, TrainedReLU(tolerance, cache, 60 * minutes)]
     for peer in peers:
@@ -139,6 +161,7 @@ def main() -> None:
     parser.add_argument("problems", nargs="*", help="all if none is named")
     parser.add_argument("--cache", type=Path, required=True, help="where flows and trained networks are kept")
     parser.add_argument("--minutes", type=float, default=4, help="for training a network, each")
+    parser.add_argument("--max-seconds", type=float, default=900, help="for the method refine, each")
     parser.add_argument("--keep", action="store_true", help="what was measured of other problems before")
     arguments = parser.parse_args()
     names = arguments.problems or list(PROBLEMS)
@@ -151,7 +174,7 @@ def main() -> None:
         problem = PROBLEMS[name]()
         for tolerance in TOLERANCES:
             print(f"{name} within {tolerance:g}", flush=True)
-            lines += measured(problem, tolerance, arguments.cache, arguments.minutes)
+            lines += measured(problem, tolerance, arguments.cache, arguments.minutes, arguments.max_seconds)
             measurements.write_text(json.dumps([asdict(line) for line in lines]))
     lines.sort(key=lambda line: list(PROBLEMS).index(line.problem))
     kernels = [

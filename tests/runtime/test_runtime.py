@@ -20,6 +20,8 @@ from vanillaflow.runtime.vectors import register_entries
 
 KINDS = ("mixed", "runs", "grids", "affine only", "empty")
 TYPES = (np.float64, np.float32)
+# Where the runs of "grids" begin and end.
+RUNS = (0, 25, 85, 180)
 # Every one is compiled: with many vectors in registers, with few, and the last with none.
 DIMS = (1, 2, 3, 7, 24, 30)
 
@@ -34,21 +36,21 @@ def random_flow(rng: np.random.Generator, d: int, kind: str) -> PlanarFlow:
         # Three directions, the maps of each with sizes of both signs.
         w = np.repeat(w[:3], 60, axis=0) * rng.choice([-1, 1], (kinks, 1)) * rng.uniform(0.5, 2, (kinks, 1))
     if kind == "grids":
-        w = np.repeat(w[:3], 60, axis=0)
+        w = np.repeat(w[:3], np.diff(RUNS), axis=0)
     sizes = rng.uniform(0.5, 1, (kinks, 1)) if kind != "grids" else 1
     w /= np.linalg.norm(w, axis=1, keepdims=True) / sizes
     a = rng.standard_normal((kinks, d)) * (0.4 / max(1, kinks / 30))
     a /= np.maximum(1, np.linalg.norm(a, axis=1, keepdims=True) / 0.4)
     t = rng.uniform(-1.5, 1.5, kinks)
     stops = np.sort(rng.integers(0, kinks + 1, 3))
-    stops = stops // 60 * 60 if kind in ("runs", "grids") else stops
+    if kind == "runs":
+        stops = stops // 60 * 60
     if kind == "grids":
-        # From as many buckets as kinks to several times as many.
-        for first in (0, 60, 120):
-            run = slice(first, first + 60)
-            buckets = int(rng.integers(60, 300))
-            marks = np.sort(rng.choice(buckets, 60, replace=False))
-            t[run] = carried(3 * marks / buckets - 1.5, a[run] @ w[first])
+        stops = np.sort(rng.choice(RUNS, 3))
+        # Grids of three sizes, of the last one some marks are left out.
+        for first, last, buckets in zip(RUNS, RUNS[1:], (28, 60, int(rng.integers(96, 250)))):
+            marks = np.sort(rng.choice(buckets, last - first, replace=False))
+            t[first:last] = carried(3 * marks / buckets - 1.5, a[first:last] @ w[first])
     M = np.linalg.qr(rng.standard_normal((3, d, d)))[0] * 1.1
     return PlanarFlow(a, w, t, stops, M, rng.uniform(-1, 1, (3, d)))
 
