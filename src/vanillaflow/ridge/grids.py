@@ -17,8 +17,8 @@ from ..planar import PlanarFlow
 from .maps import RidgeMaps
 from .pieces import pieces_on_grids
 
-# Buckets within a range, at most so many: with the two outside them, tables have whole registers.
-_SIZES = (30, 62, 126, 254, 510, 1022, 2046, 4094)
+# Buckets of a range: tables fill whole registers.
+_SIZES = (32, 64, 128, 256, 512, 1024, 2048, 4096)
 # Bends are known in so many parts of a range.
 _BINS = 64
 # Grids of so many sizes are tried.

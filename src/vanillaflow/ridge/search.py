@@ -2,8 +2,8 @@
 
 The number of ridge maps decides what an evaluation costs: at run time each is a table (`runtime`), whatever
 is the number of its kinks. So smooth maps are fitted and finished first, one more at a time or several, until
-they leave part of the tolerance to the kinks. These lie at equal distances along each ridge, where a table
-needs no search; their error falls with the square of the distance.
+they leave part of the tolerance to the kinks. These lie on grids (`grids`), where a table needs no search;
+their error falls with the square of their distance.
 """
 
 from __future__ import annotations
@@ -38,8 +38,6 @@ _POINTS = 8192
 # What each ridge map may be off alone: tried from so many tolerances down, by one factor for the tables and
 # by another for the kinks; further down than this it is not for want of kinks.
 _COARSEST, _COARSER, _FINER, _FINEST = 4.0, 0.7, 0.9, 1e-3
-# The same where the smooth maps have to do as they are.
-_IN_HASTE = 1e-3
 _FEW_POINTS = 512
 
 
@@ -52,6 +50,7 @@ class RidgeSearch:
         self._best: RidgeFit | None = None
         self._error = np.inf
         self._count = 0
+        self._tolerance = np.inf
 
     def flow_within(self, tolerance: float, max_kinks: int) -> tuple[PlanarFlow, str]:
         """A flow whose searched error is within `tolerance`, and a line on how it was made.
@@ -61,6 +60,7 @@ class RidgeSearch:
         Ctrl-C.
         """
         training = training_target(self._target, tolerance)
+        self._tolerance = tolerance
         try:
             with own_threads():
                 while True:
@@ -123,10 +123,10 @@ class RidgeSearch:
         return None
 
     def _in_haste(self, max_kinks: int) -> tuple[PlanarFlow, float]:
-        """The smooth maps there are, made piecewise linear, and the error of that."""
+        """The smooth maps there are, each made piecewise linear to the tolerance, and the error of that."""
         assert self._best is not None
         x = search_points(self._target.domain, _FEW_POINTS, self._seed + 3)
-        grids, off = Grids(self._best.maps, x), _IN_HASTE
+        grids, off = Grids(self._best.maps, x), self._tolerance
         while (flow := grids.flow(off, grids.sizes(off), self._target.domain)).kinks > max_kinks:
             off *= 2
         return flow, certify_sampled(flow, self._target, _FEW_POINTS, rounds=3, seed=self._seed).bound
