@@ -125,9 +125,8 @@ class RidgeSearch:
 
     def _searched(self, flow: PlanarFlow, training: FlowMap) -> float:
         """The largest error that searches find; they must not be the one that certifies."""
-        return max(
-            certify_sampled(flow, training, starts=_STARTS, seed=self._seed + seed).bound for seed in _SEARCHES
-        )
+        seeds = [self._seed + seed for seed in _SEARCHES]
+        return max(certify_sampled(flow, training, starts=_STARTS, seed=seed).bound for seed in seeds)
 
     def _in_haste(self, max_kinks: int) -> tuple[PlanarFlow, float]:
         """The smooth maps there are, each made piecewise linear to the tolerance, and the error of that."""
