@@ -40,6 +40,8 @@ _POINTS = 8192
 _COARSEST, _COARSER, _FINER, _FINEST = 4.0, 0.7, 0.9, 1e-3
 _FEW_POINTS = 512
 _SEARCHES, _STARTS = (1000, 1010), 48
+# Around each point that such a search finds, so many join the samples, within this part of the width.
+_NEAR_EACH, _RADIUS = 50, 0.01
 
 
 class RidgeSearch:
@@ -118,15 +120,22 @@ class RidgeSearch:
                     raise self._not_reached(f"{max_kinks} kinks", max_kinks)
                 if _error(flow, samples) > tolerance:
                     continue
-                if self._searched(flow, training) <= tolerance:
+                missed = self._worst(flow, training)
+                if _error(flow, missed) <= tolerance:
                     return flow
+                samples = samples.joined(missed)
             tried.append(sizes)
         return None
 
-    def _searched(self, flow: PlanarFlow, training: FlowMap) -> float:
-        """The largest error that searches find; they must not be the one that certifies."""
+    def _worst(self, flow: PlanarFlow, training: FlowMap) -> Samples:
+        """The worst points that searches find, none of them that which certifies, and points around them."""
+        domain = self._target.domain
+        rng = np.random.default_rng([self._seed, flow.kinks])
         seeds = [self._seed + seed for seed in _SEARCHES]
-        return max(certify_sampled(flow, training, starts=_STARTS, seed=seed).bound for seed in seeds)
+        worst = [certify_sampled(flow, training, starts=_STARTS, seed=seed).worst_point for seed in seeds]
+        near = rng.normal(size=(len(worst), _NEAR_EACH, domain.dim)) * _RADIUS * domain.width
+        x = np.concatenate([worst, domain.clip((np.array(worst)[:, None] + near).reshape(-1, domain.dim))])
+        return Samples(x, training(x))
 
     def _in_haste(self, max_kinks: int) -> tuple[PlanarFlow, float]:
         """The smooth maps there are, each made piecewise linear to the tolerance, and the error of that."""
