@@ -7,9 +7,9 @@ profile): a piecewise-linear homeomorphism of R^d that stretches the side w.x > 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -98,6 +98,10 @@ class PlanarFlow:
     def identity(cls, dim: int, domain: Box | None = None) -> PlanarFlow:
         """The flow without any map."""
         return cls(np.zeros((0, dim)), np.zeros((0, dim)), np.zeros(0), domain=domain)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process: the maps, and not the runtimes, which it makes for itself."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @property
     def dim(self) -> int:
