@@ -23,6 +23,8 @@ _MOST_ROWS = 24
 _LEAST_FOR_TABLE = 48
 # Of shorter runs no table is made.
 _LEAST_FOR_REGISTERS = 4
+# A table costs about as much as so many planar maps.
+_MAPS_PER_TABLE = 8
 # Multiply-adds below which a part of the points is not worth a thread.
 _LEAST_WORK = 2**21
 
@@ -58,7 +60,8 @@ class Runtime:
         )
         small = _small(maps, log_kappa, np.dtype(dtype), tables) if d <= _MOST_ROWS else None
         sparse = None if small else sparse_maps(*cast)
-        return cls(cast, log_kappa.astype(dtype), small, sparse, max(1, 2 * a.size + M.size))
+        work = _work(small[0], d) if small else 2 * a.size + M.size
+        return cls(cast, log_kappa.astype(dtype), small, sparse, max(1, work))
 
     @property
     def dim(self) -> int:
@@ -157,3 +160,11 @@ def _small(
         packed(in_memory, dtype),
         *(packed_in_registers(tables, dtype) for tables in in_registers),
     )
+
+
+def _work(program: np.ndarray, d: int) -> int:
+    """Multiply-adds to a point, about."""
+    kinds, begin, end = program.T
+    maps = int((end - begin)[kinds == PLANAR].sum())
+    tables = int(np.isin(kinds, (TABLE, REGISTER_TABLE)).sum())
+    return 2 * d * (maps + _MAPS_PER_TABLE * tables) + d * d * int((kinds == AFFINE).sum())
