@@ -17,6 +17,7 @@ from ..construction import Stop
 from ..samples import Samples, worst_points
 from ..target import FlowMap
 from .fit import RidgeFit, lowered
+from .objective import Objective, pieces_for
 
 # Points for each number of the fit, at least and at most.
 _POINTS_PER_NUMBER, _LEAST_POINTS, _MOST_POINTS = 20, 4096, 20_000
@@ -44,18 +45,18 @@ def finished(fit: RidgeFit, target: FlowMap, goal: float, seed: int, stop: Stop)
     rng = np.random.default_rng([seed, len(fit.maps.w)])
     count = int(np.clip(_POINTS_PER_NUMBER * fit.maps.count, _LEAST_POINTS, _MOST_POINTS))
     x = _points(target.domain, count, rng)
-    samples = Samples(x, target(x))
-    fit = lowered(fit, samples, 2.0, _STEPS, 0.0, stop)
+    objective = Objective(Samples(x, target(x)), pieces_for(fit.maps, goal))
+    fit = lowered(replace(fit, damping=_DAMPING), objective, 2.0, _STEPS, 0.0, stop)
     while lacks_degree(fit, goal):
         raised = replace(fit, maps=fit.maps.raised(_DEGREES), damping=_DAMPING)
-        fit = lowered(raised, samples, 2.0, _STEPS, 0.0, stop)
+        fit = lowered(raised, objective, 2.0, _STEPS, 0.0, stop)
     if RATIO * fit.norm > _HOPELESS * goal:
         return fit, RATIO * fit.norm
     for p in _POWERS:
-        fit = lowered(replace(fit, damping=_DAMPING), samples, p, _STEPS, 0.0, stop)
+        fit = lowered(replace(fit, damping=_DAMPING), objective, p, _STEPS, 0.0, stop)
     best, least, missed = fit, np.inf, 0
     for _ in range(_ROUNDS):
-        worst, error = worst_points(fit.maps, target, samples, _SEARCHES, rng)
+        worst, error = worst_points(fit.maps, target, objective.samples, _SEARCHES, rng)
         if error <= goal:
             error = max(error, certify_sampled(fit.maps, target, seed=seed + 2).bound)
         missed = 0 if error < _GAIN * least else missed + 1
@@ -63,9 +64,9 @@ def finished(fit: RidgeFit, target: FlowMap, goal: float, seed: int, stop: Stop)
             best, least = fit, error
         if error <= goal or missed == _MISSES or stop():
             break
-        samples = samples.joined(worst)
+        objective = replace(objective, samples=objective.samples.joined(worst))
         for p, steps in _LAST_POWERS:
-            fit = lowered(replace(fit, damping=_DAMPING), samples, p, steps, 0.0, stop)
+            fit = lowered(replace(fit, damping=_DAMPING), objective, p, steps, 0.0, stop)
     return best, least
 
 

@@ -2,7 +2,7 @@
 
 A ridge map is x -> x + f(w.x) with f from the line to R^d. Parallel planar maps are a ridge map whose f is
 piecewise linear, and a splitting of a ridge field is a composition of ridge maps. Here every f is a
-polynomial, so that few numbers describe the whole composition, and least squares (`ridge_fit`) finds a good
+polynomial, so that few numbers describe the whole composition, and least squares (`fit`) finds a good
 one in a second.
 """
 
@@ -11,9 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy.polynomial import chebyshev
 
+# Bends are told at so many places of a range.
+_NODES = 65
 # The states may leave the range of a profile by this part of it, on each side.
 _MARGIN = 0.02
 
@@ -74,6 +76,22 @@ class RidgeMaps:
         scale = (2 / (self.high[r] - self.low[r])) ** order
         F = chebyshev.chebder(self.F[r], order, axis=0) if order else self.F[r]
         return scale * chebyshev.chebvander(self.unit(r, s), len(F) - 1) @ F
+
+    def bends(self) -> Float[np.ndarray, "R nodes d"]:
+        """The second derivatives of the profiles by their unit variables, at equidistant nodes."""
+        return np.einsum("jk,rkd->rjd", self.bend_basis(), self.F)
+
+    def bend_basis(self) -> Float[np.ndarray, "nodes q"]:
+        """Those of the Chebyshev polynomials."""
+        derivatives = chebyshev.chebder(np.eye(self.F.shape[1]), 2, axis=0)
+        return chebyshev.chebval(np.linspace(-1, 1, _NODES), derivatives).T
+
+    def numbers_of_profiles(self) -> Int[np.ndarray, "R q moving"]:
+        """Where F[r, k, i] is in a step (`moved`), for the coordinates i that move."""
+        R, q, d = self.F.shape
+        e = self._moving
+        first = np.arange(R) * (q * e + d)
+        return first[:, None, None] + np.arange(q * e).reshape(q, e)
 
     def sensitivities(self, states: list[Float[np.ndarray, "n d"]]) -> list[Float[np.ndarray, "n d d"]]:
         """D(output) / D(state) after each ridge map, for the states that `states` gives."""

@@ -25,7 +25,7 @@ from .fit import RidgeFit, fit_ridges, numbers_per_map
 from .grids import Grids
 
 # The part of the tolerance that smooth maps aim at, and that is good enough.
-_AIM, _ENOUGH = 0.6, 0.75
+_AIM, _ENOUGH = 0.45, 0.6
 # Fits that promise an error of so many times the aim are finished.
 _NEAR = 4.0
 # Where fits fall short: ridge maps ~ error^(1/4), at most so many times as many.
