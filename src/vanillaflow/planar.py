@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from .network import FeedforwardNetwork
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 @dataclass(frozen=True, eq=False)
 class PlanarFlow:
@@ -132,13 +134,14 @@ class PlanarFlow:
         of the shape and type of the result.
         """
         x = self._points(x)
-        return self._runtime(x.dtype).forward(x, self._place(out, x))
+        return self._runtime(x.dtype).forward(x, None if out is None else self._place(out, x))
 
     def _runtime(self, dtype: np.dtype) -> Runtime:
         """The maps laid out for points of this type."""
-        if dtype not in self._runtimes:
-            self._runtimes[dtype] = Runtime.of(self._maps, dtype)
-        return self._runtimes[dtype]
+        runtime = self._runtimes.get(dtype)
+        if runtime is None:
+            runtime = self._runtimes[dtype] = Runtime.of(self._maps, dtype)
+        return runtime
 
     @cached_property
     def _runtimes(self) -> dict[np.dtype, Runtime]:
@@ -167,7 +170,7 @@ class PlanarFlow:
         y = self._points(y)
         if y.dtype not in self._inverse_runtimes:
             self._inverse_runtimes[y.dtype] = Runtime.of(self._inverse_maps, y.dtype)
-        return self._inverse_runtimes[y.dtype].forward(y, self._place(out, y))
+        return self._inverse_runtimes[y.dtype].forward(y, None if out is None else self._place(out, y))
 
     @cached_property
     def _inverse_runtimes(self) -> dict[np.dtype, Runtime]:
@@ -265,12 +268,12 @@ class PlanarFlow:
         x = np.asarray(x)
         if x.ndim != 2 or x.shape[1] != self.dim:
             raise ValueError(f"expected points of shape (n, {self.dim}), got {x.shape}")
-        return np.ascontiguousarray(x, dtype=np.float32 if x.dtype == np.float32 else np.float64)
+        return np.ascontiguousarray(x, dtype=_FLOAT32 if x.dtype == _FLOAT32 else _FLOAT64)
 
     @staticmethod
-    def _place(out: np.ndarray | None, x: np.ndarray) -> np.ndarray | None:
-        wrong = out is not None and (out.shape != x.shape or out.dtype != x.dtype)
-        if out is not None and (wrong or not out.flags.c_contiguous or not out.flags.writeable):
+    def _place(out: np.ndarray, x: np.ndarray) -> np.ndarray:
+        flags = out.flags
+        if out.shape != x.shape or out.dtype != x.dtype or not (flags.c_contiguous and flags.writeable):
             raise ValueError(
                 f"out must be a writable, contiguous array of shape {x.shape} and type {x.dtype}, "
                 f"got {out.shape} and {out.dtype}"

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+from numba import typeof
 
 from ..threads import parts_of, side_by_side, thread_count
-from . import dense_kernels
+from . import dense_kernels, small_kernels
 from .register_tables import CLASSES, packed_in_registers, size_class, worth_registers
-from .small_kernels import AFFINE, PLANAR, REGISTER_TABLE, TABLE, carry, groups_for
+from .small_kernels import AFFINE, PLANAR, REGISTER_TABLE, TABLE, groups_for
 from .sparse import SparseMaps, sparse_maps
 from .tables import Table, packed, parallel_runs, table_of
 
@@ -68,24 +69,28 @@ class Runtime:
         return self.maps[0].shape[1]
 
     def forward(self, x: Float[np.ndarray, "n d"], out: np.ndarray | None = None) -> np.ndarray:
-        """The images of the points, written to `out` if it is given."""
+        """The images of the points, written to `out` if it is given.
+
+        As everywhere here, arrays are contiguous and of the runtime's type: kernels do not ask again.
+        """
         y = np.empty_like(x) if out is None else out
         if self.sparse:
             y[:] = self.sparse.forward(x)
         else:
-            self._carry(x, self._none, y, self._none, self._none)
+            none = self._none
+            self._carry((0, 0), x, none, y, none, none)
         return y
 
     def log_abs_det(self, x: Float[np.ndarray, "n d"]) -> np.ndarray:
         """The sum of log kappa over the planar maps that are active at each point."""
         log_det = np.empty((len(x), 1), x.dtype)
-        self._carry(x, self._none, np.empty_like(x), self._none, log_det)
+        self._carry((0, 1), x, self._none, np.empty_like(x), self._none, log_det)
         return log_det[:, 0]
 
     def jvp(self, x: Float[np.ndarray, "n d"], v: Float[np.ndarray, "n pd"]) -> tuple[np.ndarray, np.ndarray]:
         """The images, and those of p tangents of each point under the derivative there."""
         y, u = np.empty_like(x), np.empty_like(v)
-        self._carry(x, v, y, u, self._none)
+        self._carry((v.shape[1], 0), x, v, y, u, self._none)
         return y, u
 
     @cached_property
@@ -93,14 +98,13 @@ class Runtime:
         """In the place of tangents or log-determinants that are not wanted."""
         return np.empty((0, 0), self.log_kappa.dtype)
 
-    def _carry(self, x, v, y, u, log_det) -> None:
-        extra = v.shape[1], log_det.shape[1]
-        if extra not in self._prepared:
-            self._prepared[extra] = self._prepare(*extra)
-        kernel, maps, least = self._prepared[extra]
-        points = x, v, y, u, log_det
+    def _carry(self, extra: tuple[int, int], *points: np.ndarray) -> None:
+        """x, v, y, u and log_det through the kernel for so many coordinates of tangents and
+        log-determinants."""
+        kernel, maps, least = self._prepared.get(extra) or self._prepare(extra)
+        count = len(points[0])
         # The result of a point does not depend on the parts, so there need be no more than threads.
-        parts = parts_of(len(x), max(least, -(-len(x) // thread_count()))) if len(x) > least else []
+        parts = parts_of(count, max(least, -(-count // thread_count()))) if count > least else []
         if len(parts) < 2:
             kernel(*points, *maps)
         else:
@@ -108,17 +112,23 @@ class Runtime:
 
     @cached_property
     def _prepared(self) -> dict[tuple[int, int], tuple[Any, tuple[Any, ...], int]]:
+        """For each `extra`: the kernel, its arguments after the points, and how many points are worth a
+        thread."""
         return {}
 
-    def _prepare(self, tangents: int, logs: int) -> tuple[Any, tuple[Any, ...], int]:
-        """The kernel for so many coordinates of tangents and log-determinants, its arguments after the
-        points, and how many points are worth a thread."""
+    def _prepare(self, extra: tuple[int, int]) -> tuple[Any, tuple[Any, ...], int]:
+        tangents, logs = extra
         rows = self.dim + tangents + logs
-        least = _LEAST_WORK // (self.work * rows // self.dim)
+        kernel: Any = dense_kernels.carry
+        maps: tuple[Any, ...] = *self.maps, self.log_kappa
         if self.small and rows <= _MOST_ROWS:
             kinds = ((0,) * count for count in (self.dim, tangents, logs))
-            return carry, (*self.small, *kinds, groups_for(rows)), least
-        return dense_kernels.carry, (*self.maps, self.log_kappa), least
+            kernel, maps = small_kernels.carry, (*self.small, *kinds, groups_for(rows))
+        # Called as compiled, not through the dispatcher, which looks at the types of all arguments for
+        # longer than it takes to carry one point.
+        compiled = kernel.compile((typeof(self._none),) * 5 + tuple(map(typeof, maps)))
+        self._prepared[extra] = compiled, maps, _LEAST_WORK // (self.work * rows // self.dim)
+        return self._prepared[extra]
 
 
 def _small(
