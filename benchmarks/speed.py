@@ -190,7 +190,7 @@ def main() -> None:
     versions = (
         "Peers: " + ", ".join(f"{package} {found}" for package, found in sorted(packages.items())) + "."
     )
-    speed_report.write(lines, kernels, growths(), versions)
+    speed_report.write(lines, kernels, growths(), 60 * arguments.minutes, versions)
 
 
 if __name__ == "__main__":

@@ -26,8 +26,8 @@ _LEAST_FOR_TABLE = 48
 _LEAST_FOR_REGISTERS = 4
 # A table costs about as much as so many planar maps.
 _MAPS_PER_TABLE = 8
-# Multiply-adds below which a part of the points is not worth a thread.
-_LEAST_WORK = 2**21
+# Multiply-adds below which a part of the points is not worth a thread: it takes some 50 us to hand it over.
+_LEAST_WORK = 2**23
 
 
 @dataclass(frozen=True, eq=False)
