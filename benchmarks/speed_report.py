@@ -65,8 +65,8 @@ by the method ridge (split for Allen-Cahn). "refine" is the default method, with
 Runtime and torch have its network if there is one. "missed": no setting met the tolerance; the least error is
 that found.
 Solvers are in the form that was fastest: networks fused into small matrix products, approximations of tanh
-and sine that are as accurate as float32, one call for all points. The ReLU networks, of six sizes, were trained
-for {training} seconds each.
+and sine that are as accurate as float32, one call for all points. The ReLU networks, of six sizes, were
+trained for {training} seconds each.
 
 ![speed](speed.png)"""
 
