@@ -24,8 +24,8 @@ _MOST_ROWS = 24
 _LEAST_FOR_TABLE = 48
 # Of shorter runs no table is made.
 _LEAST_FOR_REGISTERS = 4
-# A table costs about as much as so many planar maps.
-_MAPS_PER_TABLE = 8
+# A table costs about as much as so many planar maps: one with AVX-512, up to six without.
+_MAPS_PER_TABLE = 3
 # Multiply-adds below which a part of the points is not worth a thread: it takes some 50 us to hand it over.
 _LEAST_WORK = 2**23
 
