@@ -24,8 +24,9 @@ _MOST_ROWS = 24
 _LEAST_FOR_TABLE = 48
 # Of shorter runs no table is made.
 _LEAST_FOR_REGISTERS = 4
-# A table costs about as much as so many planar maps: one with AVX-512, up to six without.
-_MAPS_PER_TABLE = 3
+# A table in memory costs about as much as so many planar maps; one in registers as one, and two for each
+# chunk of entries.
+_MAPS_PER_TABLE = 8
 # Multiply-adds below which a part of the points is not worth a thread: it takes some 50 us to hand it over.
 _LEAST_WORK = 2**23
 
@@ -61,7 +62,7 @@ class Runtime:
         )
         small = _small(maps, log_kappa, np.dtype(dtype), tables) if d <= _MOST_ROWS else None
         sparse = None if small else sparse_maps(*cast)
-        work = _work(small[0], d) if small else 2 * a.size + M.size
+        work = _work(small, d) if small else 2 * a.size + M.size
         return cls(cast, log_kappa.astype(dtype), small, sparse, max(1, work))
 
     @property
@@ -172,9 +173,16 @@ def _small(
     )
 
 
-def _work(program: np.ndarray, d: int) -> int:
+def _work(small: tuple[Any, ...], d: int) -> int:
     """Multiply-adds to a point, about."""
-    kinds, begin, end = program.T
-    maps = int((end - begin)[kinds == PLANAR].sum())
-    tables = int(np.isin(kinds, (TABLE, REGISTER_TABLE)).sum())
-    return 2 * d * (maps + _MAPS_PER_TABLE * tables) + d * d * int((kinds == AFFINE).sum())
+    program, _, _, _, *in_registers = small
+    maps = 0
+    for kind, begin, end in program.tolist():
+        if kind == PLANAR:
+            maps += end - begin
+        elif kind == TABLE:
+            maps += _MAPS_PER_TABLE
+        elif kind == REGISTER_TABLE:
+            _, chunks = in_registers[end]
+            maps += 1 + 2 * len(chunks)
+    return 2 * d * maps + d * d * int((program[:, 0] == AFFINE).sum())
