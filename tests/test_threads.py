@@ -1,6 +1,6 @@
 """Own threads: the same results whatever their number, and the libraries' threads as they were."""
 
-from threading import get_ident
+from threading import Barrier, get_ident
 
 import numba
 import numpy as np
@@ -11,7 +11,7 @@ import vanillaflow as vf
 from vanillaflow.refine.least_squares import minimize
 from vanillaflow.refine.slices import sliced_start
 from vanillaflow.samples import sample
-from vanillaflow.threads import own_threads, parts_of, side_by_side
+from vanillaflow.threads import own_threads, parts_of, side_by_side, thread_count
 
 
 def test_a_fit_does_not_depend_on_the_number_of_threads():
@@ -36,7 +36,35 @@ def test_results_come_in_order_and_errors_come_through():
 def test_small_tasks_stay_on_this_thread():
     with own_threads(2):
         assert set(side_by_side([get_ident] * 8, work=10)) == {get_ident()}
-        assert get_ident() not in side_by_side([get_ident] * 8, work=1e9)
+
+
+def test_as_many_tasks_run_at_a_time_as_there_are_threads():
+    for count in (2, 3):
+        with own_threads(count):
+            # Each waits for all others; all but one would wait in vain on fewer threads.
+            everyone = Barrier(count, timeout=60)
+            assert sorted(side_by_side([everyone.wait] * count)) == list(range(count))
+
+
+def test_tasks_inside_a_task_stay_on_its_thread():
+    def inside():
+        return {get_ident()} == set(side_by_side([get_ident] * 8))
+
+    with own_threads(2):
+        assert all(side_by_side([inside] * 8))
+        assert thread_count() == 2
+
+
+def test_an_error_ends_the_work():
+    done = []
+
+    def fails():
+        raise ZeroDivisionError
+
+    with own_threads(2):
+        with pytest.raises(ZeroDivisionError):
+            side_by_side([fails, fails, *[lambda: done.append(1)] * 100])
+        assert len(done) < 100 and thread_count() == 2
 
 
 def test_libraries_get_their_threads_back():

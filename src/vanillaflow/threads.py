@@ -10,6 +10,7 @@ nor does any result.
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -57,11 +58,39 @@ def own_threads(count: int | None = None) -> Iterator[None]:
 
 
 def side_by_side(tasks: Sequence[Callable[[], T]], work: float = inf) -> list[T]:
-    """The results of the tasks, in order; `work` is about how many multiply-adds each takes."""
-    count = thread_count()
-    if count == 1 or len(tasks) == 1 or work < _LEAST_WORK:
+    """The results of the tasks, in order; `work` is about how many multiply-adds each takes.
+
+    This thread takes part. Another needs a while to wake, and finds nothing left if the tasks were small.
+    """
+    count = min(thread_count(), len(tasks))
+    if count < 2 or work < _LEAST_WORK:
         return [task() for task in tasks]
-    return list(_threads(count).map(lambda task: task(), tasks))
+    results: dict[int, T] = {}
+    left = deque(enumerate(tasks))
+
+    def work_off() -> None:
+        while left:
+            try:
+                number, task = left.popleft()
+            except IndexError:
+                # Another thread was faster.
+                return
+            results[number] = task()
+
+    others = [_threads(count - 1).submit(work_off) for _ in range(count - 1)]
+    before = getattr(_here, "count", None)
+    _here.count = 1
+    try:
+        work_off()
+    except BaseException:
+        left.clear()
+        raise
+    finally:
+        _here.count = before
+    for other in others:
+        if not other.cancel():
+            other.result()
+    return [results[number] for number in range(len(tasks))]
 
 
 def thread_count() -> int:

@@ -27,7 +27,8 @@ _LEAST_FOR_REGISTERS = 4
 # A table in memory costs about as much as so many planar maps; one in registers as one, and two for each
 # chunk of entries.
 _MAPS_PER_TABLE = 8
-# Multiply-adds below which a part of the points is not worth a thread: it takes some 50 us to hand it over.
+_PARTS_PER_THREAD = 3
+# Multiply-adds below which points are not worth a second thread: it takes some 50 us to wake.
 _LEAST_WORK = 2**23
 
 
@@ -104,8 +105,10 @@ class Runtime:
         log-determinants."""
         kernel, maps, least = self._prepared.get(extra) or self._prepare(extra)
         count = len(points[0])
-        # The result of a point does not depend on the parts, so there need be no more than threads.
-        parts = parts_of(count, max(least, -(-count // thread_count()))) if count > least else []
+        # The result of a point does not depend on the parts, so their number may depend on the threads: a
+        # few for each, as one may be late.
+        threads = thread_count() if count > least else 1
+        parts = parts_of(count, -(-count // (_PARTS_PER_THREAD * threads))) if threads > 1 else []
         if len(parts) < 2:
             kernel(*points, *maps)
         else:
