@@ -135,8 +135,11 @@ def _plot(lines: list, grown: list[Growth]) -> None:
         # Labels between the powers of ten would overlap.
         ax.xaxis.set_minor_formatter(NullFormatter())
         ax.set(title=f"exponent {one.exponent:.2f}", xlabel=f"{one.quantity} ({one.fixed})", ylabel="us")
-    for ax in [*axes[0][len(problems) :], *axes[1][len(grown) :]]:
+    empty = [*axes[0][len(problems) :], *axes[1][len(grown) :]]
+    for ax in empty:
         ax.axis("off")
-    axes[0][0].legend(fontsize=6)
+    # It has more entries than any of the plots has room for.
+    handles, names = axes[0][0].get_legend_handles_labels()
+    (empty or axes[0])[0].legend(handles, names, fontsize=9 if empty else 6, loc="center")
     for end in ("png", "svg"):
         figure.savefig(results_file.RESULTS / f"speed.{end}", dpi=110)
