@@ -58,16 +58,16 @@ class CallableField:
 
     def at_times(
         self, times: Float[np.ndarray, " m"], x: Float[np.ndarray, "n d"]
-    ) -> Float[np.ndarray, "m n d"]:
-        """v(t, .) at the rows of x, for each of the times."""
+    ) -> Float[np.ndarray, "m n d"] | None:
+        """v(t, .) at the rows of x, for each of the times; None if it must be asked for one after another."""
         together = None if self.many_times is None else self.many_times(times, x)
+        if together is None or together.shape != (len(times), *x.shape):
+            return None
         # Of code that computes many times at once, who knows what it does: it must agree with single times.
-        if together is not None and together.shape == (len(times), *x.shape):
-            some = np.linspace(0, len(times) - 1, _COMPARED).astype(int)
-            alone = np.stack([self(float(t), x) for t in times[some]])
-            if np.allclose(together[some], alone, rtol=_ROUNDING, atol=0, equal_nan=True):
-                return np.asarray(together, dtype=np.float64)
-        return np.stack([self(float(t), x) for t in times])
+        some = np.linspace(0, len(times) - 1, _COMPARED).astype(int)
+        alone = np.stack([self(float(t), x) for t in times[some]])
+        agrees = np.allclose(together[some], alone, rtol=_ROUNDING, atol=0, equal_nan=True)
+        return np.asarray(together, dtype=np.float64) if agrees else None
 
     def __repr__(self) -> str:
         return f"CallableField({self.label}, dim={self.dim})"

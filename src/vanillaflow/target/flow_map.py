@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from ..box import Box
 from ..errors import FieldError, FlowNotResolved
-from ..fields.callable_field import from_callable
+from ..fields.callable_field import from_callable, times_of_jumps
 from ..validation import require_positive
 from .solver import Solver
 from .time_mesh import TimeMesh, time_mesh
@@ -55,7 +55,9 @@ class FlowMap:
     rtol : relative tolerance of the solver, DOP853, for every single point; of the size of the box where a
         coordinate is near zero.
     variables : names of the d coordinates, for reports and plots, if they have any.
-    jumps, max_step : of a function, as in `from_callable`.
+    jumps : times at which the field may jump or have a corner, besides those that it knows itself.
+    max_step : the longest step, in time, of a solver that meets all that the field does; by default it is
+        found by looking at the field.
 
     Before it is solved, a field that depends on time is looked at for what it does in time (see `time_mesh`):
     jumps and pushes that last for a ten-thousandth of the duration or longer are met by the solver.
@@ -82,11 +84,7 @@ class FlowMap:
         if not isinstance(domain, Box):
             raise FieldError(f"domain must be a Box, got {type(domain).__name__}")
         if not hasattr(field, "dim"):
-            field = from_callable(field, domain.dim, jumps=jumps, max_step=max_step)
-        elif max_step is not None or len(jumps):
-            raise ValueError(
-                "jumps and max_step belong to a function; give them to from_callable or from_torch"
-            )
+            field = from_callable(field, domain.dim)
         if field.dim != domain.dim:
             raise FieldError(f"the field has dimension {field.dim} but the box has dimension {domain.dim}")
         self.field: Any = field
@@ -95,6 +93,8 @@ class FlowMap:
         self.name = name or "unnamed"
         self.rtol = require_positive("rtol", rtol)
         self.variables = tuple(variables)
+        self.jumps = times_of_jumps(jumps)
+        self.max_step = None if max_step is None else require_positive("max_step", max_step)
         self.deadline = np.inf
         if self.variables and len(self.variables) != domain.dim:
             raise FieldError(f"variables has {len(self.variables)} names for {domain.dim} coordinates")
@@ -140,7 +140,7 @@ class FlowMap:
     @cached_property
     def mesh(self) -> TimeMesh:
         """What the field does in time, during `duration`."""
-        return time_mesh(self.field, self.domain, self.duration)
+        return time_mesh(self.field, self.domain, self.duration, self.jumps, self.max_step)
 
     @property
     def dim(self) -> int:
@@ -192,16 +192,17 @@ class FlowMap:
         allowed = np.maximum(allowed, _TOLERANCES * self.rtol * (self._size + np.abs(y)))
         if np.all(np.abs(second.solve(x, 0.0, self.duration) - y) <= allowed):
             return
-        since, until = 0.0, self.duration
+        since, until = 0.0, float(self.duration)
         for t, state in first.steps(x, 0.0, self.duration):
             if np.any(np.abs(second.solve(x, 0.0, t) - state) > allowed):
-                until = t
+                until = float(t)
                 break
-            since = t
+            since = float(t)
         raise FlowNotResolved(
             f"the solver does not see what the field does between the times {since:.6g} and {until:.6g}: a "
-            f"second solve with steps of at most {self.duration / _STEPS:.3g} gives other states there; name "
-            "the times in jumps, or the longest step that resolves them in max_step",
+            f"second solve with steps of at most {self.duration / _STEPS:.3g} gives other states there; give "
+            "FlowMap the times in jumps, or in max_step the longest step that "
+            "resolves what happens",
             since,
         )
 

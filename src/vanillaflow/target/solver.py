@@ -12,7 +12,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.integrate import DOP853
 
-from ..errors import FieldError, FlowLeavesDomain, OutOfTime, VanillaflowError
+from ..errors import FlowLeavesDomain, OutOfTime
+from ..fields.in_time import values_at
 from .time_mesh import TimeMesh, interior
 
 # A trajectory this many box sizes away is taken to have blown up.
@@ -113,20 +114,7 @@ class Solver:
         first, last = interior(t0, t1)
 
         def rate(t: float, y: np.ndarray) -> np.ndarray:
-            now = min(max(t, first), last)
-            try:
-                with np.errstate(all="ignore"):
-                    v = np.asarray(self.field(now, y.reshape(shape)), dtype=np.float64)
-            except VanillaflowError:
-                raise
-            except Exception as error:  # Whatever the user's code may raise.
-                reason = next(iter(str(error).splitlines()), "")
-                raise FieldError(
-                    f"the field fails at time {now:.6g}: {type(error).__name__}: {reason}"
-                ) from error
-            if v.shape != shape:
-                raise FieldError(f"the field returned shape {v.shape} for points of shape {shape}")
-            return v.ravel()
+            return values_at(self.field, min(max(t, first), last), y.reshape(shape)).ravel()
 
         return rate
 

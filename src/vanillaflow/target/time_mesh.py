@@ -90,28 +90,35 @@ class TimeMesh:
     _earliest_end = np.zeros(0)
 
 
-def time_mesh(field: Any, domain: Box, duration: float) -> TimeMesh:
-    """The mesh of a field over a duration, with what the field itself says of its jumps and steps.
+def time_mesh(
+    field: Any,
+    domain: Box,
+    duration: float,
+    jumps: tuple[float, ...] = (),
+    max_step: float | None = None,
+) -> TimeMesh:
+    """The mesh of a field over a duration, with what is known of its `jumps` and of the longest step.
 
-    A field may have `times` or `jumps` (switches that are known), `max_step` (the longest step, which takes
-    the place of the search), and `autonomous` (it does not depend on time).
+    A field may say itself that it has `times` or `jumps` (switches that are known) or a `max_step` (the
+    longest step, which takes the place of the search), and whether it is `autonomous` (does not depend on
+    time).
 
     Raises FlowNotResolved where the field changes faster than can be followed.
     """
-    known = [float(t) for name in ("times", "jumps") for t in getattr(field, name, ())]
-    jumps = np.array(sorted({t for t in known if 0 < t < duration}))
-    longest = getattr(field, "max_step", None)
-    if longest is not None or getattr(field, "autonomous", False):
-        return TimeMesh.uniform(jumps, np.inf if longest is None else float(longest))
+    known = [*jumps, *(float(t) for name in ("times", "jumps") for t in getattr(field, name, ()))]
+    switches = np.array(sorted({t for t in known if 0 < t < duration}))
+    limits = [step for step in (max_step, getattr(field, "max_step", None)) if step is not None]
+    if limits or getattr(field, "autonomous", False):
+        return TimeMesh.uniform(switches, min(limits, default=np.inf))
     x = domain.sample(_POINTS, _SEED)
     cells: list[tuple[float, float]] = []
-    for start, end in TimeMesh.uniform(jumps).spans(0.0, duration):
+    for start, end in TimeMesh.uniform(switches).spans(0.0, duration):
         found, part = _Search(field, x, domain, start, end, duration).mesh()
-        jumps = np.append(jumps, found)
+        switches = np.append(switches, found)
         cells += part
     starts, longest_steps = (np.array(column) for column in zip(*cells))
     first = np.append(True, np.diff(longest_steps) != 0)
-    return TimeMesh(np.sort(jumps), starts[first], longest_steps[first])
+    return TimeMesh(np.sort(switches), starts[first], longest_steps[first])
 
 
 def interior(t0: float, t1: float) -> tuple[float, float]:
