@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -96,6 +95,9 @@ class FlowMap:
         self.jumps = times_of_jumps(jumps)
         self.max_step = None if max_step is None else require_positive("max_step", max_step)
         self.deadline = np.inf
+        # The longest duration of this flow and those it is copied from, and the meshes of all of them.
+        self._whole = self.duration
+        self._meshes: dict[float, TimeMesh] = {}
         if self.variables and len(self.variables) != domain.dim:
             raise FieldError(f"variables has {len(self.variables)} names for {domain.dim} coordinates")
 
@@ -123,10 +125,7 @@ class FlowMap:
 
     def until(self, time: float) -> FlowMap:
         """The flow of the same field over the same box, for another duration."""
-        shorter = self._with(duration=require_positive("duration", time))
-        if time > self.duration:
-            shorter.__dict__.pop("mesh", None)
-        return shorter
+        return self._with(duration=require_positive("duration", time), _whole=max(time, self._whole))
 
     def before(self, deadline: float) -> FlowMap:
         """The same flow, which raises OutOfTime where it is not computed before that time of perf_counter."""
@@ -137,10 +136,13 @@ class FlowMap:
         other.__dict__.update(changed)
         return other
 
-    @cached_property
+    @property
     def mesh(self) -> TimeMesh:
-        """What the field does in time, during `duration`."""
-        return time_mesh(self.field, self.domain, self.duration, self.jumps, self.max_step)
+        """What the field does in time, during `duration` and perhaps longer; found once for all copies."""
+        if self._whole not in self._meshes:
+            known = (self.jumps, self.max_step, self.deadline)
+            self._meshes[self._whole] = time_mesh(self.field, self.domain, self._whole, *known)
+        return self._meshes[self._whole]
 
     @property
     def dim(self) -> int:
