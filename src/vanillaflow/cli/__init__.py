@@ -18,8 +18,9 @@ import typer
 
 from .. import __version__
 from ..errors import CertificateRefused, ToleranceNotReached, VanillaflowError
+from ..export.input_files import inputs_kept
 from .certifying import certify_file
-from .commands import Commands, told
+from .commands import Commands, is_told, told
 from .compiling import compile_system
 from .completion import require_known_shell
 from .inspecting import inspect_file
@@ -78,16 +79,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         require_known_shell(sys.argv[1:] if arguments is None else arguments)
-        code = app(arguments, prog_name="vanillaflow", standalone_mode=False)
-    except SystemExit as done:  # The shell has its completions.
+        with inputs_kept():
+            code = app(arguments, prog_name="vanillaflow", standalone_mode=False)
+    except SystemExit as done:  # The shell has its completions; commands end otherwise, see Commands.
         return int(done.code or 0)
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     except VanillaflowError as error:
         return _fail(str(error), _code(error))
     except Exception as error:
-        # Typer's errors about arguments; their base class is not public, but they know how to be told.
-        if not hasattr(error, "format_message"):
+        if not is_told(error):
             raise
         return _fail(told(error), 2)
     # Typer may itself turn Ctrl-C into this code.

@@ -12,7 +12,8 @@ import numpy as np
 
 from ..box import Box
 from ..choices import file_nearby
-from ..errors import FieldError
+from ..errors import FieldError, VanillaflowError
+from ..export.input_files import note_input
 from .equations import from_equations
 from .names import checked_interval, checked_number
 from .orders import derivative, first_order
@@ -46,11 +47,12 @@ def load_system(path: str | Path) -> System:
     try:
         if not path.is_file():
             raise FieldError(f"{path}: there is no such file{file_nearby(path)}")
+        note_input(path)
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
+    except VanillaflowError:
+        raise
     except (OSError, ValueError) as error:
-        if isinstance(error, FieldError):
-            raise
         raise FieldError(f"{path}: cannot be read ({error})") from None
     if len(data) > MAX_FILE_BYTES:
         raise FieldError(f"{path}: the file is larger than 1 MB; a system of equations is a short text")
