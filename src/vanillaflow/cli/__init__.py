@@ -10,9 +10,11 @@ and typing errors are answered at once.
 from __future__ import annotations
 
 import io
+import re
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from contextvars import copy_context
+from typing import Annotated, Any
 
 import typer
 
@@ -29,6 +31,9 @@ from .reporting import report_on_system
 from .text import one_line
 from .verifying import verify_system
 from .zoo import zoo_app
+
+# Characters of a word in an error message. The names of files that people have are shorter.
+_LONGEST_WORD = 300
 
 app = typer.Typer(
     name="vanillaflow",
@@ -79,8 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         require_known_shell(sys.argv[1:] if arguments is None else arguments)
-        with inputs_kept():
-            code = app(arguments, prog_name="vanillaflow", standalone_mode=False)
+        # In a context of its own: what one command reads and runs is nothing to the next.
+        code = copy_context().run(_run, arguments)
     except SystemExit as done:  # The shell has its completions; commands end otherwise, see Commands.
         return int(done.code or 0)
     except (KeyboardInterrupt, typer.Abort):
@@ -95,6 +100,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return _fail("interrupted; nothing more was written", 130) if code == 130 else int(code or 0)
 
 
+def _run(arguments: Sequence[str] | None) -> Any:
+    with inputs_kept():
+        return app(arguments, prog_name="vanillaflow", standalone_mode=False)
+
+
 def _code(error: VanillaflowError) -> int:
     if isinstance(error, Interrupted):
         return 130
@@ -102,5 +112,7 @@ def _code(error: VanillaflowError) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"vanillaflow: {one_line(message)}", file=sys.stderr)
+    # Long names are known by their beginning.
+    shortened = re.sub(rf"(\S{{{_LONGEST_WORD}}})\S+", r"\1...", one_line(message))
+    print(f"vanillaflow: {shortened}", file=sys.stderr)
     return code

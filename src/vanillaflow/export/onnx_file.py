@@ -88,6 +88,9 @@ def _take_in(tensor: TensorProto, folder: Path, most: int) -> int:
     """Put the numbers that lie in another file into the tensor, and return how many bytes they are."""
     name = f"its tensor {tensor.name!r}"
     entries = {entry.key: entry.value for entry in tensor.external_data}
+    # Protocol buffers hand out bytes where a text is not UTF-8.
+    if not all(isinstance(text, str) for entry in entries.items() for text in entry):
+        raise FileFormatError(f"{name} is kept in a file whose name is no text")
     place = _place(entries.get("location", ""), folder, name)
     note_input(place)
     try:
