@@ -108,7 +108,7 @@ def formats(folder: Path, seed: int) -> list[Format]:
 
 def damaged_files(count: int, seconds: float, seed: int) -> Iterator[tuple[str, str | None]]:
     """(format and mutation, what is bad or None) for up to `count` files in about so many seconds."""
-    rng, until = np.random.default_rng(seed), perf_counter() + seconds
+    rng = np.random.default_rng(seed)
     with tempfile.TemporaryDirectory() as name, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         folder = Path(name)
@@ -118,6 +118,7 @@ def damaged_files(count: int, seconds: float, seed: int) -> Iterator[tuple[str, 
             for content in form.files:
                 (folder / f"file{form.suffix}").write_bytes(content)
                 truths.setdefault(form.name, set()).add(form.read(folder / f"file{form.suffix}"))
+        until = perf_counter() + seconds
         for i in range(count):
             if perf_counter() > until:
                 return

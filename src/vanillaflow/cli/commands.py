@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import typer
 from typer.core import TyperGroup
 
 from ..choices import ZOO
@@ -29,7 +28,7 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except (KeyboardInterrupt, VanillaflowError, typer.Exit, typer.Abort):
+        except (KeyboardInterrupt, VanillaflowError):
             raise
         except BaseException as error:
             if not is_told(error):

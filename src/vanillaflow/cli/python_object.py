@@ -44,14 +44,14 @@ def system_named(name: str) -> System | FlowMap:
 
 
 def require_own_error(error: BaseException) -> None:
-    """Raise VanillaflowError, naming it, if an object's own code may have raised this or ended the program.
+    """Raise FieldError, naming the object, if the command runs one whose code may have raised this.
 
-    An exception ends a command of vanillaflow's own systems only by a mistake in vanillaflow, whose traceback
-    is worth more than a sentence.
+    Without one, what nobody caught is a mistake in vanillaflow, whose traceback is worth more than a
+    sentence, or how Typer ends the help of a command.
     """
     name = _RUNNING.get()
-    if name is not None or not isinstance(error, Exception):
-        raise FieldError(f"{name or 'the system'} fails: {reason_of(error)}") from error
+    if name is not None:
+        raise FieldError(f"{name} fails: {reason_of(error)}") from error
 
 
 def _module(name: str) -> Any:

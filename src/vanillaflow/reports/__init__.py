@@ -78,4 +78,5 @@ def report(
 
     contents = gathered(flow, target, certificate, pairs, dialect, dtype, known_seed(seed))
     text = page(contents, None if command is None else list(command), compile_seed)
-    write_atomically(path, text.encode())
+    # Names of files may hold surrogates, for which UTF-8 has no bytes.
+    write_atomically(path, text.encode(errors="backslashreplace"))
