@@ -371,8 +371,8 @@ def _signed_json(content: bytes, _other: bytes, rng: np.random.Generator) -> byt
 
 
 _VALUES_OF_JSON = (
-    None, True, 0, -1, 0.5, 1e308, 10**400, "", "sampled", "\ud800", [], [0.0, 0.0], [1e308, -1e308], [[0.0]],
-    {}, {"low": [0, 0], "high": [1, 1]}, {"low": [1e308, 0], "high": [1.1e308, 1]}, float("nan"), float("inf"),
+    None, True, 0, -1, 0.5, 1e308, 10**400, "", "sampled", "\ud800", [], [0.0, 0.0], [1e308, -1e308],
+    [[0.0]], {}, {"low": [0, 0], "high": [1, 1]}, {"low": [1e308, 0], "high": [1.1e308, 1]}, np.nan, np.inf,
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Ways to damage a file: of its bytes, of the fields of a protocol buffer, of the words and numbers of a text."""
+"""Ways to damage a file: its bytes, the fields of a protocol buffer, the words and numbers of a text."""
 
 from __future__ import annotations
 
@@ -11,11 +11,16 @@ Mutation = Callable[[bytes, bytes, np.random.Generator], bytes]
 """(content, another file of the same format, generator) -> the damaged content."""
 
 # What programs that read numbers trip over.
-_NUMBERS = (
-    "0 -0 1 -1 2 255 1e308 -1e308 1e400 1e-320 5e-324 nan -nan inf -inf 0x10 1_000 00 1e 4294967296 "
-    "18446744073709551616 9223372036854775807 -9223372036854775809 0.1 3.5 null true [] {} "
-).split(" ") + ["9" * 400, "9" * 5000, "0x" + "f" * 4000]
-_WORDS = ("\0", "\ud7ff", "'", '"', "\\u0000", "\\ud800", "\u2028", "(" * 200, "[" * 3000, "{" * 500, "a" * 5000)
+_NUMBERS = [
+    *("0", "-0", "1", "-1", "2", "255", "1e308", "-1e308", "1e400", "1e-320", "5e-324", "0.1", "3.5"),
+    *("4294967296", "18446744073709551616", "9223372036854775807", "-9223372036854775809"),
+    *("nan", "-nan", "inf", "-inf", "0x10", "1_000", "00", "1e", "null", "true", "[]", "{}", ""),
+    *("9" * 400, "9" * 5000, "0x" + "f" * 4000),
+]
+_WORDS = [
+    *("\0", "\ud7ff", "'", '"', "\\u0000", "\\ud800", "\u2028"),
+    *("(" * 200, "[" * 3000, "{" * 500, "a" * 5000, "a." * 5000 + "a"),
+]
 _NUMBER = re.compile(rb"-?\d+(\.\d+)?([eE][-+]?\d+)?")
 _TOKEN = re.compile(rb"[A-Za-z_][\w.-]*|-?\d[\d.eE+-]*|[^\sA-Za-z_\d]")
 
@@ -99,8 +104,8 @@ def _replaced(content: bytes, what: re.Pattern[bytes], rng: np.random.Generator,
     return content[: place.start()] + by[rng.integers(len(by))] + content[place.end() :]
 
 
-# Protocol buffers, as they lie in the file: a field is its key, the number of its tag and its wire type, and a
-# value, which may be a message itself.
+# Protocol buffers, as they lie in the file: a field is its key, the number of its tag and its wire type, and
+# a value, which may be a message itself.
 _MAX_DEPTH = 6
 
 

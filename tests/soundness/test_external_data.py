@@ -1,4 +1,4 @@
-"""Tensors in other files are read from the folder of the ONNX file, whole and right, and from nowhere else."""
+"""Tensors in other files are read from the folder of the ONNX file, and from nowhere else."""
 
 import hashlib
 import os
@@ -19,7 +19,9 @@ ENTRIES = {"location": "w.data", "offset": "8", "length": "16"}
 
 
 def external(shape, entries):
-    tensor = TensorProto(name="W", data_type=TensorProto.FLOAT, dims=shape, data_location=TensorProto.EXTERNAL)
+    tensor = TensorProto(
+        name="W", data_type=TensorProto.FLOAT, dims=shape, data_location=TensorProto.EXTERNAL
+    )
     for key, value in entries.items():
         tensor.external_data.add(key=key, value=value)
     return tensor
@@ -27,7 +29,9 @@ def external(shape, entries):
 
 def field(path, nodes, tensors=(), sparse=()):
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 2]) for name in "xv"]
-    graph = helper.make_graph(nodes, "f", [ends[0]], [ends[1]], list(tensors), sparse_initializer=list(sparse))
+    graph = helper.make_graph(
+        nodes, "f", [ends[0]], [ends[1]], list(tensors), sparse_initializer=list(sparse)
+    )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     path.write_bytes(model.SerializeToString())
     return path
@@ -62,7 +66,9 @@ def in_a_branch(path, entries):
     out = helper.make_tensor_value_info("W", TensorProto.FLOAT, [2, 2])
     inner = helper.make_graph([node("Constant", [], "W", value=external([2, 2], entries))], "b", [], [out])
     both = helper.make_node("If", ["c"], ["W"], then_branch=inner, else_branch=inner)
-    return field(path, [both, node("MatMul", ["x", "W"], "v")], [numpy_helper.from_array(np.array(True), "c")])
+    return field(
+        path, [both, node("MatMul", ["x", "W"], "v")], [numpy_helper.from_array(np.array(True), "c")]
+    )
 
 
 def in_a_function(path, entries):
@@ -179,7 +185,9 @@ def test_sparse_tensors_are_refused(folder):
     field(folder / "a.onnx", [product], sparse=[sparse])
     made = helper.make_node("Constant", [], ["W"], sparse_value=sparse)
     field(folder / "b.onnx", [made, product])
-    elsewhere = helper.make_sparse_tensor(external([1], ENTRIES), numpy_helper.from_array(np.array([0])), [2, 2])
+    elsewhere = helper.make_sparse_tensor(
+        external([1], ENTRIES), numpy_helper.from_array(np.array([0])), [2, 2]
+    )
     field(folder / "c.onnx", [product], sparse=[elsewhere])
     for name in "abc":
         with pytest.raises(vf.FieldError, match="it has a sparse tensor"):
@@ -238,5 +246,5 @@ def test_a_network_reads_nothing_from_elsewhere(moved):
             tensor.external_data[0].value = location
         moved.write_bytes(model.SerializeToString())
         for read in (network_from_onnx, read_onnx_metadata, vf.from_onnx):
-            with pytest.raises(vf.VanillaflowError, match="other files|no such file"):
+            with pytest.raises(vf.VanillaflowError, match=r"other files|no such file"):
                 read(moved)

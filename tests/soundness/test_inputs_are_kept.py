@@ -1,6 +1,8 @@
 """No input file is ever an output, in any command, by whatever name; and no output is given twice."""
 
+import contextlib
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -15,23 +17,30 @@ from vanillaflow.export.files import read_bytes, write_atomically
 from vanillaflow.export.input_files import inputs_kept, note_output
 
 REFUSED = ("vanillaflow: cannot write", "vanillaflow: --output would replace the network")
-FILES = """
-system.toml
-field.toml
-field.onnx
-field.data
-network.onnx
-network.safetensors
-safe.vnnlib
-certificate.json
-module.py
-""".split()
+FILES = [
+    *("system.toml", "field.toml", "field.onnx", "field.data", "network.onnx", "network.safetensors"),
+    *("safe.vnnlib", "certificate.json", "module.py"),
+]
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    """A folder with an input of every kind."""
+    folder = tmp_path_factory.mktemp("inputs")
+    with contextlib.chdir(folder):
+        make_inputs()
+    return folder
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch):
+def here(inputs, tmp_path, monkeypatch):
     """A working directory with an input of every kind."""
+    shutil.copytree(inputs, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def make_inputs():
     table = "[domain]\nx = [-1, 1]\ny = [-1, 1]\n[flow]\nduration = 0.1\n"
     Path("system.toml").write_text(f'name = "s"\n[equations]\nx = "-x"\ny = "-y"\n{table}')
     Path("field.toml").write_text(f'name = "f"\nfield = "field.onnx"\n{table}')
@@ -41,9 +50,13 @@ def here(tmp_path, monkeypatch):
     matrix.data_location = TensorProto.EXTERNAL
     matrix.external_data.add(key="location", value="field.data")
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 2]) for name in "xv"]
-    graph = helper.make_graph([helper.make_node("MatMul", ["x", "W"], ["v"])], "f", [ends[0]], [ends[1]], [matrix])
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "W"], ["v"])], "f", [ends[0]], [ends[1]], [matrix]
+    )
     opset = [helper.make_opsetid("", 17)]
-    Path("field.onnx").write_bytes(helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString())
+    Path("field.onnx").write_bytes(
+        helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString()
+    )
     flow = vf.compile(vf.load_system("system.toml").target(), tol=0.1)
     flow.save("network.safetensors")
     flow.to_network().to_onnx("network.onnx")
@@ -56,7 +69,6 @@ def here(tmp_path, monkeypatch):
         "".join(f"(declare-const {v}_{i} Real)" for v in "XY" for i in range(2))
         + "(assert (>= X_0 0))(assert (<= X_0 1))(assert (>= X_1 0))(assert (<= X_1 1))(assert (<= Y_0 -5))"
     )
-    return tmp_path
 
 
 @pytest.fixture
@@ -84,13 +96,14 @@ def aliases(name, new):
     return [os.path.join("..", Path.cwd().name, name), str(Path(name).absolute()), "soft" + new, "hard" + new]
 
 
+PROOF = ["--method", "rigorous", "--checkpoint"]
 # Every command with an input that bears a suffix that it may write.
 CLASHES = [
     (["compile", "module:system", "--tol", "0.1", "-o"], "module.py"),
     (["compile", "field.toml", "--tol", "0.1", "-o"], "field.onnx"),
-    (["certify", "network.onnx", "system.toml", "--method", "rigorous", "--checkpoint"], "system.toml"),
-    (["certify", "network.onnx", "field.toml", "--method", "rigorous", "--checkpoint"], "field.data"),
-    (["certify", "network.safetensors", "system.toml", "--method", "rigorous", "--checkpoint"], "network.safetensors"),
+    (["certify", "network.onnx", "system.toml", *PROOF], "system.toml"),
+    (["certify", "network.onnx", "field.toml", *PROOF], "field.data"),
+    (["certify", "network.safetensors", "system.toml", *PROOF], "network.safetensors"),
     (["verify", "system.toml", "-p", "safe.vnnlib", "--network", "network.onnx", "-o"], "safe.vnnlib"),
     (["verify", "system.toml", "-p", "safe.vnnlib", "--network", "network.onnx", "-o"], "network.onnx"),
     (["verify", "field.toml", "-p", "safe.vnnlib", "-o"], "field.onnx"),
@@ -118,21 +131,29 @@ def test_a_report_is_not_written_over_what_it_shows(fails, name):
 def test_a_certificate_is_not_written_over_what_it_is_of(fails, name):
     for alias in aliases(name, ".json")[2:]:
         said = fails("certify", "network.onnx", "field.toml", "-o", alias)
-        assert f"/{name}', which is an input" in said or f"'{name}', which is an input" in said or "--embed" in said
+        assert (
+            f"/{name}', which is an input" in said
+            or f"'{name}', which is an input" in said
+            or "--embed" in said
+        )
+
+
+COMPILE = ["compile", "system.toml", "--tol", "0.1"]
+VERIFY = ["verify", "system.toml", "-p", "safe.vnnlib"]
 
 
 @pytest.mark.parametrize(
     ("command", "outputs", "said"),
     [
-        (["compile", "system.toml", "--tol", "0.1"], ["-o", "a.onnx", "-o", "./a.onnx"], "'a.onnx' twice: give"),
-        (["compile", "system.toml", "--tol", "0.1"], ["-o", "a.c", "-o", "x/../a.c"], "twice, as 'a.c' before"),
-        (["compile", "system.toml", "--tol", "0.1"], ["-o", "a.c", "-o", "a.c"], "'a.c' twice: give"),
-        (["verify", "system.toml", "-p", "safe.vnnlib"], ["-o", "b.json", "-o", "x/../b.json"], "twice"),
-        (["certify", "network.onnx", "system.toml", "--method", "rigorous"], ["-o", "p", "--checkpoint", "p"], "twice"),
+        (COMPILE, ["-o", "a.onnx", "-o", "./a.onnx"], "'a.onnx' twice: give"),
+        (COMPILE, ["-o", "a.c", "-o", "x/../a.c"], "twice, as 'a.c' before"),
+        (COMPILE, ["-o", "a.c", "-o", "a.c"], "'a.c' twice: give"),
+        (VERIFY, ["-o", "b.json", "-o", "x/../b.json"], "twice"),
+        (["certify", "network.onnx", "system.toml"], ["-o", "p", *PROOF, "p"], "twice"),
         (["certify", "network.onnx", "system.toml"], ["-o", "c.toml"], "must end in .json"),
         (["certify", "network.onnx", "system.toml"], ["-o", "c.onnx"], "must end in .json"),
         (["certify", "network.onnx", "system.toml"], ["-o", "c.vnnlib"], "must end in .json"),
-        (["verify", "system.toml", "-p", "safe.vnnlib"], ["-o", "b.toml"], "must end in .onnx, .vnnlib or .json"),
+        (VERIFY, ["-o", "b.toml"], "must end in .onnx, .vnnlib or .json"),
         (["report", "system.toml"], ["-o", "r.py"], "must end in .html or .htm"),
     ],
 )  # fmt: skip
@@ -157,9 +178,17 @@ def test_what_is_asked_for_is_still_written(here, capsys):
         assert cli.main([*certify, "--embed", "-o", "new.json"]) == 0
     assert cli.main(["certify", "network.onnx", "system.toml", "--check", "network.onnx"]) == 0
     assert cli.main(["inspect", "network.onnx"]) == 0
-    proof = ["certify", "network.safetensors", "system.toml", "--method", "rigorous", "--checkpoint", "proof.part"]
+    proof = [
+        "certify",
+        "network.safetensors",
+        "system.toml",
+        "--method",
+        "rigorous",
+        "--checkpoint",
+        "proof.part",
+    ]
     assert cli.main(proof) == 0 and not Path("proof.part").exists()
-    assert cli.main(["compile", "system.toml", "--tol", "0.1", "-o", "network.onnx"]) == 0
+    assert cli.main([*COMPILE, "-o", "network.onnx"]) == 0
     assert onnx.load("network.onnx").graph.node[0].op_type == "Gemm"
 
 

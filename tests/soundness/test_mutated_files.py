@@ -1,4 +1,4 @@
-"""A little of benchmarks/attack_files.py: damaged files of every format are refused, or mean what they did."""
+"""A little of benchmarks/attack_files.py: damaged files are refused, or mean what they did."""
 
 import sys
 from collections import Counter

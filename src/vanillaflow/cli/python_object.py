@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from ..errors import FieldError, VanillaflowError, reason_of
+from ..errors import FieldError, reason_of
 
 if TYPE_CHECKING:
     from ..fields.system import System

@@ -17,6 +17,7 @@ from ..errors import FileFormatError
 from ..network import FeedforwardNetwork
 from .files import write_atomically
 from .onnx_chain import chain_of
+from .onnx_file import read_model
 from .onnx_metadata import (
     certificate_entry,
     network_entries,
@@ -26,7 +27,6 @@ from .onnx_metadata import (
     require_checksum,
     write_entries,
 )
-from .onnx_file import read_model
 from .rounding import first_outputs, rounded_layers
 from .tensors import named_tensors
 

@@ -100,7 +100,8 @@ def _take_in(tensor: TensorProto, folder: Path, most: int) -> int:
             length = _whole(entries, "length", name, max(size - start, 0))
             if start + length > size:
                 raise FileFormatError(
-                    f"{name} is said to be {length} bytes from byte {start} of {place.name!r}, which has {size}"
+                    f"{name} is said to be {length} bytes from byte {start} of {place.name!r}, which has "
+                    f"{size}"
                 )
             if length > most:
                 raise FileFormatError(f"{name} has {length} bytes; with those before it that is too many")
@@ -109,7 +110,9 @@ def _take_in(tensor: TensorProto, folder: Path, most: int) -> int:
             file.seek(start)
             numbers = file.read(length)
     except OSError as error:
-        raise FileFormatError(f"{name} is in {place.name!r}, which cannot be read ({error.strerror})") from None
+        raise FileFormatError(
+            f"{name} is in {place.name!r}, which cannot be read ({error.strerror})"
+        ) from None
     for field in _DATA:
         tensor.ClearField(field)
     tensor.raw_data = numbers

@@ -14,7 +14,6 @@ from .functions import BY_NAME
 from .orders import PRIME
 from .parser import CONSTANTS
 
-
 # Characters of a wrong value that an error repeats: enough to know it by.
 _SHOWN = 80
 
@@ -37,7 +36,9 @@ def checked_name(kind: str, name: Any, primes: bool = False) -> str:
             f"{kind} name {shown(name)} is not a name; use letters, digits and _, starting with a letter"
         )
     if keyword.iskeyword(stem):
-        raise FieldError(f"{kind} name {shown(name)} is a word of the language; choose another, such as {stem}_")
+        raise FieldError(
+            f"{kind} name {shown(name)} is a word of the language; choose another, such as {stem}_"
+        )
     if stem in BY_NAME or stem in CONSTANTS:
         taken = "function" if stem in BY_NAME else "constant"
         raise FieldError(

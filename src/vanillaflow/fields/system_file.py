@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,11 @@ from .orders import derivative, first_order
 from .system import System
 
 MAX_FILE_BYTES = 1_000_000
+
+# tomllib takes time that grows with the square of the number of parts of a key a.b.c, some 0.1 us times that
+# (measured with 5000 parts): the sum over all lines, in which the points of numbers count as well.
+_MAX_KEY_WORK = 10_000_000
+_STRING = re.compile(r""" "[^"]*" | '[^']*' """, re.VERBOSE)
 
 _TABLES = {
     "name": "the name of the system, as text",
@@ -68,6 +74,8 @@ def parse_system(text: str, source: str, directory: Path | None = None) -> Syste
 
     ONNX models are looked for in `directory`; without one there are none.
     """
+    if sum(_STRING.sub("", line).count(".") ** 2 for line in text.split("\n")) > _MAX_KEY_WORK:
+        raise FieldError(f"{source}: it has keys of too many parts; keys here have one part each")
     try:
         document = tomllib.loads(text)
     except ValueError as error:  # Not only TOMLDecodeError: integers of thousands of digits raise this.
