@@ -33,7 +33,7 @@ WORDS = {
     "escape": "\x1b[2J.wrong",
     "digits": "9" * 5000,
     "root": "/",
-    "above": "..",
+    "above": "../..",
     "dash": "-",
     "nan": "nan",
     "overflow": "-1e5000",

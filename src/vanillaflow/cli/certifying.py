@@ -72,7 +72,9 @@ def certify_file(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Write the certificate to this file, as JSON."),
+        typer.Option(
+            "--output", "-o", metavar="FILE.json", help="Write the certificate to this file, as JSON."
+        ),
     ] = None,
     embed: Annotated[
         bool, typer.Option("--embed", help="Write the certificate into NETWORK itself, an .onnx file.")
@@ -158,6 +160,7 @@ def _require_outputs(network: Path, output: Path | None, embed: bool, checkpoint
     if output is not None:
         require_output(output, _SUFFIXES)
     if checkpoint is not None:
+        require_writable(checkpoint)
         note_output(checkpoint)
 
 

@@ -22,7 +22,7 @@ from .system import System
 
 MAX_FILE_BYTES = 1_000_000
 
-# tomllib takes time that grows with the square of the number of parts of a key a.b.c, some 0.1 us times that
+# tomllib takes time that grows with the square of the number of parts of a key a.b.c, some 0.02 us times that
 # (measured with 5000 parts): the sum over all lines, in which the points of numbers count as well.
 _MAX_KEY_WORK = 10_000_000
 _STRING = re.compile(r""" "[^"]*" | '[^']*' """, re.VERBOSE)
