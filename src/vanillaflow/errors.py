@@ -15,6 +15,17 @@ class VanillaflowError(Exception):
     """Base of every error that the user can act on. The message is one clear sentence or two."""
 
 
+def reason_of(error: BaseException) -> str:
+    """The first line of what another's exception says, with its type: one that says nothing, or that cannot
+    even be asked, is told by the type alone."""
+    try:
+        said = next(iter(str(error).splitlines()), "").strip()
+    except Exception:  # Whatever the user's own class does when it is printed.
+        said = ""
+    kind = type(error).__name__
+    return f"{kind}: {said}" if said else kind
+
+
 class FieldError(VanillaflowError, ValueError):
     """A vector field that cannot be read: unknown name, wrong shape, unsupported module, ..."""
 

@@ -12,7 +12,7 @@ def require_finite(name: str, value: Any) -> np.ndarray:
     """`value` as a float64 array; raises ValueError naming `name` if it has NaN, infinity or no numbers."""
     try:
         array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{name} must be an array of real numbers: {error}") from None
     if not np.all(np.isfinite(array)):
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0]) if array.ndim else ()
@@ -24,9 +24,13 @@ def require_positive(name: str, value: float) -> float:
     """`value` as a float; raises ValueError naming `name` unless it is a finite number above zero."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise ValueError(f"{name} must be a positive number, got {value!r}")
-    if not (np.isfinite(value) and value > 0):
+    try:
+        number = float(value)
+    except OverflowError:  # An integer of more than 308 digits.
+        raise ValueError(f"{name} must be at most 1.8e308, got a larger integer") from None
+    if not (np.isfinite(number) and number > 0):
         raise ValueError(f"{name} must be positive and finite, got {value!r}")
-    return float(value)
+    return number
 
 
 def require_count(name: str, value: int, most: int) -> int:

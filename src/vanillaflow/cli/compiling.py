@@ -10,11 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..choices import METHODS
-from ..errors import (
-    CompilationInterrupted,
-    OutputError,
-    ToleranceNotReached,
-)
+from ..errors import CompilationInterrupted, ToleranceNotReached
 from .interruption import saved_best
 from .option_values import (
     complete_dialect,
@@ -24,6 +20,7 @@ from .option_values import (
     known_method,
     positive,
 )
+from .outputs import require_output
 from .progress import progress
 from .result import SUFFIXES, Precision, Request, Result, lowered, measured
 from .system_argument import SYSTEM, read_target
@@ -113,7 +110,7 @@ def compile_system(
     start = perf_counter()
     outputs = output or []
     for path in outputs:
-        _require_output(path)
+        require_output(path, SUFFIXES)
     dialect, slope = known_dialect(dialect, slope)
     target = read_target(system)
     request = Request(tol, dtype, dialect, slope, seed or 0)
@@ -134,15 +131,6 @@ def compile_system(
             result.write(path)
     print(f"{one_line(target.name)}: a vanilla network of width {result.network.width}\n")
     print(rows(_summary(result, certificate, target, outputs, perf_counter() - start)))
-
-
-def _require_output(path: Path) -> None:
-    from ..export.files import require_writable
-
-    if path.suffix.lower() not in SUFFIXES:
-        *most, last = SUFFIXES
-        raise OutputError(f"cannot write {str(path)!r}: the name must end in {', '.join(most)} or {last}")
-    require_writable(path)
 
 
 def compiled(

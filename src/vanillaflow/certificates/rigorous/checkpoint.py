@@ -74,7 +74,7 @@ class Checkpoint:
         tensors = {name: np.ascontiguousarray(array) for name, array in arrays().items()}
         header = {"proof": self._key, "stage": stage}
         header["sha256"] = checksum(header, tensors)
-        write_atomically(self._path, safetensors.numpy.save(tensors, {_KEY: json.dumps(header)}))
+        write_atomically(self._path, safetensors.numpy.save(tensors, {_KEY: json.dumps(header)}), update=True)
         self._written = perf_counter()
 
     def stored(self, stage: str) -> Arrays | None:
@@ -84,7 +84,7 @@ class Checkpoint:
         """
         if self._path is None or not self._path.exists():
             return None
-        content, name = read_bytes(self._path), repr(os.fspath(self._path))
+        content, name = read_bytes(self._path, update=True), repr(os.fspath(self._path))
         try:
             tensors = safetensors.numpy.load(content)
             (length,) = struct.unpack("<Q", content[:8])
