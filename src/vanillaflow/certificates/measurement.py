@@ -131,7 +131,7 @@ class Measurement:
             )
 
     def limits(self, x: Float[np.ndarray, " d"], column: int, claim: float, error: float) -> str:
-        """What to add where the error may be above a claim only because no evaluation can tell one so small."""
+        """What to add where no evaluation can tell whether an error is above a claim so small."""
         off = float(self.doubt(x[None])[0, column])
         if off < abs(error - claim):
             return ""

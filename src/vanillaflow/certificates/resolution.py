@@ -2,8 +2,8 @@
 
 Two machines that evaluate one network, or one that solves the flow in other batches, find errors that differ
 by so much. It is told for each point and each output, so that neither a network with huge values elsewhere
-nor a coordinate in large units blurs the others. These are estimates, no bounds: see `measurement` for how little
-depends on them.
+nor a coordinate in large units blurs the others. These are estimates, no bounds: see `measurement` for how
+little depends on them.
 """
 
 from __future__ import annotations
