@@ -58,6 +58,7 @@ _HOME = {
     "CertificateRefused": "errors",
     "FieldError": "errors",
     "FlowLeavesDomain": "errors",
+    "FlowNotResolved": "errors",
     "CompilationInterrupted": "errors",
     "ToleranceNotReached": "errors",
     "FileFormatError": "errors",
@@ -82,6 +83,7 @@ if TYPE_CHECKING:
     from .errors import FieldError as FieldError
     from .errors import FileFormatError as FileFormatError
     from .errors import FlowLeavesDomain as FlowLeavesDomain
+    from .errors import FlowNotResolved as FlowNotResolved
     from .errors import OutputError as OutputError
     from .errors import ToleranceNotReached as ToleranceNotReached
     from .errors import VanillaflowError as VanillaflowError

@@ -20,6 +20,9 @@ from .target import FlowMap
 _FEW_POINTS = 512
 # The exact flow is computed to so much of the tolerance, in units of the state.
 _FINER = 1e-5
+# Before anything is constructed, the exact flow is solved twice at so many points, and must agree to this
+# part of the tolerance.
+_RESOLVED_AT, _RESOLVED = 16, 0.1
 # The more dimensions, the further a search may come beyond the points that a construction was measured on.
 _AIMS = ((8, 0.88), (3, 0.94), (1, 0.97))
 _ATTEMPTS = 4
@@ -58,9 +61,11 @@ def best_attempt(
 ) -> Outcome:
     """The first attempt that is certified within `tol`, or the best of all.
 
-    Without any flow to show, ToleranceNotReached and KeyboardInterrupt go through.
+    Without any flow to show, ToleranceNotReached and KeyboardInterrupt go through. Raises FlowNotResolved if
+    the exact flow itself is not known to a part of the tolerance.
     """
     target = target.coarser(_FINER * tol)
+    target.require_resolved(target.domain.sample(_RESOLVED_AT, seed), _RESOLVED * tol)
     tried: list[Attempt] = []
     refusal: ToleranceNotReached | None = None
     worst = np.zeros((0, target.dim))

@@ -51,6 +51,23 @@ class FlowLeavesDomain(VanillaflowError, ValueError):
         )
 
 
+class FlowNotResolved(VanillaflowError, RuntimeError):
+    """The exact flow is not known well enough to state an error: the field changes faster in time than it was
+    looked at, or two solvers with other steps do not agree.
+
+    Attributes: `time`, where the first change or difference is.
+    """
+
+    def __init__(self, message: str, time: float):
+        super().__init__(message)
+        self.time = time
+
+
+class OutOfTime(VanillaflowError, TimeoutError):
+    """The limit of seconds came while the exact flow was computed. `compile` makes a ToleranceNotReached of
+    it."""
+
+
 class ToleranceNotReached(VanillaflowError, RuntimeError):
     """The compiler stopped before its tolerance.
 

@@ -139,6 +139,14 @@ class Increment(FlowMap):
     def finer(self, factor: float) -> Increment:
         return Increment(self._target.finer(factor), self._compiled, self._since, self._time)
 
+    def before(self, deadline: float) -> Increment:
+        return Increment(self._target.before(deadline), self._compiled, self._since, self._time)
+
+    def require_resolved(
+        self, x: Float[np.ndarray, "n d"], allowed: float | Float[np.ndarray, " d"] = 0.0
+    ) -> None:
+        self._target.until(self._time).require_resolved(self._compiled.inverse(x), allowed)
+
     def __call__(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
         return self._target.trajectory(self._compiled.inverse(x), [self._time])[0]
 

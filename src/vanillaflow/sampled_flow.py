@@ -118,6 +118,14 @@ class SampledFlow(FlowMap):
     def finer(self, factor: float) -> SampledFlow:
         return self
 
+    def before(self, deadline: float) -> SampledFlow:
+        return self
+
+    def require_resolved(
+        self, x: Float[np.ndarray, "n d"], allowed: float | Float[np.ndarray, " d"] = 0.0
+    ) -> None:
+        """The spline is what it is: there is no solver to disagree with."""
+
     def _scaled(self, x: np.ndarray) -> np.ndarray:
         return 2 * (x - self.domain.low) / self.domain.width - 1
 

@@ -3,55 +3,107 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
+from warnings import warn
 
 import numpy as np
 from jaxtyping import Float
 
 from ..errors import FieldError
+from ..validation import require_finite, require_positive
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-_POINTS, _SCALES, _TIME = 4, (0.1, 1.0, 5.0), 0.5
+# The time at which a field is tried is one at which every solver asks it.
+_POINTS, _SCALES, _TIME = 4, (0.1, 1.0, 5.0), 0.0
 # A row on its own may be summed in another order than in a batch: so much of its size, at most.
 _ROUNDING = 1e-9
+# Times at which values for many times are compared with values for one.
+_COMPARED = 8
 
 
+class MixedRowsError(FieldError):
+    """A function whose value at one point depends on the other points of the array."""
+
+
+@dataclass(frozen=True, eq=False)
 class CallableField:
     """The field v(t, x) that `function(t, x)` computes for all rows of an array x (n, d) at once.
 
-    The last `held` coordinates are inputs, where it is zero.
+    Attributes
+    ----------
+    function, dim : as in the formula.
+    label : what it is called in messages.
+    held : how many of the last coordinates are inputs, where it is zero.
+    autonomous : whether it does not depend on time.
+    jumps : times at which it may jump or have a corner.
+    max_step : the longest step with which a solver meets all that it does in time; None to have it found.
+    many_times : `function` for many times (m,) at once, with values (m, n, d), or None where it is not to be
+        had so.
     """
 
-    def __init__(self, function: Callable[[float, np.ndarray], Any], dim: int, label: str, held: int = 0):
-        self.function, self.dim, self.label, self.held = function, dim, label, held
+    function: Callable[[float, np.ndarray], Any]
+    dim: int
+    label: str
+    held: int = 0
+    autonomous: bool = False
+    jumps: tuple[float, ...] = ()
+    max_step: float | None = None
+    many_times: Callable[[np.ndarray, np.ndarray], np.ndarray | None] | None = None
 
     def __call__(self, t: float, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
         """v(t, .) at the rows of x."""
         return np.asarray(self.function(t, x), dtype=np.float64)
 
+    def at_times(
+        self, times: Float[np.ndarray, " m"], x: Float[np.ndarray, "n d"]
+    ) -> Float[np.ndarray, "m n d"]:
+        """v(t, .) at the rows of x, for each of the times."""
+        together = None if self.many_times is None else self.many_times(times, x)
+        # Of code that computes many times at once, who knows what it does: it must agree with single times.
+        if together is not None and together.shape == (len(times), *x.shape):
+            some = np.linspace(0, len(times) - 1, _COMPARED).astype(int)
+            alone = np.stack([self(float(t), x) for t in times[some]])
+            if np.allclose(together[some], alone, rtol=_ROUNDING, atol=0, equal_nan=True):
+                return np.asarray(together, dtype=np.float64)
+        return np.stack([self(float(t), x) for t in times])
+
     def __repr__(self) -> str:
         return f"CallableField({self.label}, dim={self.dim})"
 
 
-def from_callable(function: Callable[..., Any], dim: int, inputs: int = 0) -> CallableField:
+def from_callable(
+    function: Callable[..., Any],
+    dim: int,
+    inputs: int = 0,
+    *,
+    jumps: Sequence[float] = (),
+    max_step: float | None = None,
+) -> CallableField:
     """The field of a vectorized function, NumPy's, JAX's or any other that takes and returns arrays.
 
     Parameters
     ----------
     function : `function(t, x)`, or `function(x)` if it does not depend on time, which maps points x (n, dim)
         to velocities (n, dim), each row on its own, in float64. Which of the two is told by the arguments
-        without defaults.
+        without defaults. One that takes a single state of shape (dim,), as SciPy's solve_ivp calls it, is
+        called row by row, with a warning: that is slow.
     dim : the dimension of the state.
     inputs : with m of them, the function is `function(t, x, u)` or `function(x, u)`, with u (n, m), and the
         field has dimension dim + m: the inputs come after the state and stay as they are during the flow. A
         network compiled on a box of both serves for all inputs.
+    jumps : times at which the function jumps or has a corner, where solvers stop and start again. Jumps that
+        last for a ten-thousandth of the duration or longer are found without.
+    max_step : the longest step, in time, of a solver that is to meet all that the function does. By default
+        it is found by evaluating the function at some 16,000 times.
 
     The function is tried at a few points, where it may give infinite or undefined values. Such a field is
     compiled by the default method; the construction of the theorem (`method="split"`) needs a RidgeField.
 
     Raises FieldError, saying what was found, if the function cannot be called so, returns another shape or
-    less than double precision, is random, remembers its calls, changes its argument, or mixes rows.
+    less than double precision, is random, remembers its calls, changes its argument, or mixes rows;
+    ValueError for jumps or a max_step that are no times.
     """
     if not callable(function):
         raise FieldError(f"from_callable needs a function of (t, x) or (x), got {type(function).__name__}")
@@ -64,25 +116,67 @@ def from_callable(function: Callable[..., Any], dim: int, inputs: int = 0) -> Ca
     timed = _takes_time(function, inputs > 0)
 
     def velocity(t: float, x: np.ndarray) -> Any:
-        given = (x[:, :dim], x[:, dim:]) if inputs else (x,)
+        given = (x[..., :dim], x[..., dim:]) if inputs else (x,)
         v = function(t, *given) if timed else function(*given)
         return _with_inputs_at_rest(v, x, dim, what) if inputs else v
 
-    require_field(velocity, dim + inputs, what)
-    return CallableField(velocity, dim + inputs, label, inputs)
+    rows_at_once = _vectorized(velocity, dim + inputs, what)
+    times = times_of_jumps(jumps)
+    step = None if max_step is None else require_positive("max_step", max_step)
+    return CallableField(rows_at_once, dim + inputs, label, inputs, not timed, times, step)
+
+
+def times_of_jumps(jumps: Sequence[float]) -> tuple[float, ...]:
+    """The times as a tuple; raises ValueError unless they are finite numbers."""
+    return tuple(require_finite("jumps", list(jumps)).ravel().tolist())
+
+
+def _vectorized(
+    velocity: Callable[[float, np.ndarray], Any], dim: int, what: str
+) -> Callable[[float, np.ndarray], Any]:
+    """The function itself if it takes many points at once; if it takes one state (dim,), its loop over rows.
+
+    Raises FieldError as `require_field` does.
+    """
+    try:
+        require_field(velocity, dim, what)
+    except FieldError as refusal:
+
+        def by_rows(t: float, x: np.ndarray) -> np.ndarray:
+            return np.stack([np.asarray(velocity(t, row)) for row in x])
+
+        try:
+            require_field(by_rows, dim, what)
+        except FieldError:
+            raise refusal from None
+        if isinstance(refusal, MixedRowsError):
+            raise FieldError(
+                f"{refusal}; if it takes one state y of shape ({dim},), write y[..., 0] in place of y[0]"
+            ) from None
+        warn(
+            f"{what} takes one state of shape ({dim},), so it is called for one point after another, which "
+            f"is slow: let it take points of shape (n, {dim}), with y[..., 0] in place of y[0] and "
+            "np.stack([...], axis=-1) in place of np.array([...])",
+            stacklevel=3,
+        )
+        return by_rows
+    return velocity
 
 
 def _with_inputs_at_rest(v: Any, x: np.ndarray, dim: int, what: str) -> np.ndarray:
     v = np.asarray(v)
-    if v.shape != (len(x), dim):
-        raise FieldError(f"{what} maps states of shape {(len(x), dim)} to {v.shape}; it must keep the shape")
-    return np.concatenate([v, np.zeros((len(x), x.shape[1] - dim), dtype=v.dtype)], axis=1)
+    shape = (*x.shape[:-1], dim)
+    if v.shape != shape:
+        raise FieldError(f"{what} maps states of shape {shape} to {v.shape}; it must keep the shape")
+    return np.concatenate([v, np.zeros((*x.shape[:-1], x.shape[-1] - dim), dtype=v.dtype)], axis=-1)
 
 
 def require_field(velocity: Callable[[float, np.ndarray], Any], dim: int, what: str) -> None:
     """Raise FieldError unless `velocity(t, x)` behaves as a vector field on R^dim does."""
     rng = np.random.default_rng(0)
-    x = np.concatenate([scale * rng.standard_normal((_POINTS, dim)) for scale in _SCALES])
+    # Not as many points as coordinates: rows taken for columns would keep the shape.
+    points = _POINTS + (len(_SCALES) * _POINTS == dim)
+    x = np.concatenate([scale * rng.standard_normal((points, dim)) for scale in _SCALES])
     v = _values(velocity, x, what)
     if v.shape != x.shape:
         raise FieldError(
@@ -97,7 +191,9 @@ def require_field(velocity: Callable[[float, np.ndarray], Any], dim: int, what: 
     with np.errstate(invalid="ignore"):
         off = np.abs(alone - v) > _ROUNDING * (1 + np.abs(v).max(axis=1, keepdims=True))
     if alone.shape != v.shape or np.any(off):
-        raise FieldError(f"{what} gives other values for a point alone than among others; rows must not mix")
+        raise MixedRowsError(
+            f"{what} gives other values for a point alone than among others; rows must not mix"
+        )
 
 
 def _values(velocity: Callable[[float, np.ndarray], Any], x: np.ndarray, what: str) -> np.ndarray:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import sympy as sp
 from jaxtyping import Float
 
 from ..errors import FieldError
-from .functions import BY_HEAD
+from .functions import BY_HEAD, BY_NAME
 
+# Functions that have a corner where their argument is zero.
+_CORNERED = (BY_NAME["relu"].head, BY_NAME["abs"].head)
 # (t, x, the values of the steps before) -> the value of this step, a number or (n,).
-_Step = Callable[[float, np.ndarray, list], np.ndarray | float]
+_Step = Callable[[Any, np.ndarray, list], np.ndarray | float]
 
 
 class ExpressionField:
@@ -37,14 +40,35 @@ class ExpressionField:
         self._places: dict[sp.Expr, int] = {}
         self._steps: list[_Step] = []
         self._results = [self._place(expression) for expression in expressions]
+        self._corners = () if t in self.symbols else tuple(sorted(set(_corners(expressions, t))))
 
     def __call__(self, t: float, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
         """v(t, .) at the rows of x; nan or infinite where the expressions are undefined."""
+        return self._computed(t, x)
+
+    def at_times(
+        self, times: Float[np.ndarray, " m"], x: Float[np.ndarray, "n d"]
+    ) -> Float[np.ndarray, "m n d"]:
+        """v(t, .) at the rows of x, for each of the times."""
+        m, n = len(times), len(x)
+        return self._computed(np.repeat(times, n), np.tile(x, (m, 1))).reshape(m, n, self.dim)
+
+    def _computed(self, t: float | np.ndarray, x: np.ndarray) -> np.ndarray:
         values: list = []
         with np.errstate(all="ignore"):
             for step in self._steps:
                 values.append(step(t, x, values))
         return np.stack([np.broadcast_to(values[place], len(x)) for place in self._results], axis=1)
+
+    @property
+    def autonomous(self) -> bool:
+        """Whether it does not depend on time."""
+        return self.time in self.symbols or not any(e.has(self.time) for e in self.expressions)
+
+    @property
+    def jumps(self) -> tuple[float, ...]:
+        """The times at which it has a corner because of time alone, as relu(t - 1) has one."""
+        return self._corners
 
     def __repr__(self) -> str:
         return f"ExpressionField(dim={self.dim})"
@@ -78,6 +102,15 @@ class ExpressionField:
             return lambda t, x, values: _combined(combine, [values[part] for part in parts])
         value = BY_HEAD[node.func].value
         return lambda t, x, values: value(np.asarray(values[parts[0]], dtype=np.float64))
+
+
+def _corners(expressions: Sequence[sp.Expr], t: sp.Symbol) -> Iterator[float]:
+    """The zeros of arguments that are affine in time alone; others are found when the field is sampled."""
+    for expression in expressions:
+        for node in expression.atoms(*_CORNERED):
+            slope = node.args[0].diff(t)
+            if node.free_symbols == {t} and not slope.free_symbols and slope != 0:
+                yield float(-node.args[0].subs(t, 0) / slope)
 
 
 def _combined(combine: np.ufunc, values: list) -> np.ndarray:

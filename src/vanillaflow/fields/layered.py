@@ -53,6 +53,11 @@ class LayeredField:
         object.__setattr__(self, "A", _locked(A))
 
     @property
+    def autonomous(self) -> bool:
+        """Always: the field does not depend on time."""
+        return True
+
+    @property
     def dim(self) -> int:
         """d."""
         return self.weights[0].shape[1]

@@ -54,7 +54,7 @@ def from_onnx(path: str | os.PathLike[str], dim: int | None = None) -> CallableF
         require_field(velocity, dim, "the model")
     except FieldError as error:
         raise FieldError(f"{name}: {error}") from None
-    return CallableField(velocity, dim, os.path.basename(name))
+    return CallableField(velocity, dim, os.path.basename(name), autonomous=time is None)
 
 
 def _read(name: str) -> onnx.ModelProto:

@@ -13,6 +13,7 @@ from scipy.linalg import expm
 from ..errors import FieldError
 from ..validation import require_finite, require_positive
 from .few_nonzeros import Linear
+from .in_time import values_in_time
 from .profiles import Profile, get_profile
 
 # From this dimension on A is asked whether it is symmetric.
@@ -57,6 +58,11 @@ class RidgeField:
     def tanh(cls, A, W, b) -> RidgeField:
         """The paper's class x' = A tanh(W x + b), with A (d, N), W (N, d), b (N,)."""
         return cls(np.asarray(A, dtype=np.float64).T, W, b, "tanh")
+
+    @property
+    def autonomous(self) -> bool:
+        """Always: the field does not depend on time."""
+        return True
 
     @property
     def dim(self) -> int:
@@ -206,6 +212,26 @@ class PiecewiseField:
     def __call__(self, t: float, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
         """v(t, x) at the rows of x."""
         return self.fields[int(np.searchsorted(self.times, t, side="right"))](t, x)
+
+    @property
+    def autonomous(self) -> bool:
+        """Whether no piece depends on time."""
+        return all(field.autonomous for field in self.fields)
+
+    @property
+    def jumps(self) -> tuple[float, ...]:
+        """The corners of the pieces, besides the switching `times`."""
+        return tuple(t for field in self.fields for t in getattr(field, "jumps", ()))
+
+    def at_times(
+        self, times: Float[np.ndarray, " m"], x: Float[np.ndarray, "n d"]
+    ) -> Float[np.ndarray, "m n d"]:
+        """v(t, .) at the rows of x, for each of the times."""
+        values = np.empty((len(times), *x.shape))
+        piece = np.searchsorted(self.times, times, side="right")
+        for k in np.unique(piece):
+            values[piece == k] = values_in_time(self.fields[k], times[piece == k], x)
+        return values
 
     def segments(self, duration: float) -> list[tuple[RidgeField, float]]:
         """The fields that act during [0, duration], each with how long it does."""

@@ -56,7 +56,7 @@ def float64_copy(module: nn.Module) -> nn.Module:
 
 def evaluate(module: nn.Module, t: float, x: np.ndarray) -> np.ndarray:
     """The float64 module's values at the rows of x, called as it is read."""
-    call = _Call(module, _takes_time(module))
+    call = _Call(module, takes_time(module))
     try:
         with torch.no_grad():
             y = call(torch.tensor(t, dtype=torch.float64), torch.from_numpy(x.copy()))
@@ -64,6 +64,18 @@ def evaluate(module: nn.Module, t: float, x: np.ndarray) -> np.ndarray:
         raise FieldError(f"the module cannot be evaluated in float64: {_first_line(error)}") from None
     if not isinstance(y, torch.Tensor):
         raise FieldError(f"the module returns a {type(y).__name__}; a vector field returns one tensor")
+    return y.numpy()
+
+
+def evaluate_at_times(module: nn.Module, times: np.ndarray, x: np.ndarray) -> np.ndarray | None:
+    """The same at many times at once, (m, n, d), by torch's vmap; None if the module does not allow that."""
+    call = _Call(module, takes_time(module))
+    points = torch.from_numpy(x.copy())
+    try:
+        with torch.no_grad():
+            y = torch.func.vmap(lambda t: call(t, points))(torch.from_numpy(times.copy()))
+    except Exception:  # The user's code may look at the time, which vmap forbids in many ways.
+        return None
     return y.numpy()
 
 
@@ -89,7 +101,7 @@ def read_layers(module: nn.Module, dim: int | None) -> LayeredForm:
 
 def _form(module: nn.Module, dim: int | None, state: Callable[[int], RidgeForm]) -> RidgeForm:
     """What the module's forward computes from `state(d)`, the form of y itself."""
-    root = _traced(_Call(module, _takes_time(module)))
+    root = _traced(_Call(module, takes_time(module)))
     nodes = list(root.graph.nodes)
     uses_time, uses_state = _dependents(nodes, "t"), _dependents(nodes, "y")
     if uses_time:
@@ -136,7 +148,7 @@ def _field(value: Any, d: int) -> RidgeForm:
     return value
 
 
-def _takes_time(module: nn.Module) -> bool:
+def takes_time(module: nn.Module) -> bool:
     """Whether forward is (t, y) rather than (y), by its positional arguments without defaults."""
     try:
         parameters = inspect.signature(module.forward).parameters.values()

@@ -5,13 +5,15 @@ This module can be imported without torch; `torch_graph`, which reads the module
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import FieldError
 from ..optional import import_optional
-from .callable_field import CallableField, require_field
+from ..validation import require_positive
+from .callable_field import CallableField, require_field, times_of_jumps
 from .layered import LayeredField
 from .ridge import RidgeField
 
@@ -26,7 +28,12 @@ _SCALES = (0.1, 1.0, 5.0)
 
 
 def from_torch(
-    module: torch.nn.Module, dim: int | None = None, exact: bool = False
+    module: torch.nn.Module,
+    dim: int | None = None,
+    exact: bool = False,
+    *,
+    jumps: Sequence[float] = (),
+    max_step: float | None = None,
 ) -> RidgeField | LayeredField | CallableField:
     """The vector field that a PyTorch module computes, called as `module(y)` or `module(t, y)`.
 
@@ -44,7 +51,8 @@ def from_torch(
     that evaluates a float64 copy of it on batches of points (n, dim). The default method compiles all of
     them. With `exact` a module that is no RidgeField, which the other methods need, is refused.
 
-    `dim` is the dimension of y; needed where no `Linear` tells it. The module is not changed.
+    `dim` is the dimension of y; needed where no `Linear` tells it. The module is not changed. `jumps` and
+    `max_step` tell what a module that depends on time does in time, as for `from_callable`.
 
     Raises FieldError, saying what was found: for a module that is random (dropout in training mode), counts
     its calls, mixes the points of a batch, returns another shape, has weights that are not finite or cannot
@@ -68,7 +76,8 @@ def from_torch(
         return _read_layers(copy, dim)
     except FieldError:
         pass
-    return _evaluated(copy, dim, type(module).__name__)
+    step = None if max_step is None else require_positive("max_step", max_step)
+    return _evaluated(copy, dim, type(module).__name__, times_of_jumps(jumps), step)
 
 
 def _read(module: torch.nn.Module, dim: int | None) -> RidgeField:
@@ -91,15 +100,30 @@ def _read_layers(module: torch.nn.Module, dim: int | None) -> LayeredField:
     return field
 
 
-def _evaluated(module: torch.nn.Module, dim: int | None, label: str) -> CallableField:
+def _evaluated(
+    module: torch.nn.Module,
+    dim: int | None,
+    label: str,
+    jumps: tuple[float, ...],
+    max_step: float | None,
+) -> CallableField:
     """The field that evaluates `module` (in float64), which must behave as a field does."""
-    from .torch_graph import evaluate, has_dropout_in_training, likely_dimensions
+    from .torch_graph import (
+        evaluate,
+        evaluate_at_times,
+        has_dropout_in_training,
+        likely_dimensions,
+        takes_time,
+    )
 
     if has_dropout_in_training(module):
         raise FieldError("dropout is random in training mode: call module.eval() first")
 
     def velocity(t: float, x: np.ndarray) -> np.ndarray:
         return evaluate(module, t, x)
+
+    def at_times(times: np.ndarray, x: np.ndarray) -> np.ndarray | None:
+        return evaluate_at_times(module, times, x)
 
     reasons = []
     for d in likely_dimensions(module) if dim is None else [dim]:
@@ -108,7 +132,8 @@ def _evaluated(module: torch.nn.Module, dim: int | None, label: str) -> Callable
         except FieldError as error:
             reasons.append(error)
         else:
-            return CallableField(velocity, d, label)
+            autonomous = not takes_time(module)
+            return CallableField(velocity, d, label, 0, autonomous, jumps, max_step, at_times)
     if not reasons:
         raise FieldError("the module has no Linear that tells the dimension of y: pass dim")
     raise reasons[0]

@@ -1,0 +1,224 @@
+"""FlowMap: the target of a compilation, the exact flow over a box."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from copy import copy
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float
+
+from ..box import Box
+from ..errors import FieldError, FlowNotResolved
+from ..fields.callable_field import from_callable
+from ..validation import require_positive
+from .solver import Solver
+from .time_mesh import TimeMesh, time_mesh
+
+if TYPE_CHECKING:
+    from ..sampled_flow import SampledFlow
+
+# Points solved together. One adaptive step size serves the whole batch, so a batch is kept moderate.
+_BATCH = 2048
+# In high dimension so few that the stages of a step stay in the cache.
+_LEAST_BATCH, _NUMBERS = 8, 2**15
+# The second solve takes steps of at most this part of the duration, a number without small factors so that
+# its stages are at other times than those of the first; and this part of the tolerance.
+_STEPS, _STRICTER = 251, 10
+# Two solves may differ by so many times the solver's tolerance: what errors of single steps add up to.
+_TOLERANCES = 100
+
+
+@runtime_checkable
+class Field(Protocol):
+    """What a FlowMap needs of a field: its dimension, and its values at time t on the rows of x."""
+
+    @property
+    def dim(self) -> int: ...
+
+    def __call__(self, t: float, x: np.ndarray) -> np.ndarray: ...
+
+
+class FlowMap:
+    """x -> Phi(x), where the solution of y' = v(t, y), y(0) = x stands at time `duration`.
+
+    Parameters
+    ----------
+    field : a RidgeField, PiecewiseField, or anything with `dim` and `(t, (n, d)) -> (n, d)`; or a function,
+        which is read by `from_callable`.
+    duration : positive.
+    domain : the Box of starting points.
+    name : what reports call the system.
+    rtol : relative tolerance of the solver, DOP853, for every single point; of the size of the box where a
+        coordinate is near zero.
+    variables : names of the d coordinates, for reports and plots, if they have any.
+    jumps, max_step : of a function, as in `from_callable`.
+
+    Before it is solved, a field that depends on time is looked at for what it does in time (see `time_mesh`):
+    jumps and pushes that last for a ten-thousandth of the duration or longer are met by the solver.
+
+    Raises FieldError if dimensions disagree, or as `from_callable` does; ValueError for a bad duration;
+    FlowLeavesDomain, when called, at a point whose trajectory does not exist up to `duration`;
+    FlowNotResolved for a field that changes too fast in time.
+    """
+
+    def __init__(
+        self,
+        field: Field | Callable[..., Any],
+        duration: float,
+        domain: Box,
+        name: str | None = None,
+        rtol: float = 1e-10,
+        variables: Sequence[str] = (),
+        *,
+        jumps: Sequence[float] = (),
+        max_step: float | None = None,
+    ):
+        if not callable(field):
+            raise FieldError(f"a field must be callable as field(t, x), got {type(field).__name__}")
+        if not isinstance(domain, Box):
+            raise FieldError(f"domain must be a Box, got {type(domain).__name__}")
+        if not hasattr(field, "dim"):
+            field = from_callable(field, domain.dim, jumps=jumps, max_step=max_step)
+        elif max_step is not None or len(jumps):
+            raise ValueError(
+                "jumps and max_step belong to a function; give them to from_callable or from_torch"
+            )
+        if field.dim != domain.dim:
+            raise FieldError(f"the field has dimension {field.dim} but the box has dimension {domain.dim}")
+        self.field: Any = field
+        self.duration = require_positive("duration", duration)
+        self.domain = domain
+        self.name = name or "unnamed"
+        self.rtol = require_positive("rtol", rtol)
+        self.variables = tuple(variables)
+        self.deadline = np.inf
+        if self.variables and len(self.variables) != domain.dim:
+            raise FieldError(f"variables has {len(self.variables)} names for {domain.dim} coordinates")
+
+    @staticmethod
+    def from_samples(
+        x: Float[np.ndarray, "n d"],
+        y: Float[np.ndarray, "n d"],
+        domain: Box | None = None,
+        duration: float = 1.0,
+        smoothing: float = 0.0,
+        name: str | None = None,
+    ) -> SampledFlow:
+        """A flow that is known only by points x and their images y; see `sampled_flow.SampledFlow`."""
+        from ..sampled_flow import SampledFlow
+
+        return SampledFlow(x, y, domain, duration, smoothing, name)
+
+    def coarser(self, rtol: float) -> FlowMap:
+        """The same flow, computed only to a relative tolerance of `rtol` if that is larger than its own."""
+        return self._with(rtol=max(self.rtol, rtol))
+
+    def finer(self, factor: float) -> FlowMap:
+        """The same flow, computed to a relative tolerance so many times smaller."""
+        return self._with(rtol=self.rtol / factor)
+
+    def until(self, time: float) -> FlowMap:
+        """The flow of the same field over the same box, for another duration."""
+        shorter = self._with(duration=require_positive("duration", time))
+        if time > self.duration:
+            shorter.__dict__.pop("mesh", None)
+        return shorter
+
+    def before(self, deadline: float) -> FlowMap:
+        """The same flow, which raises OutOfTime where it is not computed before that time of perf_counter."""
+        return self._with(deadline=min(self.deadline, deadline))
+
+    def _with(self, **changed: Any) -> FlowMap:
+        other = copy(self)
+        other.__dict__.update(changed)
+        return other
+
+    @cached_property
+    def mesh(self) -> TimeMesh:
+        """What the field does in time, during `duration`."""
+        return time_mesh(self.field, self.domain, self.duration)
+
+    @property
+    def dim(self) -> int:
+        return self.domain.dim
+
+    @property
+    def reference(self) -> str:
+        """What computes the flow, in words: an error is relative to this."""
+        return (
+            f"the ODE solver DOP853 at a relative tolerance of {self.rtol:g}, checked by a second solve with "
+            f"steps of at most 1/{_STEPS} of the duration"
+        )
+
+    @property
+    def held(self) -> int:
+        """How many of the last coordinates are inputs, which the flow leaves as they are."""
+        return int(getattr(self.field, "held", 0))
+
+    def __call__(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+        """Phi at the rows of x."""
+        x = np.asarray(x, dtype=np.float64)
+        if x.ndim != 2 or x.shape[1] != self.dim:
+            raise ValueError(f"expected points of shape (n, {self.dim}), got {x.shape}")
+        return self._solved(self._solver(self.mesh), x, 0.0, self.duration)
+
+    def trajectory(
+        self, x: Float[np.ndarray, "n d"], times: np.ndarray | Sequence[float]
+    ) -> Float[np.ndarray, "m n d"]:
+        """The states at increasing `times` (m,) within [0, duration], from the rows of x at time 0."""
+        solver = self._solver(self.mesh)
+        states, now, y = [], 0.0, np.asarray(x, dtype=np.float64)
+        for t in np.asarray(times, dtype=np.float64):
+            if t > now:
+                y = self._solved(solver, y, now, float(t))
+                now = float(t)
+            states.append(y)
+        return np.stack(states)
+
+    def require_resolved(
+        self, x: Float[np.ndarray, "n d"], allowed: float | Float[np.ndarray, " d"] = 0.0
+    ) -> None:
+        """Solve from the rows of x a second time, with other, limited steps, and compare.
+
+        Raises FlowNotResolved, naming the time from which on the two differ, unless each coordinate agrees to
+        `allowed`, or to a hundred times the solver's own tolerance if that is more.
+        """
+        first, second = self._solver(self.mesh), self._second_solver
+        y = first.solve(x, 0.0, self.duration)
+        allowed = np.maximum(allowed, _TOLERANCES * self.rtol * (self._size + np.abs(y)))
+        if np.all(np.abs(second.solve(x, 0.0, self.duration) - y) <= allowed):
+            return
+        since, until = 0.0, self.duration
+        for t, state in first.steps(x, 0.0, self.duration):
+            if np.any(np.abs(second.solve(x, 0.0, t) - state) > allowed):
+                until = t
+                break
+            since = t
+        raise FlowNotResolved(
+            f"the solver does not see what the field does between the times {since:.6g} and {until:.6g}: a "
+            f"second solve with steps of at most {self.duration / _STEPS:.3g} gives other states there; name "
+            "the times in jumps, or the longest step that resolves them in max_step",
+            since,
+        )
+
+    @property
+    def _second_solver(self) -> Solver:
+        mesh = self.mesh.with_limit(self.duration / _STEPS)
+        return replace(self._solver(mesh), rtol=self.rtol / _STRICTER)
+
+    @property
+    def _size(self) -> Float[np.ndarray, " d"]:
+        """The size of each coordinate of the box."""
+        return np.maximum(np.abs(self.domain.low), np.abs(self.domain.high))
+
+    def _solver(self, mesh: TimeMesh) -> Solver:
+        return Solver(self.field, mesh, self.rtol, self._size, self.duration, self.deadline)
+
+    def _solved(self, solver: Solver, x: np.ndarray, t0: float, t1: float) -> np.ndarray:
+        size = min(_BATCH, max(_LEAST_BATCH, _NUMBERS // self.dim))
+        batches = [solver.solve(x[i : i + size], t0, t1) for i in range(0, len(x), size)]
+        return np.concatenate(batches) if batches else x.copy()

@@ -1,0 +1,138 @@
+"""The solver of exact flows: DOP853 on batches of points, with steps that a mesh in time limits."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from scipy.integrate import DOP853
+
+from ..errors import FieldError, FlowLeavesDomain, OutOfTime, VanillaflowError
+from .time_mesh import TimeMesh, interior
+
+# A trajectory this many box sizes away is taken to have blown up.
+_BLOW_UP = 1e6
+# Beyond so many steps, besides those that the mesh asks for, the field is stiff.
+_MAX_STEPS = 20_000
+# The smallest tolerance that DOP853 can work with, in units of the state.
+_LEAST_TOLERANCE = 3e-14
+
+
+@dataclass(frozen=True, eq=False)
+class Solver:
+    """Solves y' = v(t, y) for many points at once.
+
+    Attributes
+    ----------
+    field : v, called as v(t, (n, d)).
+    mesh : where it jumps, and how long a step may be.
+    rtol : relative tolerance for every single point.
+    size : (d,) the size of each coordinate, of which `rtol` is the absolute tolerance.
+    duration : of the whole flow, for messages.
+    deadline : the time of `perf_counter` at which to give up.
+    """
+
+    field: Callable[[float, np.ndarray], Any]
+    mesh: TimeMesh
+    rtol: float
+    size: Float[np.ndarray, " d"]
+    duration: float
+    deadline: float = np.inf
+
+    def solve(self, x: Float[np.ndarray, "n d"], t0: float, t1: float) -> Float[np.ndarray, "n d"]:
+        """The states at t1 of the trajectories that are at the rows of x at t0.
+
+        Raises FlowLeavesDomain where there is none, FieldError if the field fails, OutOfTime.
+        """
+        for start, end in self.mesh.spans(t0, t1):
+            x = self._end(x, start, end)
+        return x
+
+    def steps(
+        self, x: Float[np.ndarray, "n d"], t0: float, t1: float
+    ) -> Iterator[tuple[float, Float[np.ndarray, "n d"]]]:
+        """The times and states after every step of `solve`."""
+        for start, end in self.mesh.spans(t0, t1):
+            for t, y in self._steps(x, start, end):
+                x = y.reshape(x.shape)
+                yield t, x
+
+    def _end(self, x: np.ndarray, t0: float, t1: float) -> np.ndarray:
+        if len(x) == 0:
+            return x.copy()
+        try:
+            [(_, y)] = deque(self._steps(x, t0, t1), maxlen=1)
+            return y.reshape(x.shape)
+        except _Lost as lost:
+            if len(x) == 1:
+                raise FlowLeavesDomain(x[0], lost.time, self.duration, lost.reason) from None
+            size = np.nan_to_num(np.abs(lost.state.reshape(x.shape)), nan=np.inf).max(axis=1)
+        # Alone, the point that was lost shows its own time of loss. If it survives, look at the others.
+        worst = np.argmax(size)
+        alone = np.empty_like(x)
+        for i in np.argsort(np.arange(len(x)) != worst, kind="stable"):
+            alone[i] = self._end(x[i : i + 1], t0, t1)[0]
+        return alone
+
+    def _steps(self, x: np.ndarray, t0: float, t1: float) -> Iterator[tuple[float, np.ndarray]]:
+        """The times and states (n d,) after each step within a span without jumps."""
+        rate = self._rate(x.shape, t0, t1)
+        first = rate(t0, x.ravel()).reshape(x.shape)
+        undefined = ~np.isfinite(first).all(axis=1)
+        if undefined.any():
+            raise FlowLeavesDomain(x[np.argmax(undefined)], t0, self.duration, "meets an undefined field")
+        # scipy bounds the root mean square of the local error over the batch; dividing by sqrt(n d) bounds
+        # it for every point.
+        tolerance = max(self.rtol / np.sqrt(x.size), _LEAST_TOLERANCE)
+        farthest = _BLOW_UP * (1.0 + np.max(np.abs(x)))
+        solver = DOP853(rate, t0, x.ravel(), t1, rtol=tolerance, atol=np.tile(tolerance * self.size, len(x)))
+        for _ in range(_MAX_STEPS + len(self.mesh.starts)):
+            if perf_counter() > self.deadline:
+                raise OutOfTime(f"the exact flow was computed up to time {solver.t:.6g} of {self.duration:g}")
+            solver.max_step = max(self.mesh.longest_step(solver.t), 16 * np.spacing(abs(solver.t)))
+            with np.errstate(all="ignore"):  # The norm of an error may underflow.
+                solver.step()
+            if solver.status == "failed" or not np.max(np.abs(solver.y)) < farthest:
+                raise _Lost(solver, "blows up or cannot be continued")
+            yield solver.t, solver.y
+            if solver.status == "finished":
+                return
+        raise _Lost(
+            solver,
+            f"takes more than {_MAX_STEPS} steps of the explicit solver: it is too stiff, as it stands",
+        )
+
+    def _rate(
+        self, shape: tuple[int, int], t0: float, t1: float
+    ) -> Callable[[float, np.ndarray], np.ndarray]:
+        first, last = interior(t0, t1)
+
+        def rate(t: float, y: np.ndarray) -> np.ndarray:
+            now = min(max(t, first), last)
+            try:
+                with np.errstate(all="ignore"):
+                    v = np.asarray(self.field(now, y.reshape(shape)), dtype=np.float64)
+            except VanillaflowError:
+                raise
+            except Exception as error:  # Whatever the user's code may raise.
+                reason = next(iter(str(error).splitlines()), "")
+                raise FieldError(
+                    f"the field fails at time {now:.6g}: {type(error).__name__}: {reason}"
+                ) from error
+            if v.shape != shape:
+                raise FieldError(f"the field returned shape {v.shape} for points of shape {shape}")
+            return v.ravel()
+
+        return rate
+
+
+class _Lost(Exception):
+    """The solver cannot go on: some point of the batch has no trajectory."""
+
+    def __init__(self, solver: DOP853, reason: str):
+        self.time, self.state, self.reason = float(solver.t), solver.y, reason

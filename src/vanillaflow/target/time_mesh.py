@@ -1,0 +1,271 @@
+"""The mesh in time on which a field is resolved: where it jumps, and how long a step of a solver may be.
+
+An adaptive solver sees a field at the stages of its steps only. While the field rests, steps grow, and a push
+that is shorter than they are leaves no trace: the solver, and everybody who trusts it, is wrong in silence.
+So the field is looked at beforehand, at fixed points of the box and many times of the duration. A stretch of
+time is *resolved* if from every other value the ones between are interpolated well enough; the longest such
+stretches of a dyadic subdivision are the cells of the mesh, and where not even the shortest is resolved, the
+field is bisected: to its last digit if it jumps, until it is resolved if it only changes fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from ..box import Box
+from ..errors import FlowNotResolved
+from ..fields.in_time import values_in_time
+
+# Values in time for a whole duration, and the least for a part of it between two jumps. What lasts for a
+# ten-thousandth of the duration is met by at least one of them.
+CELLS, _LEAST_CELLS = 2**14, 2**5
+_POINTS, _SEED = 4, 0x7131
+# Values are interpolated from so many neighbours: a polynomial of degree 7, whose error falls with the
+# length of a cell about as that of DOP853's steps.
+_NEIGHBOURS = 8
+# What a cell may leave unseen: so much of the size of the box and of the distance that the field covers. A
+# tenth of it reaches the solver's accuracy; a smaller part would shorten steps that are accurate already.
+_UNSEEN = 1e-9
+# A step may be so many times as long as the cells it crosses: DOP853's stages are at most 0.27 of a step
+# apart, so that every cell has one.
+_CELLS_PER_STEP = 4.0
+# Where the field changes fast, a cell is short enough once a straight line through its ends is within this
+# part of the change nearby: the solver has seen the change then, and controls its own error.
+_STEEP = 0.1
+# The defect of a straight line falls to a quarter on half a cell where the field is smooth, at a corner to
+# half as a rule.
+_SMOOTH = 0.3
+# A change is a jump if bisection leaves this part of it, down to two neighbouring numbers.
+_LASTING = 0.1
+_BISECTIONS, _DEPTH = 64, 12
+# Cells that may stay unresolved before the field is said to be too fast.
+_MOST_UNRESOLVED = CELLS // 8
+
+
+@dataclass(frozen=True, eq=False)
+class TimeMesh:
+    """Where a field jumps during [0, duration], and for how long a step may go on elsewhere.
+
+    Attributes
+    ----------
+    jumps : (j,) increasing times within (0, duration) at which solvers must stop and start again.
+    starts : (m,) where the cells begin, the first at 0.
+    longest : (m,) the longest step through each cell; infinite if there is no limit.
+    """
+
+    jumps: Float[np.ndarray, " j"]
+    starts: Float[np.ndarray, " m"]
+    longest: Float[np.ndarray, " m"]
+
+    @classmethod
+    def uniform(cls, jumps: np.ndarray, longest: float = np.inf) -> TimeMesh:
+        """Steps of at most `longest` everywhere."""
+        return cls(jumps, np.zeros(1), np.full(1, longest))
+
+    def spans(self, t0: float, t1: float) -> list[tuple[float, float]]:
+        """[t0, t1], cut at the jumps."""
+        inside = self.jumps[(self.jumps > t0) & (self.jumps < t1)].tolist()
+        return list(pairwise([t0, *inside, t1]))
+
+    def longest_step(self, t: float) -> float:
+        """How far a step from time t may go: through each cell ahead by no more than that cell allows."""
+        k = max(int(np.searchsorted(self.starts, t, side="right")) - 1, 0)
+        ends = self._earliest_end[k + 1] - t if k + 1 < len(self.starts) else np.inf
+        return float(min(self.longest[k], ends))
+
+    def with_limit(self, longest: float) -> TimeMesh:
+        """The same mesh with steps of at most `longest`."""
+        return TimeMesh(self.jumps, self.starts, np.minimum(self.longest, longest))
+
+    def __post_init__(self) -> None:
+        ends = np.minimum.accumulate((self.starts + self.longest)[::-1])[::-1]
+        object.__setattr__(self, "_earliest_end", ends)
+
+    _earliest_end = np.zeros(0)
+
+
+def time_mesh(field: Any, domain: Box, duration: float) -> TimeMesh:
+    """The mesh of a field over a duration, with what the field itself says of its jumps and steps.
+
+    A field may have `times` or `jumps` (switches that are known), `max_step` (the longest step, which takes
+    the place of the search), and `autonomous` (it does not depend on time).
+
+    Raises FlowNotResolved where the field changes faster than can be followed.
+    """
+    known = [float(t) for name in ("times", "jumps") for t in getattr(field, name, ())]
+    jumps = np.array(sorted({t for t in known if 0 < t < duration}))
+    longest = getattr(field, "max_step", None)
+    if longest is not None or getattr(field, "autonomous", False):
+        return TimeMesh.uniform(jumps, np.inf if longest is None else float(longest))
+    x = domain.sample(_POINTS, _SEED)
+    cells: list[tuple[float, float]] = []
+    for start, end in TimeMesh.uniform(jumps).spans(0.0, duration):
+        found, part = _Search(field, x, domain, start, end, duration).mesh()
+        jumps = np.append(jumps, found)
+        cells += part
+    starts, longest_steps = (np.array(column) for column in zip(*cells))
+    first = np.append(True, np.diff(longest_steps) != 0)
+    return TimeMesh(np.sort(jumps), starts[first], longest_steps[first])
+
+
+def interior(t0: float, t1: float) -> tuple[float, float]:
+    """The first and last time at which to ask a field that may jump at t0 and t1.
+
+    They lie some units of rounding inside, so that it does not matter whether the field has its value at a
+    jump from before or from after. The start, time 0, is no jump.
+    """
+    margin = min(8 * float(np.spacing(max(abs(t0), abs(t1)))), (t1 - t0) / 4)
+    return (t0 + margin if t0 > 0 else t0), t1 - margin
+
+
+class _Search:
+    """The search for the cells and jumps of one span between known jumps."""
+
+    def __init__(self, field: Any, x: np.ndarray, domain: Box, t0: float, t1: float, duration: float):
+        self.field, self.x, self.t0, self.t1 = field, x, t0, t1
+        self.interior = interior(t0, t1)
+        share = CELLS * (t1 - t0) / duration
+        self.cells = max(_LEAST_CELLS, 2 ** int(np.ceil(np.log2(share))) if share > 1 else 1)
+        self.times = np.linspace(t0, t1, self.cells + 1)
+        values = values_in_time(field, np.clip(self.times, *self.interior), x)
+        # A point at which the field is undefined at some time is of no use; the solver will say so.
+        self.defined = np.isfinite(values).all(axis=(0, 2))
+        values = values[:, self.defined]
+        size = np.maximum(np.abs(domain.low), np.abs(domain.high))
+        travel = duration * np.abs(values).mean(axis=(0, 1)) if values.size else 0.0
+        # (d,): a defect times the length of its cell is compared with this.
+        self.unseen = _UNSEEN * (size + travel)
+        self.values = values / self.unseen
+
+    def mesh(self) -> tuple[list[float], list[tuple[float, float]]]:
+        """The jumps, and the cells as (start, longest step)."""
+        h = (self.t1 - self.t0) / self.cells
+        if not self.values.size:
+            return [], [(self.t0, _CELLS_PER_STEP * h)]
+        values = self.values.reshape(len(self.values), -1)
+        level = np.zeros(self.cells // 2, dtype=int)
+        resolved = np.ones(self.cells // 2, dtype=bool)
+        spacing, span = 2, 1
+        while self.cells // spacing >= _NEIGHBOURS:
+            defects = _defects(values[::spacing], values[spacing // 2 :: spacing])
+            own = defects * (spacing * h) <= 1
+            resolved &= np.repeat(own, span)
+            # Only where the whole cell and everything below it is.
+            whole = resolved.reshape(-1, span).all(axis=1)
+            resolved = np.repeat(whole, span)
+            level[resolved] = spacing
+            spacing, span = 2 * spacing, 2 * span
+        unresolved = np.flatnonzero(level == 0)
+        if len(unresolved) > _MOST_UNRESOLVED:
+            first = float(self.times[2 * unresolved[0]])
+            raise FlowNotResolved(
+                f"the field changes too fast in time to be followed, first near {first:.6g} and in "
+                f"{len(unresolved)} of {self.cells // 2} parts of the duration that were looked at; give "
+                "max_step, the longest step that resolves it, or take a shorter duration",
+                first,
+            )
+        jumps: list[float] = []
+        cells: list[tuple[float, float]] = []
+        for k, size in enumerate(level.tolist()):
+            if size:
+                cells.append((float(self.times[2 * k]), _CELLS_PER_STEP * size * h))
+                continue
+            near = values[max(2 * k - 2, 0) : 2 * k + 5]
+            change = _size(near.max(axis=0) - near.min(axis=0))
+            for i in (2 * k, 2 * k + 1):
+                ends = (float(self.times[i]), float(self.times[i + 1]))
+                found, parts = self._bisected(*ends, values[i], values[i + 1], change)
+                jumps += found
+                cells += parts
+        return jumps, cells
+
+    def _value(self, t: float) -> np.ndarray:
+        value = values_in_time(self.field, np.clip([t], *self.interior), self.x)
+        return (value[0, self.defined] / self.unseen).ravel()
+
+    def _bisected(
+        self, a: float, b: float, va: np.ndarray, vb: np.ndarray, change: float, depth: int = _DEPTH
+    ) -> tuple[list[float], list[tuple[float, float]]]:
+        """Jumps and cells between the times a and b, where the field has the values va and vb, and changes by
+        `change` in the neighbourhood."""
+        jump = self._jump(a, b, va, vb) if depth else None
+        if jump is None:
+            return [], list(self._steep(a, b, va, vb, change, _DEPTH))
+        before, after, v_before, v_after = jump
+        earlier = self._bisected(a, before, va, v_before, change, depth - 1) if a < before else ([], [])
+        later = self._bisected(after, b, v_after, vb, change, depth - 1) if after < b else ([], [])
+        return [*earlier[0], after, *later[0]], earlier[1] + later[1]
+
+    def _jump(
+        self, a: float, b: float, va: np.ndarray, vb: np.ndarray
+    ) -> tuple[float, float, np.ndarray, np.ndarray] | None:
+        """The two neighbouring times between which the field jumps, with its values there, if it does."""
+        change = _size(vb - va)
+        if change * (b - a) <= 1:
+            return None
+        for _ in range(_BISECTIONS):
+            middle = 0.5 * (a + b)
+            if not a < middle < b:
+                break
+            value = self._value(middle)
+            if _size(value - va) >= _size(vb - value):
+                b, vb = middle, value
+            else:
+                a, va = middle, value
+            if _size(vb - va) < _LASTING * change:
+                return None
+        return a, b, va, vb
+
+    def _steep(
+        self,
+        a: float,
+        b: float,
+        va: np.ndarray,
+        vb: np.ndarray,
+        change: float,
+        depth: int,
+        before: float = 0.0,
+    ) -> Iterator[tuple[float, float]]:
+        """Cells on which the field is a straight line in time, as far as it is to be seen: half as long ones,
+        while the defect, which was `before` on a cell twice as long, is large or falls no faster than at a
+        corner."""
+        middle = 0.5 * (a + b)
+        value = self._value(middle)
+        defect = _size(value - 0.5 * (va + vb))
+        seen = defect <= _STEEP * change and defect <= _SMOOTH * before
+        if depth == 0 or defect * (b - a) <= 1 or seen:
+            yield a, b - a
+            return
+        yield from self._steep(a, middle, va, value, change, depth - 1, defect)
+        yield from self._steep(middle, b, value, vb, change, depth - 1, defect)
+
+
+def _size(values: np.ndarray) -> float:
+    return float(np.abs(values).max())
+
+
+def _defects(nodes: Float[np.ndarray, "k c"], between: Float[np.ndarray, "m c"]) -> Float[np.ndarray, " m"]:
+    """How far the values between neighbouring nodes are from the polynomials through the nearest nodes."""
+    cells = len(nodes) - 1
+    first = np.clip(np.arange(cells) - _NEIGHBOURS // 2 + 1, 0, cells + 1 - _NEIGHBOURS)
+    place = np.arange(cells) - first
+    weights = _WEIGHTS[place]
+    predicted = sum(weights[:, j, None] * nodes[first + j] for j in range(_NEIGHBOURS))
+    return np.abs(predicted - between).max(axis=1)
+
+
+def _interpolation_weights() -> np.ndarray:
+    """(7, 8): row p gives the value at p + 1/2 of the polynomial through the values at 0, 1, .., 7."""
+    nodes = np.arange(_NEIGHBOURS)
+    powers = np.vander(nodes / _NEIGHBOURS, increasing=True)
+    at = np.vander((nodes[:-1] + 0.5) / _NEIGHBOURS, _NEIGHBOURS, increasing=True)
+    return np.linalg.solve(powers.T, at.T).T
+
+
+_WEIGHTS = _interpolation_weights()
