@@ -111,7 +111,7 @@ def test_a_sampled_bound_with_a_witness_but_without_a_search():
     error = np.abs(NETWORK(x[None]) - TARGET(x[None]))[0]
     lie = {"bound": error.max(), "largest": error.max(), "per_output": error, "worst_point": x}
     lie = {name: np.asarray(value).tolist() for name, value in lie.items()}
-    refuse(forged(SAMPLED, **lie), "a new search found an error of .*, above its", seed=0)
+    refuse(forged(SAMPLED, **lie), "fresh points, with seed 0, .* has an error of .*, above its", seed=0)
 
 
 def test_a_lucky_seed():
@@ -126,7 +126,11 @@ def test_a_lucky_seed():
     assert 1 - lucky.coverage < 0.001
     for seed in range(3):
         refuse(
-            lucky, "of 1000 new points have an error above its bound of 0, too many", flow, still, seed=seed
+            lucky,
+            "of 65536 new points, with seed .*, have an error above its bound of 0, too many",
+            flow,
+            still,
+            seed=seed,
         )
 
 

@@ -18,7 +18,7 @@ from ..target import FlowMap
 from .certificate import Certificate
 from .evaluation import evaluated
 from .fingerprints import network_hash, system_hash
-from .sampled import certify_sampled
+from .sampled import certify_sampled, thorough
 from .statistical import certify_statistical
 
 # The exact flow is solved a second time at the worst point and at so many others, and must agree to this part
@@ -30,7 +30,11 @@ __all__ = ["Certificate", "certify", "known_seed"]
 
 
 def _sampled(flow: Any, target: FlowMap, dtype: str, **options: Any) -> Certificate:
-    return certify_sampled(evaluated(flow, dtype), target, **options)
+    # Every output is searched, since the certificate speaks of each; and a network more thoroughly than a
+    # PlanarFlow, whose kinks are known.
+    if not isinstance(flow, PlanarFlow):
+        options = thorough(target) | options
+    return certify_sampled(evaluated(flow, dtype), target, each_output=True, **options)
 
 
 def _statistical(flow: Any, target: FlowMap, dtype: str, **options: Any) -> Certificate:

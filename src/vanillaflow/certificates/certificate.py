@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from math import isfinite
-from typing import TYPE_CHECKING
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
 
 from .. import __version__
 from ..box import Box
+from ..choices import CERTIFICATION_METHODS
+from ..export.rounding import DTYPES
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -158,6 +161,57 @@ class Certificate:
             f"error {self.bound:.3e} on {self.coverage:.6g} of the box with confidence {self.confidence:g} "
             f"({self.method}, {self.points} points), largest {self.largest:.3e} at {where}"
         )
+
+
+def contradiction(certificate: Certificate) -> str | None:
+    """What no measurement can have found, if anything: numbers that are none, or that do not go together."""
+    box, method = certificate.box, certificate.method
+    confidence, coverage, solver_error = (
+        certificate.confidence,
+        certificate.coverage,
+        certificate.solver_error,
+    )
+    if box is None:
+        return "it does not know its box; certify() makes one that does"
+    if method not in CERTIFICATION_METHODS:
+        return "its method is unknown"
+    if certificate.dtype not in DTYPES:
+        return "its dtype is unknown"
+    numbers = {name: getattr(certificate, name) for name in ("bound", "largest", "confidence", "duration")}
+    numbers |= {"coverage": coverage, "solver_error": solver_error} if method == "statistical" else {}
+    for name, value in numbers.items():
+        if not _finite(value):
+            return f"its {name} is not a finite number"
+    for name in ("per_output", "worst_point"):
+        vector = getattr(certificate, name)
+        if np.shape(vector) != (box.dim,) or not all(map(_finite, np.asarray(vector).tolist())):
+            return f"its {name} is not {box.dim} finite numbers, one for each coordinate"
+    for name, least in (("points", 1), ("seed", 0)):
+        value = getattr(certificate, name)
+        if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
+            return f"its {name} is not a whole number from {least}"
+    if method == "statistical":
+        fits = 0 < confidence < 1 and 0 < numbers["coverage"] < 1
+    elif method == "rigorous":
+        fits = coverage is None and solver_error is None and confidence == 1
+        fits = fits and certificate.bound >= certificate.largest
+    else:
+        fits = coverage is None and solver_error is None and confidence == 0
+        fits = fits and certificate.bound == certificate.largest
+    errors = (certificate.bound, certificate.largest, *certificate.per_output, solver_error or 0.0)
+    for wrong, why in (
+        (not fits, "its confidence, coverage, bound or solver_error is none of its method"),
+        (numbers["duration"] <= 0, "its duration is not positive"),
+        (min(errors) < 0, "an error is negative"),
+        (not box.contains(certificate.worst_point[None])[0], "its worst_point is not in its box"),
+    ):
+        if wrong:
+            return why
+    return None
+
+
+def _finite(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
 
 
 def point_text(point: Float[np.ndarray, " d"]) -> str:

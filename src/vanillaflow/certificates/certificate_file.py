@@ -18,8 +18,7 @@ from ..box import Box
 from ..errors import FileFormatError
 from ..export.checksum import checksum
 from ..export.files import read_bytes, write_atomically
-from ..export.rounding import DTYPES
-from .certificate import Certificate
+from .certificate import Certificate, contradiction
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -99,7 +98,9 @@ def from_json(text: str) -> Certificate:
     if len({values["box"].dim, *(values[name].size for name in _VECTORS)}) > 1:
         raise FileFormatError("its per_output, its worst_point and its box have different dimensions")
     certificate = Certificate(**values)
-    _require_consistent(certificate)
+    wrong = contradiction(certificate)
+    if wrong is not None:
+        raise FileFormatError(wrong)
     return certificate
 
 
@@ -147,29 +148,3 @@ def _box(value: Any) -> Box:
         return Box(_vector("box", value["low"]), _vector("box", value["high"]))
     except ValueError as error:
         raise FileFormatError(f"its box is none: {error}") from None
-
-
-def _require_consistent(certificate: Certificate) -> None:
-    """Raise FileFormatError if its parts contradict each other."""
-    box, duration, confidence = certificate.box, certificate.duration, certificate.confidence
-    coverage, solver_error = certificate.coverage, certificate.solver_error
-    assert box is not None and duration is not None
-    if certificate.method == "statistical":
-        fits = coverage is not None and solver_error is not None and 0 < confidence < 1 and 0 < coverage < 1
-    elif certificate.method == "rigorous":
-        fits = coverage is None and solver_error is None and confidence == 1
-        fits = fits and certificate.bound >= certificate.largest
-    else:
-        fits = coverage is None and solver_error is None and confidence == 0
-        fits = fits and certificate.bound == certificate.largest
-    errors = (certificate.bound, certificate.largest, *certificate.per_output, solver_error or 0.0)
-    for wrong, why in (
-        (certificate.method not in ("sampled", "statistical", "rigorous"), "its method is unknown"),
-        (certificate.dtype not in DTYPES, "its dtype is unknown"),
-        (not fits, "its confidence, coverage, bound or solver_error is none of its method"),
-        (duration <= 0, "its duration is not positive"),
-        (min(errors) < 0, "an error is negative"),
-        (not box.contains(certificate.worst_point[None])[0], "its worst_point is not in its box"),
-    ):
-        if wrong:
-            raise FileFormatError(why)

@@ -11,6 +11,7 @@ from ..target import FlowMap
 from ..validation import require_count
 from .binomial import MOST_POINTS, largest_fraction, order_statistic, points_needed
 from .certificate import Certificate
+from .resolution import solver_errors
 from .sampled import absolute_errors
 
 _POINTS = 10_000
@@ -18,8 +19,8 @@ _POINTS = 10_000
 _BATCH, _MOST_NUMBERS = 2**14, 2**26
 # Sets the stream of points apart from all others of the same seed: those that a network was fitted to.
 _STREAM = 0x5747
-# The solver's own error is told from so many points, solved again with a tolerance so many times smaller.
-_SOLVER_POINTS, _FINER = 256, 1000
+# The solver's own error is told from so many points.
+_SOLVER_POINTS = 256
 
 
 def certify_statistical(
@@ -63,9 +64,9 @@ def certify_statistical(
         if found[worst].max() > largest:
             worst_point, largest = x[worst], float(found[worst].max())
         if start == 0:
-            solver_error = _solver_error(target, x[:_SOLVER_POINTS], y[:_SOLVER_POINTS])
+            solver_error = float(solver_errors(target, x[:_SOLVER_POINTS], y[:_SOLVER_POINTS]).max())
         start += len(x)
-    solver_error = max(solver_error, _solver_error(target, worst_point[None], target(worst_point[None])))
+    solver_error = max(solver_error, float(solver_errors(target, worst_point[None]).max()))
     return Certificate(
         method="statistical",
         bound=float(np.partition(errors.max(axis=1), k - 1)[k - 1]) + solver_error,
@@ -101,9 +102,3 @@ def fresh_points(target: FlowMap, points: int, seed: int) -> list[Float[np.ndarr
     sizes = [min(_BATCH, points - start) for start in range(0, points, _BATCH)]
     seeds = np.random.SeedSequence([_STREAM, seed]).generate_state(len(sizes), np.uint64)
     return [target.domain.uniform(size, int(own)) for size, own in zip(sizes, seeds)]
-
-
-def _solver_error(target: FlowMap, x: np.ndarray, y: np.ndarray) -> float:
-    """How far the images y of the rows of x are from those that the solver finds with a smaller tolerance."""
-    fine = target.finer(_FINER)
-    return 0.0 if fine is target else float(np.abs(fine(x) - y).max())
