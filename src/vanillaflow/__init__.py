@@ -56,6 +56,7 @@ _HOME = {
     "PrecisionErrors": "export.precision",
     "VanillaflowError": "errors",
     "CertificateRefused": "errors",
+    "ProofInterrupted": "errors",
     "FieldError": "errors",
     "FlowLeavesDomain": "errors",
     "CompilationInterrupted": "errors",
