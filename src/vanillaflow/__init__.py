@@ -84,6 +84,7 @@ if TYPE_CHECKING:
     from .errors import FileFormatError as FileFormatError
     from .errors import FlowLeavesDomain as FlowLeavesDomain
     from .errors import OutputError as OutputError
+    from .errors import ProofInterrupted as ProofInterrupted
     from .errors import ToleranceNotReached as ToleranceNotReached
     from .errors import VanillaflowError as VanillaflowError
     from .export.precision import PrecisionErrors as PrecisionErrors

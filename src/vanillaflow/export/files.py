@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..choices import file_nearby
 from ..errors import FileFormatError, OutputError, VanillaflowError
+from .leftovers import temporary_beside
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -47,13 +47,13 @@ def write_atomically(path: str | PathLike[str], content: bytes) -> None:
     """Write `content` to `path` so that a reader finds the old file or the new one, never a part.
 
     The permissions of a replaced file are kept; a new file gets those that the umask allows. Raises
-    OutputError if it cannot be written, and leaves nothing behind then.
+    OutputError if it cannot be written, and leaves nothing behind then. What killed processes left there is
+    removed.
     """
     target = require_writable(path)
-    temporary = target.with_name(f".vanillaflow-{secrets.token_hex(6)}.tmp")
     try:
         mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
-        try:
+        with temporary_beside(target) as temporary:
             with open(temporary, "xb") as file:
                 file.write(content)
                 file.flush()
@@ -61,10 +61,6 @@ def write_atomically(path: str | PathLike[str], content: bytes) -> None:
             if mode is not None:
                 os.chmod(temporary, mode)
             os.replace(temporary, target)
-        except BaseException:
-            # Also on KeyboardInterrupt: the half-written file must go.
-            temporary.unlink(missing_ok=True)
-            raise
     except OSError as error:
         raise OutputError(f"cannot write {os.fspath(path)!r}: {_reason(error)}") from error
 
