@@ -104,9 +104,10 @@ class Certificate:
         """What its error is the difference from, in one sentence."""
         if self.method == "rigorous":
             return (
-                f"The error is the max norm of the difference of the network in {self.dtype}, with all that is "
-                "rounded or underflows in any order of its sums, from the exact flow of the field, enclosed by "
-                "a validated integrator; where a number could overflow, no finite bound is proved."
+                f"The error is the max norm of the difference of the network in {self.dtype}, with all that "
+                "is rounded or underflows in any order of its sums, from the exact flow of the field, "
+                "enclosed by a validated integrator; where a number could overflow, no finite bound is "
+                "proved."
             )
         if self.solver_error is None:
             own = "whose own error is not estimated"
