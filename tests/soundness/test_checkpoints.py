@@ -18,6 +18,8 @@ from vanillaflow.certificates.rigorous.checkpoint import Checkpoint
 from vanillaflow.certificates.rigorous.enclosures import enclosure_of
 from vanillaflow.certificates.rigorous.monomials import monomials
 from vanillaflow.certificates.rigorous.patches import Patches
+from vanillaflow.certificates.rigorous.tiling import Bisections, first_cells
+from vanillaflow.certificates.rigorous.time_limit import OutOfTime
 from vanillaflow.cli import main
 from vanillaflow.export.checksum import checksum
 from vanillaflow.export.files import write_atomically
@@ -131,7 +133,9 @@ def test_a_tampered_one_is_refused(contents, how, tmp_path):
     header, arrays = parts(contents["cells"])
     content = packed(header, TAMPERED[how](arrays))
     path.write_bytes(content)
-    with pytest.raises(vf.FileFormatError, match=r"proof\.part' is refused: its|no array"):
+    with pytest.raises(
+        vf.FileFormatError, match=r"proof\.part' is refused: (its|it has no array|the rounds)"
+    ):
         prove(path)
     assert path.read_bytes() == content
 
@@ -174,7 +178,7 @@ def test_another_stage_is_refused(contents, stage, tmp_path):
 def test_every_digit_of_the_system_counts(contents, tmp_path):
     path = tmp_path / "proof.part"
     path.write_bytes(contents["cells"])
-    damping = np.nextafter(0.2, 1)
+    damping = float(np.nextafter(0.2, 1))
     others = {
         "damping": vf.FlowMap(
             vf.from_equations({"x": "y", "y": f"-sin(x) - {damping!r}*y"}), 1.0, TARGET.domain
@@ -188,27 +192,23 @@ def test_every_digit_of_the_system_counts(contents, tmp_path):
     for other in others.values():
         with pytest.raises(vf.FileFormatError, match=r"proof\.part' is of another network, system"):
             prove(path, other)
-    m = np.nextafter(FLOW.m, 1)
+    M = np.array([[[1.0, 0.0], [0.0, np.nextafter(1.0, 2)]]])
+    other = vf.PlanarFlow(FLOW.a, FLOW.w, FLOW.t, [0], M, np.zeros((1, 2)), FLOW.domain)
     with pytest.raises(vf.FileFormatError, match="another network"):
-        prove(path, flow=vf.PlanarFlow(FLOW.a, FLOW.w, FLOW.t, FLOW.stops, FLOW.M, m, FLOW.domain))
+        prove(path, flow=other)
 
 
 def test_a_proof_in_a_hurry_goes_on_as_if_it_had_none(whole, monkeypatch, tmp_path):
-    """What was made when it was late is in no checkpoint."""
+    """What was made when it was late is in no checkpoint, in whatever stage that is."""
     path = tmp_path / "proof.part"
-    rigorous = import_module("vanillaflow.certificates.rigorous")
-    times = iter([False] * 2 + [True] * 100)
-    tightened = rigorous.tightened
-
-    def late(network, exact, cells, goal, most, late, *others):
-        return tightened(network, exact, cells, goal, most, lambda: next(times), *others)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(rigorous, "tightened", late)
-        patch.setattr(Checkpoint, "unfinished", lambda self: None)
-        patch.setattr(Checkpoint, "__exit__", lambda self, *_: self._write())
-        early = prove(path)
-    assert early.bound > whole.bound and path.exists()
+    monkeypatch.setattr(import_module("vanillaflow.certificates.rigorous"), "_GRACE", 0.0)
+    bounds = []
+    for seconds in np.geomspace(0.02, 1, 10):
+        try:
+            bounds.append(prove(path, max_seconds=float(seconds)).bound)
+        except OutOfTime:
+            bounds.append(np.inf)
+    assert np.inf in bounds and min(bounds) >= whole.bound
     again = prove(path)
     assert again.bound == whole.bound and again.points == whole.points
 
@@ -263,8 +263,6 @@ def test_what_killed_processes_leave_is_removed_by_the_next(tmp_path, number):
 
 
 def test_bisections_that_cannot_be_are_refused():
-    from vanillaflow.certificates.rigorous.tiling import Bisections, first_cells
-
     record, first = Bisections(), first_cells(TARGET.domain, 4)
     record.add(np.array([0, 2]), np.array([0, 1]))
     record.add(np.array([5]), np.array([0]))

@@ -1,4 +1,4 @@
-"""Rigorous bounds hold where numbers under- or overflow: in the network, in the flow's enclosure, in files."""
+"""Rigorous bounds hold where numbers under- or overflow: in networks and files, and in what encloses them."""
 
 from fractions import Fraction
 
@@ -126,12 +126,12 @@ def test_forms_of_networks_hold_their_values_at_any_scale(dtype, powers, dialect
 def test_forms_of_planar_flows_hold_their_values_at_any_scale(a_power, w_power, seed):
     rng = np.random.default_rng(seed)
     a, w, t = rng.normal(size=(4, 2)), rng.normal(size=(4, 2)), rng.normal(size=4)
-    a, w, t = a * 10.0**a_power, w * 10.0**w_power, t * 10.0**w_power
     # Each map moves along its kink, as a shear: then it is one to one at any scale.
-    a -= w * (np.sum(a * w / np.abs(w).max(), axis=1) / np.sum(w * w / np.abs(w).max(), axis=1))[:, None]
+    a -= w * (np.sum(a * w, axis=1) / np.sum(w * w, axis=1))[:, None]
+    a, w, t = a * 10.0**a_power, w * 10.0**w_power, t * 10.0**w_power
     try:
         flow = vf.PlanarFlow(a, w, t, [4], np.eye(2)[None], np.zeros((1, 2)))
-    except (ValueError, FloatingPointError):
+    except ValueError:  # Rounding makes some maps fold over.
         return
     center, e = rng.uniform(-1, 1, (1, 2)), rng.uniform(-1, 1, (50, 2))
     forms = planar_forms(flow, center, np.full((1, 2), 0.3))
@@ -157,8 +157,9 @@ def test_points_that_float32_does_not_have():
         vf.RidgeField(np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0), [], np.zeros((2, 2))), 1.0, box
     )
     network = vf.FeedforwardNetwork([np.eye(2)], [np.zeros(2)], np.zeros(0), domain=box)
-    assert vf.certify(network, still, "rigorous", dtype="float32", max_cells=50).bound == np.inf
-    assert vf.certify(network, still, "rigorous", dtype="float64", max_cells=50).bound < 1e25
+    for dtype, finite in (("float32", False), ("float64", True)):
+        certificate = vf.certify(network, still, "rigorous", dtype=dtype, max_cells=50, goal=1e30)
+        assert np.isfinite(certificate.bound) == finite
 
 
 def test_ordinary_bounds_are_no_larger():

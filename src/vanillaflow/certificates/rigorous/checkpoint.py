@@ -143,7 +143,7 @@ class Checkpoint:
                 f"the checkpoint {name} is of another network, system, goal or version; "
                 "give another file, or remove it"
             )
-        stored = Stored(self._path, stage, tensors)
+        stored = Stored(self._path, str(stage), tensors)
         if stage not in STAGES:
-            raise stored.refusal(f"it is of a stage {stage!r} that no proof has")
+            raise stored.refusal(f"its stage is {stage!r}, and no proof has such")
         return stored
