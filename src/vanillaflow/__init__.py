@@ -56,6 +56,7 @@ _HOME = {
     "PrecisionErrors": "export.precision",
     "VanillaflowError": "errors",
     "CertificateRefused": "errors",
+    "ProofInterrupted": "errors",
     "FieldError": "errors",
     "FlowLeavesDomain": "errors",
     "FlowNotResolved": "errors",
@@ -85,6 +86,7 @@ if TYPE_CHECKING:
     from .errors import FlowLeavesDomain as FlowLeavesDomain
     from .errors import FlowNotResolved as FlowNotResolved
     from .errors import OutputError as OutputError
+    from .errors import ProofInterrupted as ProofInterrupted
     from .errors import ToleranceNotReached as ToleranceNotReached
     from .errors import VanillaflowError as VanillaflowError
     from .export.precision import PrecisionErrors as PrecisionErrors

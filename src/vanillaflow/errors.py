@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from math import inf, isfinite
+from os import fspath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     import numpy as np
 
     from .planar import PlanarFlow
@@ -107,3 +110,17 @@ class CompilationInterrupted(KeyboardInterrupt):
         super().__init__(f"interrupted; the best flow so far has {flow.kinks} kinks and {known}")
         self.flow = flow
         self.error = error
+
+
+class ProofInterrupted(KeyboardInterrupt):
+    """Ctrl-C reached a rigorous certificate with a checkpoint. Who only knows KeyboardInterrupt is
+    interrupted.
+
+    Attribute: `checkpoint`, the path of the file from which the proof goes on if it is given again.
+    """
+
+    def __init__(self, checkpoint: str | PathLike[str]):
+        super().__init__(
+            f"interrupted; the proof goes on from the checkpoint {fspath(checkpoint)!r} if it is given again"
+        )
+        self.checkpoint = checkpoint

@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..choices import CERTIFICATION_METHODS
-from ..errors import CertificateRefused, FileFormatError, ToleranceNotReached, VanillaflowError
+from ..errors import (
+    CertificateRefused,
+    FileFormatError,
+    ProofInterrupted,
+    ToleranceNotReached,
+    VanillaflowError,
+)
 from .completion import among
+from .interruption import Interrupted
 from .network_argument import read_network
 from .option_values import fraction, positive
 from .outputs import require_output
@@ -194,6 +201,8 @@ def _certified(
         return certify(flow, target, seed=seed, dtype=dtype, **options)
     except VanillaflowError:
         raise
+    except ProofInterrupted as interruption:
+        raise Interrupted(str(interruption)) from None
     except ValueError as wrong:
         raise VanillaflowError(str(wrong)) from None
 

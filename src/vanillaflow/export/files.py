@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..choices import file_nearby
 from ..errors import FileFormatError, OutputError, VanillaflowError
 from .input_files import note_input, require_no_input
+from .leftovers import temporary_beside
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -49,15 +49,14 @@ def write_atomically(path: str | PathLike[str], content: bytes, update: bool = F
 
     The permissions of a replaced file are kept; a new file gets those that the umask allows. Raises
     OutputError if it cannot be written, and leaves nothing behind then; that a command has read the file is
-    a reason, too, unless it is an `update` of what was read.
+    a reason, too, unless it is an `update` of what was read. What killed processes left there is removed.
     """
     target = require_writable(path)
     if not update:
         require_no_input(path)
-    temporary = target.with_name(f".vanillaflow-{secrets.token_hex(6)}.tmp")
     try:
         mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
-        try:
+        with temporary_beside(target) as temporary:
             with open(temporary, "xb") as file:
                 file.write(content)
                 file.flush()
@@ -65,10 +64,6 @@ def write_atomically(path: str | PathLike[str], content: bytes, update: bool = F
             if mode is not None:
                 os.chmod(temporary, mode)
             os.replace(temporary, target)
-        except BaseException:
-            # Also on KeyboardInterrupt: the half-written file must go.
-            temporary.unlink(missing_ok=True)
-            raise
     except OSError as error:
         raise OutputError(f"cannot write {os.fspath(path)!r}: {_reason(error)}") from error
 

@@ -13,7 +13,7 @@ from ..box import Box
 from ..certificates import Certificate
 from ..certificates.rigorous.bisection import Enclosure
 from ..certificates.rigorous.forms import ROUNDING, UP
-from ..certificates.rigorous.patches import first_cells, halved
+from ..certificates.rigorous.tiling import first_cells, halved
 from ..network import FeedforwardNetwork
 from ..planar import PlanarFlow
 from ..target import FlowMap
