@@ -15,7 +15,7 @@ from scipy.interpolate import RBFInterpolator
 
 from .box import Box
 from .target import FlowMap
-from .validation import require_finite, require_positive
+from .validation import require_finite, require_points, require_positive
 
 _KERNEL = "thin_plate_spline"
 # Beyond so many samples each value comes from the nearest ones only.
@@ -89,9 +89,7 @@ class SampledFlow(FlowMap):
 
     def __call__(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
         """The spline at the rows of x."""
-        x = np.asarray(x, dtype=np.float64)
-        if x.ndim != 2 or x.shape[1] != self.dim:
-            raise ValueError(f"expected points of shape (n, {self.dim}), got {x.shape}")
+        x = require_points(x, self.dim)
         scaled = self._scaled(x)
         batches = [self._spline(scaled[i : i + _BATCH]) for i in range(0, len(x), _BATCH)]
         return np.concatenate(batches) if batches else x.copy()
@@ -100,7 +98,8 @@ class SampledFlow(FlowMap):
         self, x: Float[np.ndarray, "n d"], times: np.ndarray | Sequence[float]
     ) -> Float[np.ndarray, "m n d"]:
         """The states at the times 0 and `duration`; raises ValueError for any other."""
-        known = {0.0: lambda: np.asarray(x, dtype=np.float64), self.duration: lambda: self(x)}
+        x = require_points(x, self.dim)
+        known = {0.0: lambda: x, self.duration: lambda: self(x)}
         unknown = [float(t) for t in times if float(t) not in known]
         if unknown:
             raise ValueError(

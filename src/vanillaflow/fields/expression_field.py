@@ -9,6 +9,7 @@ import sympy as sp
 from jaxtyping import Float
 
 from ..errors import FieldError
+from ..validation import require_points
 from .functions import BY_HEAD
 
 # (t, x, the values of the steps before) -> the value of this step, a number or (n,).
@@ -40,6 +41,7 @@ class ExpressionField:
 
     def __call__(self, t: float, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
         """v(t, .) at the rows of x; nan or infinite where the expressions are undefined."""
+        x = require_points(x, self.dim)
         values: list = []
         with np.errstate(all="ignore"):
             for step in self._steps:
