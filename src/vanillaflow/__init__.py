@@ -54,6 +54,7 @@ _HOME = {
     "load": "export.safetensors",
     "precision_errors": "export.precision",
     "PrecisionErrors": "export.precision",
+    "UncoveredDomain": "errors",
     "VanillaflowError": "errors",
     "CertificateRefused": "errors",
     "FieldError": "errors",
@@ -84,6 +85,7 @@ if TYPE_CHECKING:
     from .errors import FlowLeavesDomain as FlowLeavesDomain
     from .errors import OutputError as OutputError
     from .errors import ToleranceNotReached as ToleranceNotReached
+    from .errors import UncoveredDomain as UncoveredDomain
     from .errors import VanillaflowError as VanillaflowError
     from .export.precision import PrecisionErrors as PrecisionErrors
     from .export.precision import precision_errors as precision_errors

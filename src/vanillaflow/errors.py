@@ -67,6 +67,10 @@ class ToleranceNotReached(VanillaflowError, RuntimeError):
         self.needed = needed
 
 
+class UncoveredDomain(UserWarning):
+    """Large parts of a box are far from every sample of a flow that is known by samples only."""
+
+
 class CompilationInterrupted(KeyboardInterrupt):
     """Ctrl-C reached a compilation that already has a flow. Who only knows KeyboardInterrupt is interrupted.
 

@@ -130,8 +130,8 @@ class PlanarFlow:
         Points of type float32 are carried in float32; all others in float64. The image of a point is the
         same, to the last bit, in a batch of any size, and wherever `out` lies in memory: x is copied first
         where the two overlap otherwise than as one array. Raises ValueError if `out` is not a writable,
-        contiguous array of the shape and type of the result, or if x is not points of real numbers
-        (`validation.real_array`).
+        aligned and contiguous array of the shape and type of the result, or if x is not points of real
+        numbers (`validation.real_array`).
         """
         x = self._points(x)
         return self._runtime(x.dtype).forward(x, None if out is None else self._place(out, x))
@@ -279,8 +279,8 @@ class PlanarFlow:
         if out.shape != x.shape or out.dtype != x.dtype or not out.flags.carray:
             why = "" if out.flags.writeable else " that is read-only"
             raise ValueError(
-                f"out must be a writable, contiguous array of shape {x.shape} and type {x.dtype}, "
-                f"got {out.shape} and {out.dtype}{why}"
+                f"out must be a writable, aligned and contiguous array of shape {x.shape} and type "
+                f"{x.dtype}, got {out.shape} and {out.dtype}{why}"
             )
         return out
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-
 # Types whose numbers float64 holds exactly, and which need no further look.
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 

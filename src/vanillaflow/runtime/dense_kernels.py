@@ -15,10 +15,10 @@ _FUSED = {"contract"}
 @register_jitable
 def undefined(state, q, d):
     """Whether a coordinate of point q is NaN."""
+    found = False
     for i in range(d):
-        if state[i, q] != state[i, q]:
-            return True
-    return False
+        found |= state[i, q] != state[i, q]
+    return found
 
 
 @register_jitable
