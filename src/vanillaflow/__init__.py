@@ -54,6 +54,7 @@ _HOME = {
     "load": "export.safetensors",
     "precision_errors": "export.precision",
     "PrecisionErrors": "export.precision",
+    "UncoveredDomain": "errors",
     "VanillaflowError": "errors",
     "CertificateRefused": "errors",
     "ProofInterrupted": "errors",
@@ -88,6 +89,7 @@ if TYPE_CHECKING:
     from .errors import OutputError as OutputError
     from .errors import ProofInterrupted as ProofInterrupted
     from .errors import ToleranceNotReached as ToleranceNotReached
+    from .errors import UncoveredDomain as UncoveredDomain
     from .errors import VanillaflowError as VanillaflowError
     from .export.precision import PrecisionErrors as PrecisionErrors
     from .export.precision import precision_errors as precision_errors

@@ -77,11 +77,6 @@ class FlowNotResolved(VanillaflowError, RuntimeError):
         self.time = time
 
 
-class OutOfTime(VanillaflowError, TimeoutError):
-    """The limit of seconds came while the exact flow was computed. `compile` makes a ToleranceNotReached of
-    it."""
-
-
 class ToleranceNotReached(VanillaflowError, RuntimeError):
     """The compiler stopped before its tolerance.
 
@@ -96,6 +91,10 @@ class ToleranceNotReached(VanillaflowError, RuntimeError):
         self.flow = flow
         self.error = error
         self.needed = needed
+
+
+class UncoveredDomain(UserWarning):
+    """Large parts of a box are far from every sample of a flow that is known by samples only."""
 
 
 class CompilationInterrupted(KeyboardInterrupt):

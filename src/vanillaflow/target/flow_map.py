@@ -13,7 +13,7 @@ from jaxtyping import Float
 from ..box import Box
 from ..errors import FieldError, FlowNotResolved
 from ..fields.callable_field import from_callable, times_of_jumps
-from ..validation import require_positive
+from ..validation import require_points, require_positive
 from .solver import Solver
 from .time_mesh import TimeMesh, time_mesh
 
@@ -94,7 +94,6 @@ class FlowMap:
         self.variables = tuple(variables)
         self.jumps = times_of_jumps(jumps)
         self.max_step = None if max_step is None else require_positive("max_step", max_step)
-        self.deadline = np.inf
         # The longest duration of this flow and those it is copied from, and the meshes of all of them.
         self._whole = self.duration
         self._meshes: dict[float, TimeMesh] = {}
@@ -127,10 +126,6 @@ class FlowMap:
         """The flow of the same field over the same box, for another duration."""
         return self._with(duration=require_positive("duration", time), _whole=max(time, self._whole))
 
-    def before(self, deadline: float) -> FlowMap:
-        """The same flow, which raises OutOfTime where it is not computed before that time of perf_counter."""
-        return self._with(deadline=min(self.deadline, deadline))
-
     def _with(self, **changed: Any) -> FlowMap:
         other = copy(self)
         other.__dict__.update(changed)
@@ -140,8 +135,8 @@ class FlowMap:
     def mesh(self) -> TimeMesh:
         """What the field does in time, during `duration` and perhaps longer; found once for all copies."""
         if self._whole not in self._meshes:
-            known = (self.jumps, self.max_step, self.deadline)
-            self._meshes[self._whole] = time_mesh(self.field, self.domain, self._whole, *known)
+            mesh = time_mesh(self.field, self.domain, self._whole, self.jumps, self.max_step)
+            self._meshes[self._whole] = mesh
         return self._meshes[self._whole]
 
     @property
@@ -163,9 +158,7 @@ class FlowMap:
 
     def __call__(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
         """Phi at the rows of x."""
-        x = np.asarray(x, dtype=np.float64)
-        if x.ndim != 2 or x.shape[1] != self.dim:
-            raise ValueError(f"expected points of shape (n, {self.dim}), got {x.shape}")
+        x = require_points(x, self.dim)
         return self._solved(self._solver(self.mesh), x, 0.0, self.duration)
 
     def trajectory(
@@ -173,7 +166,7 @@ class FlowMap:
     ) -> Float[np.ndarray, "m n d"]:
         """The states at increasing `times` (m,) within [0, duration], from the rows of x at time 0."""
         solver = self._solver(self.mesh)
-        states, now, y = [], 0.0, np.asarray(x, dtype=np.float64)
+        states, now, y = [], 0.0, require_points(x, self.dim)
         for t in np.asarray(times, dtype=np.float64):
             if t > now:
                 y = self._solved(solver, y, now, float(t))
@@ -219,7 +212,7 @@ class FlowMap:
         return np.maximum(np.abs(self.domain.low), np.abs(self.domain.high))
 
     def _solver(self, mesh: TimeMesh) -> Solver:
-        return Solver(self.field, mesh, self.rtol, self._size, self.duration, self.deadline)
+        return Solver(self.field, mesh, self.rtol, self._size, self.duration)
 
     def _solved(self, solver: Solver, x: np.ndarray, t0: float, t1: float) -> np.ndarray:
         size = min(_BATCH, max(_LEAST_BATCH, _NUMBERS // self.dim))

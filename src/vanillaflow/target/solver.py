@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from scipy.integrate import DOP853
 
-from ..errors import FlowLeavesDomain, OutOfTime
+from ..deadline import check
+from ..errors import FlowLeavesDomain
 from ..fields.in_time import values_at
 from .time_mesh import TimeMesh, interior
 
@@ -35,7 +35,6 @@ class Solver:
     rtol : relative tolerance for every single point.
     size : (d,) the size of each coordinate, of which `rtol` is the absolute tolerance.
     duration : of the whole flow, for messages.
-    deadline : the time of `perf_counter` at which to give up.
     """
 
     field: Callable[[float, np.ndarray], Any]
@@ -43,12 +42,11 @@ class Solver:
     rtol: float
     size: Float[np.ndarray, " d"]
     duration: float
-    deadline: float = np.inf
 
     def solve(self, x: Float[np.ndarray, "n d"], t0: float, t1: float) -> Float[np.ndarray, "n d"]:
         """The states at t1 of the trajectories that are at the rows of x at t0.
 
-        Raises FlowLeavesDomain where there is none, FieldError if the field fails, OutOfTime.
+        Raises FlowLeavesDomain where there is none, FieldError if the field fails.
         """
         for start, end in self.mesh.spans(t0, t1):
             x = self._end(x, start, end)
@@ -93,8 +91,7 @@ class Solver:
         farthest = _BLOW_UP * (1.0 + np.max(np.abs(x)))
         solver = DOP853(rate, t0, x.ravel(), t1, rtol=tolerance, atol=np.tile(tolerance * self.size, len(x)))
         for _ in range(_MAX_STEPS + len(self.mesh.starts)):
-            if perf_counter() > self.deadline:
-                raise OutOfTime(f"the exact flow was computed up to time {solver.t:.6g} of {self.duration:g}")
+            check()
             solver.max_step = max(self.mesh.longest_step(solver.t), 16 * np.spacing(abs(solver.t)))
             with np.errstate(all="ignore"):  # The norm of an error may underflow.
                 solver.step()

@@ -13,14 +13,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from ..box import Box
-from ..errors import FlowNotResolved, OutOfTime
+from ..deadline import check
+from ..errors import FlowNotResolved
 from ..fields.in_time import values_in_time
 
 # Values in time for a whole duration, and the least for a part of it between two jumps. What lasts for a
@@ -45,7 +45,7 @@ _SMOOTH = 0.3
 # A change is a jump if bisection leaves this part of it, down to two neighbouring numbers.
 _LASTING = 0.1
 _BISECTIONS, _DEPTH = 64, 12
-# Times between two looks at the clock.
+# Times between two checks of the deadline.
 _TOGETHER = 2**10
 # Cells that may stay unresolved before the field is said to be too fast.
 _MOST_UNRESOLVED = CELLS // 8
@@ -99,7 +99,6 @@ def time_mesh(
     duration: float,
     jumps: tuple[float, ...] = (),
     max_step: float | None = None,
-    deadline: float = np.inf,
 ) -> TimeMesh:
     """The mesh of a field over a duration, with what is known of its `jumps` and of the longest step.
 
@@ -107,8 +106,7 @@ def time_mesh(
     longest step, which takes the place of the search), and whether it is `autonomous` (does not depend on
     time).
 
-    Raises FlowNotResolved where the field changes faster than can be followed, OutOfTime when perf_counter
-    passes `deadline`.
+    Raises FlowNotResolved where the field changes faster than can be followed.
     """
     known = [*jumps, *(float(t) for name in ("times", "jumps") for t in getattr(field, name, ()))]
     switches = np.array(sorted({t for t in known if 0 < t < duration}))
@@ -118,7 +116,7 @@ def time_mesh(
     x = domain.sample(_POINTS, _SEED)
     cells: list[tuple[float, float]] = []
     for start, end in TimeMesh.uniform(switches).spans(0.0, duration):
-        found, part = _Search(field, x, domain, start, end, duration, deadline).mesh()
+        found, part = _Search(field, x, domain, start, end, duration).mesh()
         switches = np.append(switches, found)
         cells += part
     starts, longest_steps = (np.array(column) for column in zip(*cells))
@@ -139,17 +137,8 @@ def interior(t0: float, t1: float) -> tuple[float, float]:
 class _Search:
     """The search for the cells and jumps of one span between known jumps."""
 
-    def __init__(
-        self,
-        field: Any,
-        x: np.ndarray,
-        domain: Box,
-        t0: float,
-        t1: float,
-        duration: float,
-        deadline: float,
-    ):
-        self.field, self.x, self.t0, self.t1, self.deadline = field, x, t0, t1, deadline
+    def __init__(self, field: Any, x: np.ndarray, domain: Box, t0: float, t1: float, duration: float):
+        self.field, self.x, self.t0, self.t1 = field, x, t0, t1
         self.interior = interior(t0, t1)
         share = CELLS * (t1 - t0) / duration
         self.cells = max(_LEAST_CELLS, 2 ** int(np.ceil(np.log2(share))) if share > 1 else 1)
@@ -213,8 +202,7 @@ class _Search:
         times = np.clip(times, *self.interior)
         parts = []
         for i in range(0, len(times), _TOGETHER):
-            if perf_counter() > self.deadline:
-                raise OutOfTime(f"the field was looked at up to time {times[i]:.6g}")
+            check()
             parts.append(values_in_time(self.field, times[i : i + _TOGETHER], self.x))
         return np.concatenate(parts)
 
