@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..choices import file_nearby
 from ..errors import FileFormatError, OutputError, VanillaflowError
-from .input_files import note_input, require_no_input
+from ..input_files import note_input, require_no_input
 
 if TYPE_CHECKING:
     from os import PathLike

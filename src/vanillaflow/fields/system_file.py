@@ -14,7 +14,7 @@ import numpy as np
 from ..box import Box
 from ..choices import file_nearby
 from ..errors import FieldError, VanillaflowError
-from ..export.input_files import note_input
+from ..input_files import note_input
 from .equations import from_equations
 from .names import checked_interval, checked_number, shown
 from .orders import derivative, first_order
