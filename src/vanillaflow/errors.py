@@ -38,7 +38,7 @@ class FileFormatError(VanillaflowError, ValueError):
 
 
 class OutputError(VanillaflowError, OSError):
-    """A file that cannot be written: missing directory, no permission, full disk, ...
+    """A file that cannot be written: missing directory, no permission, full disk, input of the command, ...
 
     Nothing half-written is left behind, and a file that was there before is unchanged.
     """

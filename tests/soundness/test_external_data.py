@@ -10,7 +10,7 @@ import pytest
 from onnx import AttributeProto, TensorProto, helper, numpy_helper
 
 import vanillaflow as vf
-from vanillaflow.export import onnx_file
+from vanillaflow import onnx_file
 from vanillaflow.export.onnx import embed_certificate, network_from_onnx, read_onnx_metadata
 
 W = np.arange(1, 5, dtype="f4").reshape(2, 2)

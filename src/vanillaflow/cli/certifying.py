@@ -154,7 +154,7 @@ def certify_file(
 def _require_outputs(network: Path, output: Path | None, embed: bool, checkpoint: Path | None) -> None:
     """Raise VanillaflowError, before anything is measured, if the certificate cannot go where it is to go."""
     from ..export.files import require_writable
-    from ..export.input_files import note_output
+    from ..input_files import note_output
 
     if embed and network.suffix.lower() != ".onnx":
         raise VanillaflowError(

@@ -66,7 +66,7 @@ def _module(name: str) -> Any:
 
 def _note_modules() -> None:
     """Every module that is loaded is an input."""
-    from ..export.input_files import note_input
+    from ..input_files import note_input
 
     for module in list(sys.modules.values()):
         file = getattr(module, "__dict__", {}).get("__file__")

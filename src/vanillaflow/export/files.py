@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..choices import file_nearby
 from ..errors import FileFormatError, OutputError, VanillaflowError
-from .input_files import note_input, require_no_input
+from ..input_files import note_input, require_no_input
 from .leftovers import temporary_beside
 
 if TYPE_CHECKING:

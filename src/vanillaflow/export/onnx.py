@@ -15,9 +15,9 @@ from onnx import TensorProto, helper, numpy_helper
 from .. import __version__
 from ..errors import FileFormatError
 from ..network import FeedforwardNetwork
+from ..onnx_file import read_model
 from .files import write_atomically
 from .onnx_chain import chain_of
-from .onnx_file import read_model
 from .onnx_metadata import (
     certificate_entry,
     network_entries,

@@ -14,7 +14,7 @@ import numpy as np
 from ..box import Box
 from ..choices import file_nearby
 from ..errors import FieldError, VanillaflowError
-from ..export.input_files import note_input
+from ..input_files import note_input
 from .equations import from_equations
 from .names import checked_interval, checked_number, shown
 from .orders import derivative, first_order
@@ -78,8 +78,10 @@ def parse_system(text: str, source: str, directory: Path | None = None) -> Syste
         raise FieldError(f"{source}: it has keys of too many parts; keys here have one part each")
     try:
         document = tomllib.loads(text)
-    except ValueError as error:  # Not only TOMLDecodeError: integers of thousands of digits raise this.
+    except tomllib.TOMLDecodeError as error:
         raise FieldError(f"{source}: not valid TOML: {error}") from None
+    except ValueError:  # Python reads integers of a limited number of digits.
+        raise FieldError(f"{source}: not valid TOML: an integer has thousands of digits") from None
     except RecursionError:
         raise FieldError(f"{source}: not valid TOML: nested too deeply") from None
     try:

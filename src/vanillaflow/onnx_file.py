@@ -17,8 +17,8 @@ import onnx
 from google.protobuf.message import DecodeError, Message  # type: ignore[import-untyped]
 from onnx import SparseTensorProto, TensorProto, helper, numpy_helper
 
-from ..errors import FileFormatError, reason_of
-from .files import read_bytes
+from .errors import FileFormatError, reason_of
+from .export.files import read_bytes
 from .input_files import note_input
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import OutputError
+from .errors import OutputError
 
 if TYPE_CHECKING:
     from os import PathLike
