@@ -12,7 +12,9 @@ from vanillaflow import deadline
 LIMIT = 0.3
 
 
-@pytest.mark.parametrize("options", [{"method": "split"}, {"method": "paper"}, {"method": "split", "slope": 0.5}])
+@pytest.mark.parametrize(
+    "options", [{"method": "split"}, {"method": "paper"}, {"method": "split", "slope": 0.5}]
+)
 def test_it_comes_back_in_time(options):
     target = vf.zoo.spiral_node().target()
     vf.compile(target, 0.3, method="split")  # Compiles the kernels.
