@@ -91,9 +91,7 @@ def compile_system(
     ] = None,
     max_seconds: Annotated[
         float | None,
-        typer.Option(
-            metavar="S", help="The methods refine and ridge give up after about this long.", callback=positive
-        ),
+        typer.Option(metavar="S", help="Give up after about this long.", callback=positive),
     ] = None,
 ) -> None:
     """Compile a system into a network whose error over the system's box is at most TOL.

@@ -72,7 +72,7 @@ def report_on_system(
         float | None,
         typer.Option(
             metavar="S",
-            help="The methods refine and ridge gives up after about this long.",
+            help="Give up after about this long.",
             callback=positive,
         ),
     ] = None,

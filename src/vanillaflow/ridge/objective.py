@@ -14,6 +14,7 @@ from functools import partial
 import numpy as np
 from jaxtyping import Float
 
+from ..deadline import check
 from ..samples import Samples, p_norm
 from ..threads import side_by_side
 from .maps import RidgeMaps
@@ -100,6 +101,7 @@ def _of_samples(
         x, residual, weights = x[rows], residual[rows], weights[rows]
 
     def part_of(first: int) -> tuple[np.ndarray, np.ndarray]:
+        check()
         part = slice(first, first + _CHUNK)
         J = maps.jacobian(maps.states(x[part])).reshape(residual[part].size, -1)
         scale = np.sqrt((p - 1) * weights[part]).reshape(-1, 1)
