@@ -316,8 +316,10 @@ def _read_signed_json(path: Path) -> None:
 
 
 def _read_checkpoint(path: Path) -> bytes | None:
-    arrays = Checkpoint(path, "key").stored("cells")
-    return None if arrays is None else repr([(n, a.tobytes()) for n, a in sorted(arrays.items())]).encode()
+    stored = Checkpoint(path, "key").stored()
+    if stored is None:
+        return None
+    return repr([stored.stage, *((n, a.tobytes()) for n, a in sorted(stored.arrays.items()))]).encode()
 
 
 def _read_toml(path: Path) -> None:
