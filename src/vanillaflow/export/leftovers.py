@@ -32,7 +32,7 @@ def temporary_beside(target: Path) -> Iterator[Path]:
 
     Those of processes that were killed are removed first.
     """
-    _remove_leftovers(target.parent)
+    remove_leftovers(target.parent)
     path = target.with_name(f".vanillaflow-{_MACHINE}-{os.getpid()}-{secrets.token_hex(6)}.tmp")
     _being_written.add(path)
     try:
@@ -43,8 +43,9 @@ def temporary_beside(target: Path) -> Iterator[Path]:
         _being_written.discard(path)
 
 
-def _remove_leftovers(directory: Path) -> None:
-    """What cannot be removed, or looked at, stays: it is in nobody's way."""
+def remove_leftovers(directory: Path) -> None:
+    """Remove what killed processes left there. What cannot be removed, or looked at, stays: it is in nobody's
+    way."""
     with suppress(OSError):
         for name in os.listdir(directory):
             match = _NAME.fullmatch(name)

@@ -100,6 +100,8 @@ def certify_rigorous(
         raise ValueError(f"factor must be above 1, got {factor:g}")
     if goal is not None:
         require_positive("goal", goal)
+    if not max_seconds > 0:
+        raise ValueError(f"max_seconds must be above 0, got {max_seconds!r}")
     deadline = time.time() + max_seconds + _GRACE
 
     def late() -> bool:

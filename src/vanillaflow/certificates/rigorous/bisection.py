@@ -103,7 +103,7 @@ def _bounded(network: Enclosure, deadline: float, task: _Task) -> Cells:
 def _slice_bounded(
     network: Enclosure, exact: Patches, patch: np.ndarray, centers: np.ndarray, halves: np.ndarray
 ) -> Cells:
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         truth = exact.forms(patch, centers, halves)
         ours = network(centers, halves)
         c = np.abs(truth.c - ours.c)

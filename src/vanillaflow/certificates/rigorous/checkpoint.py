@@ -23,6 +23,7 @@ import safetensors.numpy
 from ...errors import FileFormatError, ProofInterrupted
 from ...export.checksum import checksum
 from ...export.files import read_bytes, require_writable, write_atomically
+from ...export.leftovers import remove_leftovers
 
 _KEY = "vanillaflow.proof"
 _SECONDS = 30.0
@@ -77,7 +78,8 @@ class Checkpoint:
         self._written = perf_counter()
         self._unfinished = False
         if self._path is not None:
-            require_writable(self._path)
+            # A proof that is done before it writes would leave what one that was killed while writing left.
+            remove_leftovers(require_writable(self._path).parent)
 
     def __enter__(self) -> Checkpoint:
         return self
