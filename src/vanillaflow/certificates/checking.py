@@ -47,10 +47,10 @@ def check(
     - "rigorous": the bound is proved again, to a thousandth, and none of them may have a larger error.
 
     The bounds of single outputs are checked likewise, in their own units. Forgiven are the rounding of an
-    evaluation and the solver's error, up to a twentieth of the claim (see `measurement`). The flow is solved
-    to a tolerance of 1e-12, however loose that of the target. Refused are also certificates that contradict
-    themselves, statistical ones about less than half of the box or with a confidence below one half, and
-    claims below the rounding of sums within the network.
+    evaluation and the solver's error, up to a twentieth of the claim (see `measurement`). A target whose
+    tolerance is too loose for the claims is solved to a smaller one. Refused are also certificates that
+    contradict themselves, statistical ones about less than half of the box or with a confidence below one
+    half, and claims below the rounding of sums within the network.
 
     Returns what was found, in one sentence. Raises CertificateRefused, saying what does not hold; ValueError
     for a bad dtype or seed; FlowNotResolved where two solves of the flow do not agree.
