@@ -89,7 +89,9 @@ class Solver:
         # it for every point.
         tolerance = max(self.rtol / np.sqrt(x.size), _LEAST_TOLERANCE)
         farthest = _BLOW_UP * (1.0 + np.max(np.abs(x)))
-        solver = DOP853(rate, t0, x.ravel(), t1, rtol=tolerance, atol=np.tile(tolerance * self.size, len(x)))
+        atol = np.tile(tolerance * self.size, len(x))
+        with np.errstate(all="ignore"):  # Spans may be as short as 1e-300.
+            solver = DOP853(rate, t0, x.ravel(), t1, rtol=tolerance, atol=atol)
         for _ in range(_MAX_STEPS + len(self.mesh.starts)):
             check()
             solver.max_step = max(self.mesh.longest_step(solver.t), 16 * np.spacing(abs(solver.t)))
