@@ -13,10 +13,12 @@ from contextvars import ContextVar
 from math import inf, isfinite
 from time import perf_counter
 
+from .errors import VanillaflowError
+
 _deadline: ContextVar[float] = ContextVar("deadline", default=inf)
 
 
-class TimeIsUp(Exception):
+class TimeIsUp(VanillaflowError):
     """The deadline has passed. compile() turns it into ToleranceNotReached, with the best flow so far."""
 
 

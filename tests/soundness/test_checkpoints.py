@@ -19,7 +19,7 @@ from vanillaflow.certificates.rigorous.enclosures import enclosure_of
 from vanillaflow.certificates.rigorous.monomials import monomials
 from vanillaflow.certificates.rigorous.patches import Patches
 from vanillaflow.certificates.rigorous.tiling import Bisections, first_cells
-from vanillaflow.certificates.rigorous.time_limit import OutOfTime
+from vanillaflow.deadline import TimeIsUp
 from vanillaflow.cli import main
 from vanillaflow.export.checksum import checksum
 from vanillaflow.export.files import write_atomically
@@ -206,7 +206,7 @@ def test_a_proof_in_a_hurry_goes_on_as_if_it_had_none(whole, monkeypatch, tmp_pa
     for seconds in np.geomspace(0.02, 1, 6):
         try:
             bounds.append(prove(path, max_seconds=float(seconds)).bound)
-        except OutOfTime:
+        except TimeIsUp:
             bounds.append(np.inf)
     assert np.inf in bounds and min(bounds) >= whole.bound
     again = prove(path)

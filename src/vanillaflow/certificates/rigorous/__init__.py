@@ -12,12 +12,13 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import replace
-from math import isfinite, isinf
+from math import isfinite
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ... import __version__
+from ...deadline import TimeIsUp, within
 from ...errors import FieldError
 from ...network import FeedforwardNetwork
 from ...planar import PlanarFlow
@@ -35,7 +36,6 @@ from .integrator import integrator
 from .monomials import monomials
 from .patches import patches, require_true
 from .tiling import Bisections
-from .time_limit import OutOfTime, within
 from .workers import workers
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def certify_rigorous(
     evaluate, enclosure, fresh = evaluated(flow, dtype), enclosure_of(flow, dtype), np.random.default_rng()
     require_same_field(exact, target, fresh)
     require_same_network(enclosure, evaluate, target.domain, fresh)
-    found, searched = _found(evaluate, target, seed, None if isinf(max_seconds) else deadline)
+    found, searched = _found(evaluate, target, seed, deadline)
     if not searched or not isfinite(found.largest):
         # No time to prove anything, or nothing to prove: there is a point where the error is infinite.
         return _certificate(found, np.full((1, target.dim), np.inf), found.largest, seed)
@@ -150,19 +150,25 @@ def certify_rigorous(
 
 
 def _found(
-    evaluate: Callable[[np.ndarray], np.ndarray], target: FlowMap, seed: int, deadline: float | None
+    evaluate: Callable[[np.ndarray], np.ndarray], target: FlowMap, seed: int, deadline: float
 ) -> tuple[Certificate, bool]:
-    """What a search finds, and whether there was time for it; else what the error is at three points."""
-    if deadline is None:
-        return certify_sampled(evaluate, target, seed=seed), True
-    limited, box = within(target, deadline), target.domain
-    x = np.stack([box.center, box.low, box.high])
-    errors = absolute_errors(evaluate(x), limited(x))
-    try:
-        return certify_sampled(evaluate, limited, seed=seed), True
-    except OutOfTime:
-        at, largest = x[errors.max(axis=1).argmax()], float(errors.max())
-        return Certificate("sampled", largest, errors.max(axis=0), at, 0.0, len(x), largest), False
+    """What a search finds, and whether there was time for it; else what the error is at three points.
+
+    Raises TimeIsUp, in words, if there was no time for these.
+    """
+    with within(deadline - time.time()):
+        x = np.stack([target.domain.center, target.domain.low, target.domain.high])
+        try:
+            errors = absolute_errors(evaluate(x), target(x))
+        except TimeIsUp:
+            raise TimeIsUp(
+                "time is up before the exact flow of three points was computed; allow more"
+            ) from None
+        try:
+            return certify_sampled(evaluate, target, seed=seed), True
+        except TimeIsUp:
+            at, largest = x[errors.max(axis=1).argmax()], float(errors.max())
+            return Certificate("sampled", largest, errors.max(axis=0), at, 0.0, len(x), largest), False
 
 
 def _consistent(bound: float, found: Certificate, certain: Certain) -> float:
