@@ -99,7 +99,7 @@ def certify_file(
             metavar="FILE",
             help="Check this certificate, or the one inside this .onnx file, such as NETWORK, and refuse it, "
             "with exit code 1, if it is of another network or system, or claims a smaller error than is "
-            "measured again.",
+            "measured again or found at fresh points.",
         ),
     ] = None,
 ) -> None:
