@@ -51,7 +51,7 @@ _REST, _LEAST_REST = 0.4, 0.04
 # Below this an error is that of the arithmetic.
 _LEAST_ERROR = 1e-12
 # Seconds after `max_seconds` in which the search and the first cells may still end, so that there is a bound.
-_GRACE = 1.2
+_GRACE = 1.0
 
 
 def certify_rigorous(

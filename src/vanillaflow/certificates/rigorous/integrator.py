@@ -103,7 +103,8 @@ class Integrator:
                 h = end - t if t + 1.01 * h > end else h
                 stepped, remainder, inside = _step(program, x, t, h, monomials)
                 share = self.tolerance * max(h / duration, _LEAST_SHARE)
-                room = np.where(inside, share / np.maximum(remainder, _TINY), 0.0)
+                with np.errstate(over="ignore"):
+                    room = np.where(inside, share / np.maximum(remainder, _TINY), 0.0)
                 within = room >= 1
                 most = _longer(np.sort(room[found])[int(few * np.count_nonzero(found))], _order(program))
                 if np.count_nonzero(found & ~within) > few * np.count_nonzero(found) and h > least:
