@@ -19,8 +19,8 @@ from vanillaflow.certificates.rigorous.enclosures import enclosure_of
 from vanillaflow.certificates.rigorous.monomials import monomials
 from vanillaflow.certificates.rigorous.patches import Patches
 from vanillaflow.certificates.rigorous.tiling import Bisections, first_cells
-from vanillaflow.deadline import TimeIsUp
 from vanillaflow.cli import main
+from vanillaflow.deadline import TimeIsUp
 from vanillaflow.export.checksum import checksum
 from vanillaflow.export.files import write_atomically
 

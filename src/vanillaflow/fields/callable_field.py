@@ -11,6 +11,7 @@ from warnings import warn
 import numpy as np
 from jaxtyping import Float
 
+from ..box import Box
 from ..errors import FieldError
 from ..validation import require_finite, require_positive
 
@@ -80,6 +81,7 @@ def from_callable(
     *,
     jumps: Sequence[float] = (),
     max_step: float | None = None,
+    domain: Box | None = None,
 ) -> CallableField:
     """The field of a vectorized function, NumPy's, JAX's or any other that takes and returns arrays.
 
@@ -97,6 +99,7 @@ def from_callable(
         last for a ten-thousandth of the duration or longer are found without.
     max_step : the longest step, in time, of a solver that is to meet all that the function does. By default
         it is found by evaluating the function at some 16,000 times.
+    domain : the box on which it is tried; by default points around the origin.
 
     The function is tried at a few points, where it may give infinite or undefined values. Such a field is
     compiled by the default method; the construction of the theorem (`method="split"`) needs a RidgeField.
@@ -120,7 +123,7 @@ def from_callable(
         v = function(t, *given) if timed else function(*given)
         return _with_inputs_at_rest(v, x, dim, what) if inputs else v
 
-    rows_at_once = _vectorized(velocity, dim + inputs, what)
+    rows_at_once = _vectorized(velocity, dim + inputs, what, domain)
     times = times_of_jumps(jumps)
     step = None if max_step is None else require_positive("max_step", max_step)
     return CallableField(rows_at_once, dim + inputs, label, inputs, not timed, times, step)
@@ -132,21 +135,21 @@ def times_of_jumps(jumps: Sequence[float]) -> tuple[float, ...]:
 
 
 def _vectorized(
-    velocity: Callable[[float, np.ndarray], Any], dim: int, what: str
+    velocity: Callable[[float, np.ndarray], Any], dim: int, what: str, domain: Box | None
 ) -> Callable[[float, np.ndarray], Any]:
     """The function itself if it takes many points at once; if it takes one state (dim,), its loop over rows.
 
     Raises FieldError as `require_field` does.
     """
     try:
-        require_field(velocity, dim, what)
+        require_field(velocity, dim, what, domain)
     except FieldError as refusal:
 
         def by_rows(t: float, x: np.ndarray) -> np.ndarray:
             return np.stack([np.asarray(velocity(t, row)) for row in x])
 
         try:
-            require_field(by_rows, dim, what)
+            require_field(by_rows, dim, what, domain)
         except FieldError:
             raise refusal from None
         if isinstance(refusal, MixedRowsError):
@@ -171,12 +174,16 @@ def _with_inputs_at_rest(v: Any, x: np.ndarray, dim: int, what: str) -> np.ndarr
     return np.concatenate([v, np.zeros((*x.shape[:-1], x.shape[-1] - dim), dtype=v.dtype)], axis=-1)
 
 
-def require_field(velocity: Callable[[float, np.ndarray], Any], dim: int, what: str) -> None:
-    """Raise FieldError unless `velocity(t, x)` behaves as a vector field on R^dim does."""
+def require_field(
+    velocity: Callable[[float, np.ndarray], Any], dim: int, what: str, domain: Box | None = None
+) -> None:
+    """Raise FieldError unless `velocity(t, x)` behaves as a vector field does, on the box or all of R^dim."""
     rng = np.random.default_rng(0)
     # Not as many points as coordinates: rows taken for columns would keep the shape.
     points = _POINTS + (len(_SCALES) * _POINTS == dim)
     x = np.concatenate([scale * rng.standard_normal((points, dim)) for scale in _SCALES])
+    if domain is not None:
+        x = domain.uniform(len(x))
     v = _values(velocity, x, what)
     if v.shape != x.shape:
         raise FieldError(
@@ -200,7 +207,8 @@ def _values(velocity: Callable[[float, np.ndarray], Any], x: np.ndarray, what: s
     given = x.copy()
     try:
         with np.errstate(all="ignore"):
-            v = np.asarray(velocity(_TIME, given))
+            found = velocity(_TIME, given)
+            v = np.asarray(found)
     except FieldError:
         raise
     except Exception as error:  # Whatever the user's code may raise.
@@ -210,6 +218,8 @@ def _values(velocity: Callable[[float, np.ndarray], Any], x: np.ndarray, what: s
         ) from error
     if not np.array_equal(given, x):
         raise FieldError(f"{what} changes its argument in place; it must leave the points as they are")
+    if np.ma.is_masked(found):
+        raise FieldError(f"{what} returns masked values; a vector field has one everywhere")
     if v.dtype.kind not in "iuf":
         raise FieldError(f"{what} returns values of type {v.dtype}; a vector field is real")
     if v.dtype.kind == "f" and v.dtype.itemsize < 8:

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..errors import FieldError, VanillaflowError
+from ..validation import real_array
 
 # Numbers worked on together.
 _NUMBERS = 2**20
@@ -17,7 +18,7 @@ def values_at(field: Any, t: float, x: Float[np.ndarray, "n d"]) -> Float[np.nda
     """v(t, .) at the rows of x. Raises FieldError if the field fails or returns another shape."""
     try:
         with np.errstate(all="ignore"):
-            v = np.asarray(field(t, x), dtype=np.float64)
+            v = real_array("its value", field(t, x)).astype(np.float64, copy=False)
     except VanillaflowError:
         raise
     except Exception as error:  # Whatever the user's code may raise.

@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from ..box import Box
 from ..errors import FieldError, FlowNotResolved
-from ..fields.callable_field import from_callable, times_of_jumps
+from ..fields.callable_field import from_callable, require_field, times_of_jumps
 from ..validation import require_points, require_positive
 from .solver import Solver
 from .time_mesh import TimeMesh, time_mesh
@@ -47,7 +47,7 @@ class FlowMap:
     Parameters
     ----------
     field : a RidgeField, PiecewiseField, or anything with `dim` and `(t, (n, d)) -> (n, d)`; or a function,
-        which is read by `from_callable`.
+        which is read by `from_callable`. What is not of vanillaflow's own making is tried on the box first.
     duration : positive.
     domain : the Box of starting points.
     name : what reports call the system.
@@ -83,9 +83,11 @@ class FlowMap:
         if not isinstance(domain, Box):
             raise FieldError(f"domain must be a Box, got {type(domain).__name__}")
         if not hasattr(field, "dim"):
-            field = from_callable(field, domain.dim)
+            field = from_callable(field, domain.dim, domain=domain)
         if field.dim != domain.dim:
             raise FieldError(f"the field has dimension {field.dim} but the box has dimension {domain.dim}")
+        if type(field).__module__.partition(".")[0] != __package__.partition(".")[0]:
+            require_field(field, domain.dim, f"the field {type(field).__name__}", domain)
         self.field: Any = field
         self.duration = require_positive("duration", duration)
         self.domain = domain

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from scipy.integrate import DOP853
 
 from ..deadline import check
-from ..errors import FlowLeavesDomain
+from ..errors import FlowLeavesDomain, FlowNotResolved
 from ..fields.in_time import values_at
 from .time_mesh import TimeMesh, interior
 
@@ -46,7 +46,8 @@ class Solver:
     def solve(self, x: Float[np.ndarray, "n d"], t0: float, t1: float) -> Float[np.ndarray, "n d"]:
         """The states at t1 of the trajectories that are at the rows of x at t0.
 
-        Raises FlowLeavesDomain where there is none, FieldError if the field fails.
+        Raises FlowLeavesDomain where there is none, FlowNotResolved where it takes too many steps, FieldError
+        if the field fails.
         """
         for start, end in self.mesh.spans(t0, t1):
             x = self._end(x, start, end)
@@ -102,9 +103,11 @@ class Solver:
             yield solver.t, solver.y
             if solver.status == "finished":
                 return
-        raise _Lost(
-            solver,
-            f"takes more than {_MAX_STEPS} steps of the explicit solver: it is too stiff, as it stands",
+        raise FlowNotResolved(
+            f"the exact flow takes more than {_MAX_STEPS} steps of an explicit solver, {solver.t:.3g} of "
+            f"{self.duration:g} with the last of them: the field is stiff, or not smooth to ten digits, as "
+            "one computed in float32",
+            float(solver.t),
         )
 
     def _rate(
