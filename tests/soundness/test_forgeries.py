@@ -1,6 +1,7 @@
-"""Certificates that claim less than there is are refused, whoever made the network, the system and the numbers."""
+"""Certificates that claim less than there is are refused, whoever made network, system and numbers."""
 
 from dataclasses import replace
+from itertools import islice
 
 import attack_forgeries
 import numpy as np
@@ -112,9 +113,7 @@ def test_sums_within_a_network_that_rounding_does_not_survive():
     true = certificate_of(network, still, "sampled")
     exact = network(np.zeros((1, 2)))
     assert np.all(exact == 0)
-    with pytest.raises(
-        vf.CertificateRefused, match="rounding in float64 moves the network's outputs by|fresh"
-    ):
+    with pytest.raises(vf.CertificateRefused, match=r"rounding in float64 moves the network's outputs by"):
         claiming(true, 0.0, worst_point=np.zeros(2)).check(network, still, seed=1)
 
 
@@ -156,9 +155,5 @@ def test_never_more_than_a_part_of_the_claim_is_forgiven():
 @pytest.mark.parametrize("method", METHODS)
 def test_a_search_for_forgeries(method):
     """Some of those of the benchmark, which looks for them for as long as it is given."""
-    tried = 0
-    for kind, wrong, what in attack_forgeries.attacks(method, seed=100):
+    for kind, wrong, what in islice(attack_forgeries.attacks(method, seed=100), 8):
         assert not wrong, (kind, what, attack_forgeries.why)
-        tried += 1
-        if tried == 8:
-            break
