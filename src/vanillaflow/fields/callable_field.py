@@ -28,6 +28,10 @@ class MixedRowsError(FieldError):
     """A function whose value at one point depends on the other points of the array."""
 
 
+class OtherShapeError(FieldError):
+    """A function that fails for an array of points, or returns another shape."""
+
+
 @dataclass(frozen=True, eq=False)
 class CallableField:
     """The field v(t, x) that `function(t, x)` computes for all rows of an array x (n, d) at once.
@@ -143,7 +147,12 @@ def _vectorized(
     """
     try:
         require_field(velocity, dim, what, domain)
-    except FieldError as refusal:
+        return velocity
+    except MixedRowsError as mixed:
+        raise FieldError(
+            f"{mixed}; if it takes one state y of shape ({dim},), write y[..., 0] in place of y[0]"
+        ) from None
+    except OtherShapeError as refusal:
 
         def by_rows(t: float, x: np.ndarray) -> np.ndarray:
             return np.stack([np.asarray(velocity(t, row)) for row in x])
@@ -152,18 +161,13 @@ def _vectorized(
             require_field(by_rows, dim, what, domain)
         except FieldError:
             raise refusal from None
-        if isinstance(refusal, MixedRowsError):
-            raise FieldError(
-                f"{refusal}; if it takes one state y of shape ({dim},), write y[..., 0] in place of y[0]"
-            ) from None
-        warn(
-            f"{what} takes one state of shape ({dim},), so it is called for one point after another, which "
-            f"is slow: let it take points of shape (n, {dim}), with y[..., 0] in place of y[0] and "
-            "np.stack([...], axis=-1) in place of np.array([...])",
-            stacklevel=3,
-        )
-        return by_rows
-    return velocity
+    warn(
+        f"{what} takes one state of shape ({dim},), so it is called for one point after another, which "
+        f"is slow: let it take points of shape (n, {dim}), with y[..., 0] in place of y[0] and "
+        "np.stack([...], axis=-1) in place of np.array([...])",
+        stacklevel=3,
+    )
+    return by_rows
 
 
 def _with_inputs_at_rest(v: Any, x: np.ndarray, dim: int, what: str) -> np.ndarray:
@@ -186,7 +190,7 @@ def require_field(
         x = domain.uniform(len(x))
     v = _values(velocity, x, what)
     if v.shape != x.shape:
-        raise FieldError(
+        raise OtherShapeError(
             f"{what} maps points of shape {x.shape} to {v.shape}; a vector field keeps the shape"
         )
     if not np.array_equal(v, _values(velocity, x, what), equal_nan=True):
@@ -213,7 +217,7 @@ def _values(velocity: Callable[[float, np.ndarray], Any], x: np.ndarray, what: s
         raise
     except Exception as error:  # Whatever the user's code may raise.
         reason = next(iter(str(error).splitlines()), "")
-        raise FieldError(
+        raise OtherShapeError(
             f"{what} fails for points of shape {x.shape}: {type(error).__name__}: {reason}"
         ) from error
     if not np.array_equal(given, x):
