@@ -116,6 +116,16 @@ def test_several_pushes_and_corners_are_each_met():
     np.testing.assert_allclose(target.mesh.jumps, ends, rtol=1e-12)
 
 
+def test_a_push_that_waits_for_the_state_outside_the_box():
+    # Nothing depends on time before x > 3, which no point of the box is; all have got there at time 5.
+    def field(t, x):
+        return 1 + push("rectangle", t, 8.0, 2e-3) * 1e3 * (x > 3)
+
+    target = vf.FlowMap(field, 10.0, vf.Box([0.0], [1.0]))
+    x = target.domain.sample(4)
+    np.testing.assert_allclose(target(x), x + 12, rtol=0, atol=1e-7)
+
+
 def test_a_push_shorter_than_the_search_needs_its_times():
     center, width = 0.4321, 1e-6
 

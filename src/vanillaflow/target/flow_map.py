@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
 
 from ..box import Box
-from ..errors import FieldError, FlowNotResolved
+from ..errors import FieldError, FlowLeavesDomain, FlowNotResolved
 from ..fields.callable_field import from_callable, require_field, times_of_jumps
 from ..validation import require_points, require_positive
 from .solver import Solver
-from .time_mesh import TimeMesh, time_mesh
+from .time_mesh import TimeMesh, is_searched, time_mesh
 
 if TYPE_CHECKING:
     from ..sampled_flow import SampledFlow
@@ -27,6 +28,9 @@ _LEAST_BATCH, _NUMBERS = 8, 2**15
 # The second solve takes steps of at most this part of the duration, a number without small factors so that
 # its stages are at other times than those of the first; and this part of the tolerance.
 _STEPS, _STRICTER = 251, 10
+# Points of the box at which the field is looked at for what it does in time, and at so many places of their
+# trajectories.
+_LOOKED_AT, _SEED, _PLACES = 4, 0x7131, 4
 # Two solves may differ by so many times the solver's tolerance: what errors of single steps add up to.
 _TOLERANCES = 100
 
@@ -137,9 +141,24 @@ class FlowMap:
     def mesh(self) -> TimeMesh:
         """What the field does in time, during `duration` and perhaps longer; found once for all copies."""
         if self._whole not in self._meshes:
-            mesh = time_mesh(self.field, self.domain, self._whole, self.jumps, self.max_step)
-            self._meshes[self._whole] = mesh
+            self._meshes[self._whole] = self._found_mesh()
         return self._meshes[self._whole]
+
+    def _found_mesh(self) -> TimeMesh:
+        x = self.domain.sample(_LOOKED_AT, _SEED)
+        known = (self._size, self._whole, self.jumps, self.max_step)
+        mesh = time_mesh(self.field, x, *known)
+        if not is_searched(self.field, self.max_step):
+            return mesh
+        # A field may rest in the box and push where trajectories have got to.
+        solver, states = self._solver(mesh), [x]
+        ends = np.linspace(0.0, self._whole, _PLACES + 1)
+        try:
+            for since, until in pairwise(ends):
+                states.append(solver.solve(states[-1], float(since), float(until)))
+        except FlowLeavesDomain:
+            pass  # Who asks for the flow of these points will be told.
+        return time_mesh(self.field, np.concatenate(states), *known)
 
     @property
     def dim(self) -> int:

@@ -2,10 +2,10 @@
 
 An adaptive solver sees a field at the stages of its steps only. While the field rests, steps grow, and a push
 that is shorter than they are leaves no trace: the solver, and everybody who trusts it, is wrong in silence.
-So the field is looked at beforehand, at fixed points of the box and many times of the duration. A stretch of
-time is *resolved* if from every other value the ones between are interpolated well enough; the longest such
-stretches of a dyadic subdivision are the cells of the mesh, and where not even the shortest is resolved, the
-field is bisected: to its last digit if it jumps, until it is resolved if it only changes fast.
+So the field is looked at beforehand, at a few points and many times of the duration. A stretch of time is
+*resolved* if from every other value the ones between are interpolated well enough; the longest such stretches
+of a dyadic subdivision are the cells of the mesh, and where not even the shortest is resolved, the field is
+bisected: to its last digit if it jumps, until it is resolved if it only changes fast.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from ..box import Box
 from ..deadline import check
 from ..errors import FlowNotResolved
 from ..fields.in_time import values_in_time
@@ -26,7 +25,6 @@ from ..fields.in_time import values_in_time
 # Values in time for a whole duration, and the least for a part of it between two jumps. What lasts for a
 # ten-thousandth of the duration is met by at least one of them.
 CELLS, _LEAST_CELLS = 2**14, 2**5
-_POINTS, _SEED = 4, 0x7131
 # Values are interpolated from so many neighbours: a polynomial of degree 7, whose error falls with the
 # length of a cell about as that of DOP853's steps.
 _NEIGHBOURS = 8
@@ -93,30 +91,36 @@ class TimeMesh:
     _earliest_end = np.zeros(0)
 
 
+def is_searched(field: Any, max_step: float | None) -> bool:
+    """Whether the mesh has to be searched for: the field depends on time, and nobody says how fast."""
+    steps = (max_step, getattr(field, "max_step", None))
+    return steps == (None, None) and not getattr(field, "autonomous", False)
+
+
 def time_mesh(
     field: Any,
-    domain: Box,
+    x: Float[np.ndarray, "n d"],
+    size: Float[np.ndarray, " d"],
     duration: float,
     jumps: tuple[float, ...] = (),
     max_step: float | None = None,
 ) -> TimeMesh:
-    """The mesh of a field over a duration, with what is known of its `jumps` and of the longest step.
+    """The mesh of a field over a duration, as far as it is to be seen at the rows of x.
 
-    A field may say itself that it has `times` or `jumps` (switches that are known) or a `max_step` (the
-    longest step, which takes the place of the search), and whether it is `autonomous` (does not depend on
-    time).
+    `size` is that of the coordinates. The field may say itself that it has `times` or `jumps`, switches that
+    are known besides the `jumps` given here, or a `max_step`, the longest step, which takes the place of the
+    search, and whether it is `autonomous`, that is, does not depend on time.
 
     Raises FlowNotResolved where the field changes faster than can be followed.
     """
     known = [*jumps, *(float(t) for name in ("times", "jumps") for t in getattr(field, name, ()))]
     switches = np.array(sorted({t for t in known if 0 < t < duration}))
-    limits = [step for step in (max_step, getattr(field, "max_step", None)) if step is not None]
-    if limits or getattr(field, "autonomous", False):
-        return TimeMesh.uniform(switches, min(limits, default=np.inf))
-    x = domain.sample(_POINTS, _SEED)
+    if not is_searched(field, max_step):
+        steps = [step for step in (max_step, getattr(field, "max_step", None)) if step is not None]
+        return TimeMesh.uniform(switches, min(steps, default=np.inf))
     cells: list[tuple[float, float]] = []
     for start, end in TimeMesh.uniform(switches).spans(0.0, duration):
-        found, part = _Search(field, x, domain, start, end, duration).mesh()
+        found, part = _Search(field, x, size, start, end, duration).mesh()
         switches = np.append(switches, found)
         cells += part
     starts, longest_steps = (np.array(column) for column in zip(*cells))
@@ -137,7 +141,7 @@ def interior(t0: float, t1: float) -> tuple[float, float]:
 class _Search:
     """The search for the cells and jumps of one span between known jumps."""
 
-    def __init__(self, field: Any, x: np.ndarray, domain: Box, t0: float, t1: float, duration: float):
+    def __init__(self, field: Any, x: np.ndarray, size: np.ndarray, t0: float, t1: float, duration: float):
         self.field, self.x, self.t0, self.t1 = field, x, t0, t1
         self.interior = interior(t0, t1)
         share = CELLS * (t1 - t0) / duration
@@ -147,7 +151,6 @@ class _Search:
         # A point at which the field is undefined at some time is of no use; the solver will say so.
         self.defined = np.isfinite(values).all(axis=(0, 2))
         values = values[:, self.defined]
-        size = np.maximum(np.abs(domain.low), np.abs(domain.high))
         travel = duration * np.abs(values).mean(axis=(0, 1)) if values.size else 0.0
         # (d,): a defect times the length of its cell is compared with this.
         self.unseen = _UNSEEN * (size + travel)
