@@ -178,6 +178,6 @@ def test_refuses_a_flow_that_blows_up_and_says_where_and_when(method):
 @pytest.mark.parametrize("method", ["split", "paper"])
 def test_refuses_a_field_without_ridges(method):
     with pytest.raises(
-        FieldError, match="needs a RidgeField or PiecewiseField, the target's field is a function"
+        FieldError, match="needs a RidgeField or PiecewiseField, the target's field is a CallableField"
     ):
         vf.compile(FlowMap(lambda t, x: -x, 1.0, SQUARE), 1e-1, method=method)

@@ -54,8 +54,10 @@ _HOME = {
     "load": "export.safetensors",
     "precision_errors": "export.precision",
     "PrecisionErrors": "export.precision",
+    "UncoveredDomain": "errors",
     "VanillaflowError": "errors",
     "CertificateRefused": "errors",
+    "ProofInterrupted": "errors",
     "FieldError": "errors",
     "FlowLeavesDomain": "errors",
     "FlowNotResolved": "errors",
@@ -85,7 +87,9 @@ if TYPE_CHECKING:
     from .errors import FlowLeavesDomain as FlowLeavesDomain
     from .errors import FlowNotResolved as FlowNotResolved
     from .errors import OutputError as OutputError
+    from .errors import ProofInterrupted as ProofInterrupted
     from .errors import ToleranceNotReached as ToleranceNotReached
+    from .errors import UncoveredDomain as UncoveredDomain
     from .errors import VanillaflowError as VanillaflowError
     from .export.precision import PrecisionErrors as PrecisionErrors
     from .export.precision import precision_errors as precision_errors

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from .box import Box
+from .deadline import check
 from .planar import PlanarFlow
 
 CONDITION_LIMIT = 4.0
@@ -103,6 +104,7 @@ def assemble(maps: Iterable[AffineMap | RidgeMaps], dim: int, domain: Box | None
         carried.reset()
 
     for item in maps:
+        check()
         if isinstance(item, AffineMap):
             carried.then(item.M, item.m)
             if carried.condition > CONDITION_LIMIT:

@@ -6,6 +6,7 @@ ends the attempts, refusal or Ctrl-C, the best flow of all is kept.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,11 +14,14 @@ import numpy as np
 from .certificates import certify
 from .certificates.sampled import certify_sampled
 from .construction import Construction, Path, Report
+from .deadline import TimeIsUp, extended
 from .errors import CompilationInterrupted, ToleranceNotReached
 from .planar import PlanarFlow
 from .target import FlowMap
 
 _FEW_POINTS = 512
+# Seconds beyond the limit in which a last flow is measured at few points.
+_LAST_SECONDS = 0.5
 # The exact flow is computed to so much of the tolerance, in units of the state.
 _FINER = 1e-5
 # Before anything is constructed, the exact flow is solved twice at so many points, and must agree to this
@@ -48,12 +52,14 @@ class Attempt:
 class Outcome:
     """The best attempt, and what ended the attempts if that was neither success nor their number.
 
-    `refusal`: a construction gave up. `interrupted`: Ctrl-C; the caller is to pass that on.
+    `refusal`: a construction gave up. `interrupted`: Ctrl-C; the caller is to pass that on. `certified`:
+    nothing cut the search for the worst point short.
     """
 
     best: Attempt
     refusal: ToleranceNotReached | None = None
     interrupted: bool = False
+    certified: bool = True
 
 
 def best_attempt(
@@ -61,8 +67,8 @@ def best_attempt(
 ) -> Outcome:
     """The first attempt that is certified within `tol`, or the best of all.
 
-    Without any flow to show, ToleranceNotReached and KeyboardInterrupt go through. Raises FlowNotResolved if
-    the exact flow itself is not known to a part of the tolerance.
+    Without any flow to show, ToleranceNotReached and KeyboardInterrupt go through, and TimeIsUp becomes the
+    former. Raises FlowNotResolved if the exact flow itself is not known to a part of the tolerance.
     """
     target = target.coarser(_FINER * tol)
     target.require_resolved(target.domain.sample(_RESOLVED_AT, seed), _RESOLVED * tol)
@@ -100,10 +106,24 @@ def best_attempt(
             raise
         if not np.isfinite(tried[-1].error):
             # The search for its worst point was not finished; a small one takes no time.
-            error = certify_sampled(tried[-1].flow, target, _FEW_POINTS, rounds=0, seed=seed + 1).bound
-            tried[-1] = replace(tried[-1], error=error)
+            tried[-1] = _measured_at_few(tried[-1], target, seed)
         return Outcome(_best(tried), interrupted=True)
+    except TimeIsUp as late:
+        if not tried:
+            raise ToleranceNotReached(
+                f"the tolerance {tol:g} is out of reach: {late}, without a flow"
+            ) from None
+        certified = bool(np.isfinite(tried[-1].error))
+        if not certified:
+            with suppress(TimeIsUp), extended(_LAST_SECONDS):
+                tried[-1] = _measured_at_few(tried[-1], target, seed)
+        return Outcome(_best(tried), ToleranceNotReached(str(late)), certified=certified)
     return Outcome(_best(tried), refusal)
+
+
+def _measured_at_few(attempt: Attempt, target: FlowMap, seed: int) -> Attempt:
+    error = certify_sampled(attempt.flow, target, _FEW_POINTS, rounds=0, seed=seed + 1).bound
+    return replace(attempt, error=error)
 
 
 def _best(tried: list[Attempt]) -> Attempt:

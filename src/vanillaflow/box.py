@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import qmc
 
-from .validation import require_finite
+from .validation import real_array, require_finite, require_points
 
 MAX_CORNERS = 4096
 
@@ -57,11 +57,12 @@ class Box:
 
     def contains(self, x: Float[np.ndarray, "n d"]) -> np.ndarray:
         """Which rows of `x` lie in the box, as an (n,) boolean array."""
+        x = require_points(x, self.dim)
         return np.all((x >= self.low) & (x <= self.high), axis=1)
 
     def clip(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
         """The nearest points of the box."""
-        return np.clip(x, self.low, self.high)
+        return np.clip(real_array("points", x), self.low, self.high)
 
     def from_unit(self, u: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
         """Map the unit cube onto the box."""

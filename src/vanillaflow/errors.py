@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from math import inf, isfinite
+from os import fspath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     import numpy as np
 
     from .planar import PlanarFlow
@@ -13,6 +16,17 @@ if TYPE_CHECKING:
 
 class VanillaflowError(Exception):
     """Base of every error that the user can act on. The message is one clear sentence or two."""
+
+
+def reason_of(error: BaseException) -> str:
+    """The first line of what another's exception says, with its type: one that says nothing, or that cannot
+    even be asked, is told by the type alone."""
+    try:
+        said = next(iter(str(error).splitlines()), "").strip()
+    except Exception:  # Whatever the user's own class does when it is printed.
+        said = ""
+    kind = type(error).__name__
+    return f"{kind}: {said}" if said else kind
 
 
 class FieldError(VanillaflowError, ValueError):
@@ -24,7 +38,7 @@ class FileFormatError(VanillaflowError, ValueError):
 
 
 class OutputError(VanillaflowError, OSError):
-    """A file that cannot be written: missing directory, no permission, full disk, ...
+    """A file that cannot be written: missing directory, no permission, full disk, input of the command, ...
 
     Nothing half-written is left behind, and a file that was there before is unchanged.
     """
@@ -63,11 +77,6 @@ class FlowNotResolved(VanillaflowError, RuntimeError):
         self.time = time
 
 
-class OutOfTime(VanillaflowError, TimeoutError):
-    """The limit of seconds came while the exact flow was computed. `compile` makes a ToleranceNotReached of
-    it."""
-
-
 class ToleranceNotReached(VanillaflowError, RuntimeError):
     """The compiler stopped before its tolerance.
 
@@ -84,6 +93,10 @@ class ToleranceNotReached(VanillaflowError, RuntimeError):
         self.needed = needed
 
 
+class UncoveredDomain(UserWarning):
+    """Large parts of a box are far from every sample of a flow that is known by samples only."""
+
+
 class CompilationInterrupted(KeyboardInterrupt):
     """Ctrl-C reached a compilation that already has a flow. Who only knows KeyboardInterrupt is interrupted.
 
@@ -96,3 +109,17 @@ class CompilationInterrupted(KeyboardInterrupt):
         super().__init__(f"interrupted; the best flow so far has {flow.kinks} kinks and {known}")
         self.flow = flow
         self.error = error
+
+
+class ProofInterrupted(KeyboardInterrupt):
+    """Ctrl-C reached a rigorous certificate with a checkpoint. Who only knows KeyboardInterrupt is
+    interrupted.
+
+    Attribute: `checkpoint`, the path of the file from which the proof goes on if it is given again.
+    """
+
+    def __init__(self, checkpoint: str | PathLike[str]):
+        super().__init__(
+            f"interrupted; the proof goes on from the checkpoint {fspath(checkpoint)!r} if it is given again"
+        )
+        self.checkpoint = checkpoint

@@ -139,9 +139,6 @@ class Increment(FlowMap):
     def finer(self, factor: float) -> Increment:
         return Increment(self._target.finer(factor), self._compiled, self._since, self._time)
 
-    def before(self, deadline: float) -> Increment:
-        return Increment(self._target.before(deadline), self._compiled, self._since, self._time)
-
     def require_resolved(
         self, x: Float[np.ndarray, "n d"], allowed: float | Float[np.ndarray, " d"] = 0.0
     ) -> None:

@@ -13,7 +13,7 @@ from .box import Box
 from .choices import DIALECTS as DIALECTS
 from .choices import did_you_mean
 from .provenance import Provenance
-from .validation import require_finite
+from .validation import require_finite, require_points
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -112,10 +112,8 @@ class FeedforwardNetwork:
         return np.divide(singular[:, 0], singular[:, 1], out=infinite, where=singular[:, 1] > 0)
 
     def __call__(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
-        """The network's values at the rows of x."""
-        y = np.asarray(x, dtype=np.float64)
-        if y.ndim != 2 or y.shape[1] != self.dim:
-            raise ValueError(f"expected points of shape (n, {self.dim}), got {y.shape}")
+        """The network's values at the rows of x; ValueError where these are no points of real numbers."""
+        y = require_points(x, self.dim)
         for W, b, slope in zip(self.weights[:-1], self.biases[:-1], self.slopes):
             y = y @ W.T + b
             # For slopes in [0, 1] the activation is this maximum.

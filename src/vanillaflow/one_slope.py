@@ -30,6 +30,7 @@ import numpy as np
 from jaxtyping import Float
 
 from .certificates.sampled import certify_sampled, search_points
+from .deadline import check
 from .errors import ToleranceNotReached
 from .lowering.shears import LEAST_COSINE
 from .planar import PlanarFlow
@@ -87,6 +88,7 @@ def with_one_slope(flow: PlanarFlow, alpha: float, tolerance: float, seed: int =
 
     def attempt(total: float) -> tuple[PlanarFlow, float]:
         """The flow with errors that add up to `total` at worst, and its distance."""
+        check()
         made = _build(flow, pieces, alpha, total)
         distance = float(np.max(np.abs(made(x) - y)))
         if distance <= _AIM * tolerance:
@@ -197,6 +199,7 @@ def _build(flow: PlanarFlow, pieces: list[Piece], alpha: float, total: float) ->
             done += 1
 
     for piece in pieces:
+        check()
         run = piece.run
         advance(run.begin)
         done = run.end

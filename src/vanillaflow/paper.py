@@ -20,6 +20,7 @@ from jaxtyping import Float
 
 from .assembly import AffineMap, RidgeMaps, assemble
 from .certificates.sampled import search_points
+from .deadline import check
 from .errors import ToleranceNotReached
 from .fields.ridge import RidgeField, ridge_segments
 from .piecewise import PiecewiseLinear
@@ -123,6 +124,7 @@ def _schedule(
         curves = _interpolants(field, kinks, *_ranges(target, field, x)) if kinks else []
         share = max(1, round(steps * length / target.duration))
         for _ in range(share):
+            check()
             yield field, length / share, curves
 
 

@@ -17,6 +17,8 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float
 
+from .deadline import check
+
 _LEVELLING_ROUNDS = 4
 _BALANCING_SWEEPS = 8
 _POINTS_PER_PIECE = 32
@@ -101,6 +103,7 @@ class Curve:
         value = self.f(nu)
         best = vertices, value, np.inf
         for _ in range(_LEVELLING_ROUNDS):
+            check()
             exact = self.f(vertices)
             values = self._balanced_values(vertices, exact, nu, value)
             top, bottom = _deviations(vertices, values, exact, nu, value)

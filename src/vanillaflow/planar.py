@@ -17,14 +17,12 @@ from jaxtyping import Float, Int
 from .box import Box
 from .provenance import Provenance
 from .runtime import Runtime
-from .validation import require_finite
+from .validation import real_array, require_finite, require_points_as_given
 
 if TYPE_CHECKING:
     from os import PathLike
 
     from .network import FeedforwardNetwork
-
-_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,8 +128,10 @@ class PlanarFlow:
         """The images of the rows of x, written to `out` if that is given (it may be x).
 
         Points of type float32 are carried in float32; all others in float64. The image of a point is the
-        same, to the last bit, in a batch of any size. Raises ValueError if `out` is not a contiguous array
-        of the shape and type of the result.
+        same, to the last bit, in a batch of any size, and wherever `out` lies in memory: x is copied first
+        where the two overlap otherwise than as one array. Raises ValueError if `out` is not a writable,
+        aligned and contiguous array of the shape and type of the result, or if x is not points of real
+        numbers (`validation.real_array`).
         """
         x = self._points(x)
         return self._runtime(x.dtype).forward(x, None if out is None else self._place(out, x))
@@ -198,7 +198,7 @@ class PlanarFlow:
     ) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, "n d"]]:
         """flow(x) and D flow(x) v, the images of the rows of x and of a tangent at each (inactive side on
         kinks). Raises ValueError if v has another shape than x."""
-        x, v = self._points(x), np.asarray(v)
+        x, v = self._points(x), real_array("tangents", v)
         if v.shape != x.shape:
             raise ValueError(f"expected a tangent for each point, shape {x.shape}, got {v.shape}")
         return self._runtime(x.dtype).jvp(x, np.ascontiguousarray(v, dtype=x.dtype))
@@ -265,18 +265,22 @@ class PlanarFlow:
         save_planar_flow(self, path)
 
     def _points(self, x: np.ndarray) -> np.ndarray:
-        x = np.asarray(x)
-        if x.ndim != 2 or x.shape[1] != self.dim:
-            raise ValueError(f"expected points of shape (n, {self.dim}), got {x.shape}")
-        return np.ascontiguousarray(x, dtype=_FLOAT32 if x.dtype == _FLOAT32 else _FLOAT64)
+        x = require_points_as_given(x, self.dim)
+        # Carried as it is (`c` and `a`: contiguous and aligned), or else a copy.
+        return x if x.flags.c_contiguous and x.flags.aligned else np.array(x, order="C")
 
     @staticmethod
     def _place(out: np.ndarray, x: np.ndarray) -> np.ndarray:
-        flags = out.flags
-        if out.shape != x.shape or out.dtype != x.dtype or not (flags.c_contiguous and flags.writeable):
+        if type(out) is not np.ndarray and (
+            not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray)
+        ):
+            raise ValueError(f"out must be a NumPy array of shape {x.shape}, got a {type(out).__name__}")
+        # `carray`: contiguous, aligned and writable.
+        if out.shape != x.shape or out.dtype != x.dtype or not out.flags.carray:
+            why = "" if out.flags.writeable else " that is read-only"
             raise ValueError(
-                f"out must be a writable, contiguous array of shape {x.shape} and type {x.dtype}, "
-                f"got {out.shape} and {out.dtype}"
+                f"out must be a writable, aligned and contiguous array of shape {x.shape} and type "
+                f"{x.dtype}, got {out.shape} and {out.dtype}{why}"
             )
         return out
 

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from .certificates.sampled import search_points
+from .deadline import check
 from .target import FlowMap
 
 # The training images need to be right to a small part of the tolerance only.
@@ -83,6 +84,7 @@ def worst_points(
     found_x, found_y = [], []
     rows = np.arange(len(x))
     for _ in range(_ROUNDS):
+        check()
         step = rng.normal(size=(len(x), _MOVES, target.dim)) * radius[:, None, None] * target.domain.width / 2
         tried = target.domain.clip((x[:, None, :] + step).reshape(-1, target.dim))
         images = target(tried)

@@ -26,6 +26,7 @@ from math import ceil, floor, log2
 import numpy as np
 from jaxtyping import Float, Int
 
+from .deadline import check
 from .fields.profiles import Profile
 from .fields.ridge import RidgeField
 from .piecewise import Curve, PiecewiseLinear
@@ -52,6 +53,7 @@ class SharedCurve:
 
     def dealt(self, kinks: int) -> list[PiecewiseLinear]:
         """The displacement of each sub-flow, with `kinks` kinks in all."""
+        check()
         whole = self.curve.approximate(kinks)
         if len(self.flows) == 1:
             return [whole]

@@ -14,6 +14,7 @@ from jaxtyping import Float
 
 from .certificates.sampled import certify_sampled
 from .construction import Construction, Path, Report
+from .deadline import TimeIsUp
 from .errors import CompilationInterrupted, ToleranceNotReached
 from .one_slope import with_one_slope
 from .planar import PlanarFlow
@@ -114,6 +115,9 @@ class _OneSlope:
         except KeyboardInterrupt:
             best = self._best(tried) if tried else self.coarse(flow, distance)
             raise CompilationInterrupted(*best) from None
+        except TimeIsUp:
+            if not tried:
+                raise
         made, _ = self._best(tried)
         if made.kinks > self.max_kinks:
             raise ToleranceNotReached(

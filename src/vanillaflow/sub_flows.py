@@ -15,6 +15,7 @@ from jaxtyping import Float
 
 from .assembly import AffineMap, RidgeMaps
 from .blocks import commuting_blocks
+from .deadline import check
 from .errors import ToleranceNotReached
 from .fields.ridge import RidgeField, ridge_segments
 from .piecewise import PiecewiseLinear
@@ -62,6 +63,7 @@ class SubFlow:
 
     def __call__(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
         """The exact flow at the rows of x."""
+        check()
         if not self.pieces:
             M, m = _affine_flow(self.field, self.tau)
             with np.errstate(invalid="ignore", over="ignore"):
@@ -88,6 +90,7 @@ class SubFlow:
 
     def image(self, x: Float[np.ndarray, "n d"], parts: list[Part]) -> Float[np.ndarray, "n d"]:
         """What `maps` makes of the rows of x, without the maps."""
+        check()
         if not self.pieces:
             return self(x)
         moved = x.copy()

@@ -80,6 +80,11 @@ class Certificate:
     @property
     def statement(self) -> str:
         """What it says, in one sentence. Rounded to the safe side."""
+        if self.method == "rigorous" and not isfinite(self.bound):
+            return (
+                f"No finite bound of the error is proved, on {self.points} cells. At one point it is "
+                f"{self.largest:.4g}."
+            )
         if self.method == "rigorous":
             return (
                 f"The error is at most {rounded_up(self.bound, 4)} everywhere in the box: proved on "
@@ -102,8 +107,10 @@ class Certificate:
         """What its error is the difference from, in one sentence."""
         if self.method == "rigorous":
             return (
-                "The error is the max norm of the difference from the exact flow of the field, enclosed by a "
-                "validated integrator."
+                f"The error is the max norm of the difference of the network in {self.dtype}, with all that "
+                "is rounded or underflows in any order of its sums, from the exact flow of the field, "
+                "enclosed by a validated integrator; where a number could overflow, no finite bound is "
+                "proved."
             )
         if self.solver_error is None:
             own = "whose own error is not estimated"

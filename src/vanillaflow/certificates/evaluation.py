@@ -13,7 +13,7 @@ from ..planar import PlanarFlow
 
 def evaluated(flow: PlanarFlow | FeedforwardNetwork, dtype: str) -> Callable[[np.ndarray], np.ndarray]:
     """The flow or network as a function, in precision `dtype`. Raises ValueError as `network_hash` does."""
-    if isinstance(flow, FeedforwardNetwork) and dtype != "float64":
+    if isinstance(flow, FeedforwardNetwork):
         return in_precision(flow, dtype)
     if dtype != "float64":
         raise ValueError(f"a PlanarFlow is evaluated in float64, not {dtype}; take its network for another")

@@ -20,6 +20,7 @@ from jaxtyping import Float
 
 from ..export.checksum import checksum
 from ..export.rounding import rounded_layers
+from ..fields.in_time import values_at
 from ..network import FeedforwardNetwork
 from ..planar import PlanarFlow
 from ..target import FlowMap
@@ -64,9 +65,7 @@ def system_hash(target: FlowMap) -> str:
     else:
         spans = pairwise([0.0, *switches, duration])
         times = [start + part * (end - start) for start, end in spans for part in _FRACTIONS]
-        with np.errstate(all="ignore"):
-            v = np.concatenate([np.asarray(field(t, x), dtype=np.float64) for t in times])
-        values = _rounded(v, _FIELD_DIGITS)
+        values = _rounded(np.concatenate([values_at(field, t, x) for t in times]), _FIELD_DIGITS)
     header = {"dim": box.dim, "duration": duration}
     return checksum(header, {"low": box.low, "high": box.high, "switches": switches, "values": values})
 

@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from ..box import Box
 from ..crossings import crossings
+from ..deadline import check
 from ..planar import PlanarFlow
 from ..target import FlowMap
 from .certificate import Certificate
@@ -82,6 +83,7 @@ def certify_sampled(
     rng = np.random.default_rng(seed)
     radius = np.full(len(x), _FIRST_RADIUS)
     for _ in range(rounds):
+        check()
         step = rng.normal(size=(len(x), moves, target.dim)) * radius[:, None, None] * domain.width / 2
         tried = domain.clip((x[:, None, :] + step).reshape(-1, target.dim))
         residual = absolute_errors(flow(tried), target(tried))

@@ -10,16 +10,19 @@ and typing errors are answered at once.
 from __future__ import annotations
 
 import io
+import re
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from contextvars import copy_context
+from typing import Annotated, Any
 
 import typer
 
 from .. import __version__
 from ..errors import CertificateRefused, ToleranceNotReached, VanillaflowError
+from ..input_files import inputs_kept
 from .certifying import certify_file
-from .commands import Commands, told
+from .commands import Commands, is_told, told
 from .compiling import compile_system
 from .completion import require_known_shell
 from .inspecting import inspect_file
@@ -28,6 +31,9 @@ from .reporting import report_on_system
 from .text import one_line
 from .verifying import verify_system
 from .zoo import zoo_app
+
+# Characters of a word in an error message. The names of files that people have are shorter.
+_LONGEST_WORD = 300
 
 app = typer.Typer(
     name="vanillaflow",
@@ -78,20 +84,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         require_known_shell(sys.argv[1:] if arguments is None else arguments)
-        code = app(arguments, prog_name="vanillaflow", standalone_mode=False)
-    except SystemExit as done:  # The shell has its completions.
+        # In a context of its own: what one command reads and runs is nothing to the next.
+        code = copy_context().run(_run, arguments)
+    except SystemExit as done:  # The shell has its completions; commands end otherwise, see Commands.
         return int(done.code or 0)
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     except VanillaflowError as error:
         return _fail(str(error), _code(error))
     except Exception as error:
-        # Typer's errors about arguments; their base class is not public, but they know how to be told.
-        if not hasattr(error, "format_message"):
+        if not is_told(error):
             raise
         return _fail(told(error), 2)
     # Typer may itself turn Ctrl-C into this code.
     return _fail("interrupted; nothing more was written", 130) if code == 130 else int(code or 0)
+
+
+def _run(arguments: Sequence[str] | None) -> Any:
+    with inputs_kept():
+        return app(arguments, prog_name="vanillaflow", standalone_mode=False)
 
 
 def _code(error: VanillaflowError) -> int:
@@ -101,5 +112,7 @@ def _code(error: VanillaflowError) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"vanillaflow: {one_line(message)}", file=sys.stderr)
+    # Long names are known by their beginning.
+    shortened = re.sub(rf"(\S{{{_LONGEST_WORD}}})\S+", r"\1...", one_line(message))
+    print(f"vanillaflow: {shortened}", file=sys.stderr)
     return code

@@ -9,10 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..choices import CERTIFICATION_METHODS
-from ..errors import CertificateRefused, FileFormatError, ToleranceNotReached, VanillaflowError
+from ..errors import (
+    CertificateRefused,
+    FileFormatError,
+    ProofInterrupted,
+    ToleranceNotReached,
+    VanillaflowError,
+)
 from .completion import among
+from .interruption import Interrupted
 from .network_argument import read_network
 from .option_values import fraction, positive
+from .outputs import require_output
 from .system_argument import SYSTEM, read_target
 from .text import box_text, one_line, rows, size_text
 
@@ -21,6 +29,8 @@ if TYPE_CHECKING:
     from ..certificates import Certificate
     from ..target import FlowMap
 
+# A name without an ending is taken as it is.
+_SUFFIXES = (".json", "")
 # What belongs to each method.
 _OPTIONS = {
     "sampled": {"method", "points"},
@@ -69,7 +79,9 @@ def certify_file(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Write the certificate to this file, as JSON."),
+        typer.Option(
+            "--output", "-o", metavar="FILE.json", help="Write the certificate to this file, as JSON."
+        ),
     ] = None,
     embed: Annotated[
         bool, typer.Option("--embed", help="Write the certificate into NETWORK itself, an .onnx file.")
@@ -119,7 +131,7 @@ def certify_file(
     if check is not None and (options or written):
         name = next(iter([*options, *written]))
         raise VanillaflowError(f"--check measures as the certificate says; leave out --{name}")
-    _require_writable(network, output, embed)
+    _require_outputs(network, output, embed, checkpoint)
     flow, dtype = read_network(network)
     target = read_target(system)
     require_fit(flow.domain, target)
@@ -139,9 +151,10 @@ def certify_file(
         )
 
 
-def _require_writable(network: Path, output: Path | None, embed: bool) -> None:
+def _require_outputs(network: Path, output: Path | None, embed: bool, checkpoint: Path | None) -> None:
     """Raise VanillaflowError, before anything is measured, if the certificate cannot go where it is to go."""
     from ..export.files import require_writable
+    from ..input_files import note_output
 
     if embed and network.suffix.lower() != ".onnx":
         raise VanillaflowError(
@@ -151,6 +164,11 @@ def _require_writable(network: Path, output: Path | None, embed: bool) -> None:
         require_writable(network)
     if output is not None and require_writable(output) == Path(os.path.realpath(network)):
         raise VanillaflowError("--output would replace the network; --embed writes the certificate into it")
+    if output is not None:
+        require_output(output, _SUFFIXES)
+    if checkpoint is not None:
+        require_writable(checkpoint)
+        note_output(checkpoint)
 
 
 def require_fit(domain: Box | None, target: FlowMap) -> None:
@@ -183,6 +201,8 @@ def _certified(
         return certify(flow, target, seed=seed, dtype=dtype, **options)
     except VanillaflowError:
         raise
+    except ProofInterrupted as interruption:
+        raise Interrupted(str(interruption)) from None
     except ValueError as wrong:
         raise VanillaflowError(str(wrong)) from None
 
@@ -211,7 +231,7 @@ def certificate_of(path: Path) -> Certificate:
 
 
 def _write(certificate: Certificate, network: Path, output: Path | None, embed: bool) -> None:
-    """To the places that `_require_writable` found fit."""
+    """To the places that `_require_outputs` found fit."""
     try:
         if output is not None:
             certificate.save(output)

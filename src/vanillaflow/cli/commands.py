@@ -9,10 +9,11 @@ from typer.core import TyperGroup
 
 from ..choices import ZOO
 from ..errors import VanillaflowError
+from .python_object import require_own_error
 
 
 class Commands(TyperGroup):
-    """Sees when a system or a file stands where a command should."""
+    """Sees when a system or a file stands where a command should, and what the system's own code raises."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         word = args[0] if args else ""
@@ -23,6 +24,21 @@ class Commands(TyperGroup):
             if ending in (".onnx", ".safetensors"):
                 raise VanillaflowError(f"{word!r} is a file; try vanillaflow inspect {word}")
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, VanillaflowError):
+            raise
+        except BaseException as error:
+            if not is_told(error):
+                require_own_error(error)
+            raise
+
+
+def is_told(error: BaseException) -> bool:
+    """Whether it is one of Typer's errors about arguments; their base class is not public."""
+    return hasattr(error, "format_message")
 
 
 def told(error: Any) -> str:

@@ -10,11 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..choices import METHODS
-from ..errors import (
-    CompilationInterrupted,
-    OutputError,
-    ToleranceNotReached,
-)
+from ..errors import CompilationInterrupted, ToleranceNotReached
 from .interruption import saved_best
 from .option_values import (
     complete_dialect,
@@ -24,6 +20,7 @@ from .option_values import (
     known_method,
     positive,
 )
+from .outputs import require_output
 from .progress import progress
 from .result import SUFFIXES, Precision, Request, Result, lowered, measured
 from .system_argument import SYSTEM, read_target
@@ -94,9 +91,7 @@ def compile_system(
     ] = None,
     max_seconds: Annotated[
         float | None,
-        typer.Option(
-            metavar="S", help="The methods refine and ridge give up after about this long.", callback=positive
-        ),
+        typer.Option(metavar="S", help="Give up after about this long.", callback=positive),
     ] = None,
 ) -> None:
     """Compile a system into a network whose error over the system's box is at most TOL.
@@ -113,7 +108,7 @@ def compile_system(
     start = perf_counter()
     outputs = output or []
     for path in outputs:
-        _require_output(path)
+        require_output(path, SUFFIXES)
     dialect, slope = known_dialect(dialect, slope)
     target = read_target(system)
     request = Request(tol, dtype, dialect, slope, seed or 0)
@@ -134,15 +129,6 @@ def compile_system(
             result.write(path)
     print(f"{one_line(target.name)}: a vanilla network of width {result.network.width}\n")
     print(rows(_summary(result, certificate, target, outputs, perf_counter() - start)))
-
-
-def _require_output(path: Path) -> None:
-    from ..export.files import require_writable
-
-    if path.suffix.lower() not in SUFFIXES:
-        *most, last = SUFFIXES
-        raise OutputError(f"cannot write {str(path)!r}: the name must end in {', '.join(most)} or {last}")
-    require_writable(path)
 
 
 def compiled(

@@ -1,6 +1,7 @@
 """SYSTEM as `package.module:object`: a System or FlowMap that a Python module defines.
 
 The module is imported, which runs it: the name comes from the user's own command line, never from a file.
+Whatever that code raises, then or later, is told as an error of the object that was named.
 """
 
 from __future__ import annotations
@@ -8,47 +9,79 @@ from __future__ import annotations
 import importlib
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from ..errors import FieldError
+from ..errors import FieldError, reason_of
 
 if TYPE_CHECKING:
     from ..fields.system import System
     from ..target import FlowMap
 
 _NAME = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)")
+# The object whose code the command runs, if there is one.
+_RUNNING: ContextVar[str | None] = ContextVar("_RUNNING", default=None)
 
 
 def system_named(name: str) -> System | FlowMap:
     """The System or FlowMap of `package.module:object`, looked for in the current directory first.
 
     The object is a System or a FlowMap, or a function without arguments that returns one. Raises FieldError,
-    saying which part of the name leads nowhere.
+    saying which part of the name leads nowhere, and OutputError if the command was asked to write a file of
+    the modules that are loaded then.
     """
     found = _NAME.fullmatch(name)
     if found is None:
         raise FieldError(f"{name!r} is not of the form package.module:object")
-    value = _attribute(_module(found[1]), found[1], found[2])
-    return _system(value, name)
+    module = _module(found[1])
+    _note_modules()
+    value = _attribute(module, found[1], found[2])
+    system = _system(value, name)
+    _RUNNING.set(name)
+    return system
+
+
+def require_own_error(error: BaseException) -> None:
+    """Raise FieldError, naming the object, if the command runs one whose code may have raised this.
+
+    Without one, what nobody caught is a mistake in vanillaflow, whose traceback is worth more than a
+    sentence, or how Typer ends the help of a command.
+    """
+    name = _RUNNING.get()
+    if name is not None:
+        raise FieldError(f"{name} fails: {reason_of(error)}") from error
 
 
 def _module(name: str) -> Any:
     sys.path.insert(0, "")
     try:
-        return importlib.import_module(name)
-    except Exception as error:  # Whatever the user's module may raise.
-        reason = next(iter(str(error).splitlines()), "")
-        raise FieldError(f"module {name!r} cannot be imported: {type(error).__name__}: {reason}") from error
+        with _told(f"module {name!r} cannot be imported"):
+            return importlib.import_module(name)
     finally:
-        sys.path.remove("")
+        if "" in sys.path:  # The module may have changed it.
+            sys.path.remove("")
+
+
+def _note_modules() -> None:
+    """Every module that is loaded is an input."""
+    from ..input_files import note_input
+
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__dict__", {}).get("__file__")
+        if isinstance(file, str):
+            note_input(file)
 
 
 def _attribute(module: Any, module_name: str, path: str) -> Any:
     value = module
     for part in path.split("."):
-        if not hasattr(value, part):
+        with _told(f"{module_name}:{path} cannot be read"):
+            there = hasattr(value, part)
+            value = getattr(value, part) if there else None
+        if not there:
             raise FieldError(f"module {module_name!r} has no {path!r}")
-        value = getattr(value, part)
     return value
 
 
@@ -56,15 +89,23 @@ def _system(value: Any, name: str) -> System | FlowMap:
     from ..fields.system import System
     from ..target import FlowMap
 
-    if callable(value) and not isinstance(value, FlowMap | System):
-        try:
+    with _told(f"{name}() fails"):
+        if callable(value) and not isinstance(value, FlowMap | System):
             value = value()
-        except Exception as error:  # Whatever the user's function may raise.
-            reason = next(iter(str(error).splitlines()), "")
-            raise FieldError(f"{name}() fails: {type(error).__name__}: {reason}") from error
-    if isinstance(value, System | FlowMap):
-        return value
+        if isinstance(value, System | FlowMap):
+            return value
     raise FieldError(
         f"{name} is a {type(value).__name__}; it should be a vanillaflow.System or FlowMap, or a function "
         "without arguments that returns one"
     )
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """FieldError for whatever the user's code raises, an exit or any other BaseException as well."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise FieldError(f"{what}: {reason_of(error)}") from error

@@ -14,6 +14,7 @@ from .completion import complete_system
 from .interruption import Interrupted
 from .network_argument import read_network
 from .option_values import complete_dialect, complete_method, known_dialect, known_method, positive
+from .outputs import require_output
 from .progress import progress
 from .result import Precision, Request
 from .system_argument import read_system, target_of
@@ -71,7 +72,7 @@ def report_on_system(
         float | None,
         typer.Option(
             metavar="S",
-            help="The methods refine and ridge gives up after about this long.",
+            help="Give up after about this long.",
             callback=positive,
         ),
     ] = None,
@@ -95,9 +96,9 @@ def report_on_system(
       vanillaflow report pendulum --tol 5e-2 -o pendulum.html
       vanillaflow report pendulum.onnx pendulum -o pendulum.html
     """
-    from ..reports import report, require_report_path
+    from ..reports import ENDINGS, report
 
-    require_report_path(output)
+    require_output(output, ENDINGS)
     compiling = {"tol": tol, "method": method, "max_kinks": max_kinks, "max_seconds": max_seconds}
     compiling = {name: value for name, value in compiling.items() if value is not None}
     flow: PlanarFlow | FeedforwardNetwork

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,7 +53,7 @@ def read_system(name: str) -> System | FlowMap:
         ending = Path(name).suffix.lower()
         if ending in _MODELS:
             raise FieldError(f"{name!r} is {_MODELS[ending]}")
-        if name.lower().endswith(".toml") or Path(name).is_file():
+        if name.lower().endswith(".toml") or os.path.isfile(name):
             from ..fields.system_file import load_system
 
             return load_system(name)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import OutputError, VanillaflowError
+from ..errors import VanillaflowError
 from .network_argument import read_network
 from .option_values import complete_dialect, known_dialect, positive
+from .outputs import require_output
 from .progress import progress
 from .result import Precision
 from .system_argument import SYSTEM, read_target
@@ -78,7 +79,7 @@ def verify_system(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of the compilation and all points.")] = 0,
-) -> None:
+) -> int:
     """Decide whether a property holds for every trajectory of a system, as a theorem.
 
     The network's error against the exact flow is proved first, and added to the property; then a branch and
@@ -93,7 +94,7 @@ def verify_system(
     """
     outputs = output or []
     for path in outputs:
-        _require_output(path)
+        require_output(path, _SUFFIXES)
     known_dialect(dialect)
     from ..verification import read_vnnlib, verify
 
@@ -109,18 +110,7 @@ def verify_system(
         _write(path, flow, precision, prop, certificate)
     print(f"{one_line(prop.name)}: {verdict.status} for {one_line(target.name)}\n")
     print(rows(_summary(verdict, certificate, outputs)))
-    if _CODES[verdict.status]:
-        raise typer.Exit(_CODES[verdict.status])
-
-
-def _require_output(path: Path) -> None:
-    from ..export.files import require_writable
-
-    if path.suffix.lower() not in _SUFFIXES:
-        raise OutputError(
-            f"cannot write {str(path)!r}: the name must end in {', '.join(_SUFFIXES[:-1])} or {_SUFFIXES[-1]}"
-        )
-    require_writable(path)
+    return _CODES[verdict.status]
 
 
 def _require_fit(prop: Property, target: FlowMap) -> None:

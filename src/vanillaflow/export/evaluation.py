@@ -19,10 +19,12 @@ def in_precision(network: FeedforwardNetwork, dtype: str) -> Callable[[np.ndarra
     weights, biases, slopes = rounded_layers(network, dtype)
 
     def evaluate(x: np.ndarray) -> np.ndarray:
-        y = np.asarray(x).astype(dtype)
-        for W, b, slope in zip(weights[:-1], biases[:-1], slopes):
-            y = y @ W.T + b
-            y = np.maximum(y, slope * y)
-        return (y @ weights[-1].T + biases[-1]).astype(np.float64)
+        # What overflows is infinite or not a number, as it is in a runtime.
+        with np.errstate(over="ignore", invalid="ignore"):
+            y = np.asarray(x).astype(dtype)
+            for W, b, slope in zip(weights[:-1], biases[:-1], slopes):
+                y = y @ W.T + b
+                y = np.maximum(y, slope * y)
+            return (y @ weights[-1].T + biases[-1]).astype(np.float64)
 
     return evaluate

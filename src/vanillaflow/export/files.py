@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..choices import file_nearby
 from ..errors import FileFormatError, OutputError, VanillaflowError
+from ..input_files import note_input, require_no_input
+from .leftovers import temporary_beside
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -43,17 +44,19 @@ def require_writable(path: str | PathLike[str]) -> Path:
     return target
 
 
-def write_atomically(path: str | PathLike[str], content: bytes) -> None:
+def write_atomically(path: str | PathLike[str], content: bytes, update: bool = False) -> None:
     """Write `content` to `path` so that a reader finds the old file or the new one, never a part.
 
     The permissions of a replaced file are kept; a new file gets those that the umask allows. Raises
-    OutputError if it cannot be written, and leaves nothing behind then.
+    OutputError if it cannot be written, and leaves nothing behind then; that a command has read the file is
+    a reason, too, unless it is an `update` of what was read. What killed processes left there is removed.
     """
     target = require_writable(path)
-    temporary = target.with_name(f".vanillaflow-{secrets.token_hex(6)}.tmp")
+    if not update:
+        require_no_input(path)
     try:
         mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
-        try:
+        with temporary_beside(target) as temporary:
             with open(temporary, "xb") as file:
                 file.write(content)
                 file.flush()
@@ -61,18 +64,19 @@ def write_atomically(path: str | PathLike[str], content: bytes) -> None:
             if mode is not None:
                 os.chmod(temporary, mode)
             os.replace(temporary, target)
-        except BaseException:
-            # Also on KeyboardInterrupt: the half-written file must go.
-            temporary.unlink(missing_ok=True)
-            raise
     except OSError as error:
         raise OutputError(f"cannot write {os.fspath(path)!r}: {_reason(error)}") from error
 
 
-def read_bytes(path: str | PathLike[str], most: int | None = None) -> bytes:
-    """The content of the file. Raises VanillaflowError in one sentence if it is missing or unreadable, and
-    FileFormatError if it has more than `most` bytes."""
+def read_bytes(path: str | PathLike[str], most: int | None = None, update: bool = False) -> bytes:
+    """The content of the file, an input of the command unless it is read for an `update`.
+
+    Raises VanillaflowError in one sentence if it is missing or unreadable, FileFormatError if it has more
+    than `most` bytes, and OutputError if the command was asked to write it.
+    """
     name = os.fspath(path)
+    if not update:
+        note_input(path)
     try:
         with open(path, "rb") as file:
             content = file.read() if most is None else file.read(most + 1)

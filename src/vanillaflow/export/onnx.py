@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import TensorProto, helper, numpy_helper
 
 from .. import __version__
 from ..errors import FileFormatError
 from ..network import FeedforwardNetwork
-from .files import read_bytes, write_atomically
+from ..onnx_file import read_model
+from .files import write_atomically
 from .onnx_chain import chain_of
 from .onnx_metadata import (
     certificate_entry,
@@ -42,6 +42,8 @@ OPSET = 16
 IR_VERSION = 8
 # Protocol buffers cannot exceed 2 GiB; leave room for what is not a tensor.
 _MAX_BYTES = 2**31 - 2**24
+# Of a file and the tensors beside it, where other tools may have moved them.
+_MAX_READ_BYTES = 2**31
 _ELEMENT = {"float32": TensorProto.FLOAT, "float64": TensorProto.DOUBLE}
 
 
@@ -163,13 +165,14 @@ def embed_certificate(path: str | PathLike[str], certificate: Certificate) -> No
     write_entries(
         model, entries, named_tensors(network.weights, network.biases, network.slopes, network.dialect)
     )
-    write_atomically(path, model.SerializeToString(deterministic=True))
+    write_atomically(path, model.SerializeToString(deterministic=True), update=True)
 
 
 def _read(path: str | PathLike[str]) -> tuple[onnx.ModelProto, FeedforwardNetwork, dict[str, Any]]:
-    content = read_bytes(path)
     try:
-        model = _model(content)
+        model = read_model(path, _MAX_READ_BYTES)
+        if model.functions:  # Which may be called Gemm or Relu themselves.
+            raise FileFormatError("it defines functions of its own")
         entries, recorded = read_entries(model)
         values = network_values(entries)
         network = FeedforwardNetwork(
@@ -192,16 +195,3 @@ def _require_dtype(graph: onnx.GraphProto, dtype: str) -> None:
     certificate, says the network is evaluated in."""
     if any(tensor.data_type != _ELEMENT.get(dtype) for tensor in graph.initializer):
         raise FileFormatError(f"its tensors are not in {dtype!r}, the precision that its metadata names")
-
-
-def _model(content: bytes) -> onnx.ModelProto:
-    try:
-        model = onnx.ModelProto.FromString(content)
-        # Before the checker, which would open files that a tensor refers to.
-        if any(t.data_location == TensorProto.EXTERNAL for t in model.graph.initializer):
-            raise FileFormatError("it keeps tensors in other files")
-        onnx.checker.check_model(model)
-    except (DecodeError, UnicodeDecodeError, onnx.checker.ValidationError) as error:
-        reason = next(iter(str(error).splitlines()), "")
-        raise FileFormatError(f"it is not a complete ONNX model ({reason})") from None
-    return model

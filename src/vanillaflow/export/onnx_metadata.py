@@ -46,7 +46,12 @@ def network_entries(network: FeedforwardNetwork, dtype: str) -> dict[str, str]:
             for key in ("system", "duration", "tolerance", "error", "error_method")
         }
         entries["provenance"] = network.provenance.to_json()
-    return {key: str(value) for key, value in entries.items() if value is not None}
+    # A name may hold surrogates, as names of files do, which a protocol buffer's text cannot.
+    return {
+        key: str(value).encode(errors="backslashreplace").decode()
+        for key, value in entries.items()
+        if value is not None
+    }
 
 
 def certificate_entry(certificate: Certificate, network: FeedforwardNetwork, dtype: str) -> dict[str, str]:

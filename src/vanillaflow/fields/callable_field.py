@@ -11,6 +11,7 @@ from warnings import warn
 import numpy as np
 from jaxtyping import Float
 
+from ..box import Box
 from ..errors import FieldError
 from ..validation import require_finite, require_positive
 
@@ -25,6 +26,10 @@ _COMPARED = 8
 
 class MixedRowsError(FieldError):
     """A function whose value at one point depends on the other points of the array."""
+
+
+class OtherShapeError(FieldError):
+    """A function that fails for an array of points, or returns another shape."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,16 +63,16 @@ class CallableField:
 
     def at_times(
         self, times: Float[np.ndarray, " m"], x: Float[np.ndarray, "n d"]
-    ) -> Float[np.ndarray, "m n d"]:
-        """v(t, .) at the rows of x, for each of the times."""
+    ) -> Float[np.ndarray, "m n d"] | None:
+        """v(t, .) at the rows of x, for each of the times; None if it must be asked for one after another."""
         together = None if self.many_times is None else self.many_times(times, x)
+        if together is None or together.shape != (len(times), *x.shape):
+            return None
         # Of code that computes many times at once, who knows what it does: it must agree with single times.
-        if together is not None and together.shape == (len(times), *x.shape):
-            some = np.linspace(0, len(times) - 1, _COMPARED).astype(int)
-            alone = np.stack([self(float(t), x) for t in times[some]])
-            if np.allclose(together[some], alone, rtol=_ROUNDING, atol=0, equal_nan=True):
-                return np.asarray(together, dtype=np.float64)
-        return np.stack([self(float(t), x) for t in times])
+        some = np.linspace(0, len(times) - 1, _COMPARED).astype(int)
+        alone = np.stack([self(float(t), x) for t in times[some]])
+        agrees = np.allclose(together[some], alone, rtol=_ROUNDING, atol=0, equal_nan=True)
+        return np.asarray(together, dtype=np.float64) if agrees else None
 
     def __repr__(self) -> str:
         return f"CallableField({self.label}, dim={self.dim})"
@@ -80,6 +85,7 @@ def from_callable(
     *,
     jumps: Sequence[float] = (),
     max_step: float | None = None,
+    domain: Box | None = None,
 ) -> CallableField:
     """The field of a vectorized function, NumPy's, JAX's or any other that takes and returns arrays.
 
@@ -97,6 +103,7 @@ def from_callable(
         last for a ten-thousandth of the duration or longer are found without.
     max_step : the longest step, in time, of a solver that is to meet all that the function does. By default
         it is found by evaluating the function at some 16,000 times.
+    domain : the box on which it is tried; by default points around the origin.
 
     The function is tried at a few points, where it may give infinite or undefined values. Such a field is
     compiled by the default method; the construction of the theorem (`method="split"`) needs a RidgeField.
@@ -120,7 +127,7 @@ def from_callable(
         v = function(t, *given) if timed else function(*given)
         return _with_inputs_at_rest(v, x, dim, what) if inputs else v
 
-    rows_at_once = _vectorized(velocity, dim + inputs, what)
+    rows_at_once = _vectorized(velocity, dim + inputs, what, domain)
     times = times_of_jumps(jumps)
     step = None if max_step is None else require_positive("max_step", max_step)
     return CallableField(rows_at_once, dim + inputs, label, inputs, not timed, times, step)
@@ -132,35 +139,35 @@ def times_of_jumps(jumps: Sequence[float]) -> tuple[float, ...]:
 
 
 def _vectorized(
-    velocity: Callable[[float, np.ndarray], Any], dim: int, what: str
+    velocity: Callable[[float, np.ndarray], Any], dim: int, what: str, domain: Box | None
 ) -> Callable[[float, np.ndarray], Any]:
     """The function itself if it takes many points at once; if it takes one state (dim,), its loop over rows.
 
     Raises FieldError as `require_field` does.
     """
     try:
-        require_field(velocity, dim, what)
-    except FieldError as refusal:
+        require_field(velocity, dim, what, domain)
+        return velocity
+    except MixedRowsError as mixed:
+        raise FieldError(
+            f"{mixed}; if it takes one state y of shape ({dim},), write y[..., 0] in place of y[0]"
+        ) from None
+    except OtherShapeError as refusal:
 
         def by_rows(t: float, x: np.ndarray) -> np.ndarray:
             return np.stack([np.asarray(velocity(t, row)) for row in x])
 
         try:
-            require_field(by_rows, dim, what)
+            require_field(by_rows, dim, what, domain)
         except FieldError:
             raise refusal from None
-        if isinstance(refusal, MixedRowsError):
-            raise FieldError(
-                f"{refusal}; if it takes one state y of shape ({dim},), write y[..., 0] in place of y[0]"
-            ) from None
-        warn(
-            f"{what} takes one state of shape ({dim},), so it is called for one point after another, which "
-            f"is slow: let it take points of shape (n, {dim}), with y[..., 0] in place of y[0] and "
-            "np.stack([...], axis=-1) in place of np.array([...])",
-            stacklevel=3,
-        )
-        return by_rows
-    return velocity
+    warn(
+        f"{what} takes one state of shape ({dim},), so it is called for one point after another, which "
+        f"is slow: let it take points of shape (n, {dim}), with y[..., 0] in place of y[0] and "
+        "np.stack([...], axis=-1) in place of np.array([...])",
+        stacklevel=3,
+    )
+    return by_rows
 
 
 def _with_inputs_at_rest(v: Any, x: np.ndarray, dim: int, what: str) -> np.ndarray:
@@ -171,15 +178,19 @@ def _with_inputs_at_rest(v: Any, x: np.ndarray, dim: int, what: str) -> np.ndarr
     return np.concatenate([v, np.zeros((*x.shape[:-1], x.shape[-1] - dim), dtype=v.dtype)], axis=-1)
 
 
-def require_field(velocity: Callable[[float, np.ndarray], Any], dim: int, what: str) -> None:
-    """Raise FieldError unless `velocity(t, x)` behaves as a vector field on R^dim does."""
+def require_field(
+    velocity: Callable[[float, np.ndarray], Any], dim: int, what: str, domain: Box | None = None
+) -> None:
+    """Raise FieldError unless `velocity(t, x)` behaves as a vector field does, on the box or all of R^dim."""
     rng = np.random.default_rng(0)
     # Not as many points as coordinates: rows taken for columns would keep the shape.
     points = _POINTS + (len(_SCALES) * _POINTS == dim)
     x = np.concatenate([scale * rng.standard_normal((points, dim)) for scale in _SCALES])
+    if domain is not None:
+        x = domain.uniform(len(x))
     v = _values(velocity, x, what)
     if v.shape != x.shape:
-        raise FieldError(
+        raise OtherShapeError(
             f"{what} maps points of shape {x.shape} to {v.shape}; a vector field keeps the shape"
         )
     if not np.array_equal(v, _values(velocity, x, what), equal_nan=True):
@@ -200,16 +211,19 @@ def _values(velocity: Callable[[float, np.ndarray], Any], x: np.ndarray, what: s
     given = x.copy()
     try:
         with np.errstate(all="ignore"):
-            v = np.asarray(velocity(_TIME, given))
+            found = velocity(_TIME, given)
+            v = np.asarray(found)
     except FieldError:
         raise
     except Exception as error:  # Whatever the user's code may raise.
         reason = next(iter(str(error).splitlines()), "")
-        raise FieldError(
+        raise OtherShapeError(
             f"{what} fails for points of shape {x.shape}: {type(error).__name__}: {reason}"
         ) from error
     if not np.array_equal(given, x):
         raise FieldError(f"{what} changes its argument in place; it must leave the points as they are")
+    if np.ma.is_masked(found):
+        raise FieldError(f"{what} returns masked values; a vector field has one everywhere")
     if v.dtype.kind not in "iuf":
         raise FieldError(f"{what} returns values of type {v.dtype}; a vector field is real")
     if v.dtype.kind == "f" and v.dtype.itemsize < 8:

@@ -10,6 +10,7 @@ import sympy as sp
 from jaxtyping import Float
 
 from ..errors import FieldError
+from ..validation import require_points
 from .functions import BY_HEAD, BY_NAME
 
 # Functions that have a corner where their argument is zero.
@@ -44,7 +45,7 @@ class ExpressionField:
 
     def __call__(self, t: float, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
         """v(t, .) at the rows of x; nan or infinite where the expressions are undefined."""
-        return self._computed(t, x)
+        return self._computed(t, require_points(x, self.dim))
 
     def at_times(
         self, times: Float[np.ndarray, " m"], x: Float[np.ndarray, "n d"]

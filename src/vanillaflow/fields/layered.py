@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..errors import FieldError
-from ..validation import require_finite
+from ..validation import require_finite, require_points
 from .profiles import Profile, get_profile
 from .ridge_form import RidgeForm
 
@@ -75,7 +75,7 @@ class LayeredField:
 
     def __call__(self, t: float, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
         """v at the rows of x. The field does not depend on t."""
-        h = x
+        h = x = require_points(x, self.dim)
         with np.errstate(all="ignore"):
             for W, b, profile in zip(self.weights[:-1], self.biases[:-1], self.profiles):
                 h = profile.value(h @ W.T + b)

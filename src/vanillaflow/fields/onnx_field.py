@@ -2,25 +2,28 @@
 
 The model is evaluated by onnx's reference implementation, in numpy, with every float32 in it made float64:
 the solver aims at 1e-10, and the weights are what they are. Nothing in the file is executed but the
-arithmetic of its graph; models with loops, with operators of other domains or with tensors in other files are
-refused.
+arithmetic of its graph; models with loops or with operators of other domains are refused. Tensors may lie in
+files beside the model, see `read_model`.
 """
 
 from __future__ import annotations
 
 import os
+from math import prod
 from typing import Any
 
 import numpy as np
 import onnx
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from ..errors import FieldError
+from ..errors import FieldError, FileFormatError, OutputError, VanillaflowError, reason_of
+from ..onnx_file import read_model
 from .callable_field import CallableField, require_field
 
 _LOOPS = ("Loop", "Scan", "If", "SequenceMap")
+_FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
+# Of the file with the tensors beside it, and of any array on the way from one point to its velocity.
 _MAX_BYTES = 2**28
 
 
@@ -29,7 +32,9 @@ def from_onnx(path: str | os.PathLike[str], dim: int | None = None) -> CallableF
 
     An input of rank 0 or 1 is the time, wherever it stands. `dim` is d, needed where the model does not say.
 
-    Raises FieldError, naming the file and the reason, if it cannot be read, is larger than 256 MB, is no such
+    Tensors are read from other files in its folder, as torch.onnx.export writes them, and from nowhere else.
+
+    Raises FieldError, naming the file and the reason, if it cannot be read, has more than 256 MB, is no such
     model, cannot be evaluated in float64, or does not behave as a field does (see `from_callable`).
     """
     name = os.fspath(path)
@@ -41,7 +46,7 @@ def from_onnx(path: str | os.PathLike[str], dim: int | None = None) -> CallableF
             raise FieldError("it does not say how many columns its input has: pass dim")
         if size not in (None, dim):
             raise FieldError(f"its input has {size} columns, not {dim}")
-        evaluator = ReferenceEvaluator(_in_float64(model))
+        evaluator = _evaluator(model)
         output = model.graph.output[0].name
 
         def velocity(t: float, x: np.ndarray) -> Any:
@@ -59,30 +64,39 @@ def from_onnx(path: str | os.PathLike[str], dim: int | None = None) -> CallableF
 
 def _read(name: str) -> onnx.ModelProto:
     try:
-        with open(name, "rb") as file:
-            content = file.read(_MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise FieldError(f"cannot be read ({reason})") from None
-    if len(content) > _MAX_BYTES:
-        raise FieldError("the file is larger than 256 MB")
-    try:
-        model = onnx.ModelProto.FromString(content)
-        # Before the checker, which would open files that a tensor refers to.
-        if any(t.data_location == TensorProto.EXTERNAL for t in model.graph.initializer):
-            raise FieldError("it keeps tensors in other files; export it with them inside")
-        onnx.checker.check_model(model)
-    except (DecodeError, UnicodeDecodeError, onnx.checker.ValidationError) as error:
-        reason = next(iter(str(error).splitlines()), "")
-        raise FieldError(f"not a complete ONNX model ({reason})") from None
+        model = read_model(name, _MAX_BYTES)
+    except FileFormatError as error:
+        raise FieldError(str(error)) from None
+    except OutputError:
+        raise
+    except VanillaflowError as error:
+        raise FieldError(f"cannot be read ({error})") from None
     if model.functions:
         raise FieldError("it defines functions of its own; export it without")
     for node in model.graph.node:
-        if node.op_type in _LOOPS or node.domain not in ("", "ai.onnx"):
+        graphs = any(a.HasField("g") or a.graphs for a in node.attribute)
+        if graphs or node.op_type in _LOOPS or node.domain not in ("", "ai.onnx"):
             raise FieldError(
                 f"the operator {node.domain or 'ONNX'}.{node.op_type} is not supported in a field"
             )
     return model
+
+
+def _evaluator(model: onnx.ModelProto) -> ReferenceEvaluator:
+    """What evaluates the model in float64. Raises FieldError if it has something that cannot be evaluated, or
+    makes an array of more than _MAX_BYTES."""
+    try:
+        double = _in_float64(model)
+        inferred = onnx.shape_inference.infer_shapes(double, data_prop=True)
+        evaluator = ReferenceEvaluator(double)
+    except Exception as error:  # Whatever onnx raises for operators and attributes it does not know.
+        raise FieldError(f"it cannot be evaluated ({reason_of(error)})") from None
+    for value in inferred.graph.value_info:
+        # Sizes that are not known, such as the number of points, count as 1.
+        count = prod(max(size.dim_value, 1) for size in value.type.tensor_type.shape.dim)
+        if 8 * count > _MAX_BYTES:
+            raise FieldError(f"its value {value.name!r} has {count} numbers for a single point")
+    return evaluator
 
 
 def _inputs(graph: onnx.GraphProto) -> tuple[str, tuple[str, tuple[int, ...]] | None, int | None]:
@@ -98,6 +112,9 @@ def _inputs(graph: onnx.GraphProto) -> tuple[str, tuple[str, tuple[int, ...]] | 
             "a field has one output, an input of shape (n, d), and perhaps the time as another; this has "
             f"{len(graph.output)} outputs and the inputs {found or 'none'}"
         )
+    for value in inputs:
+        if value.type.tensor_type.elem_type not in _FLOATS:
+            raise FieldError(f"its input {value.name!r} is not of floating-point numbers")
     columns = shapes[states[0]][1].dim_value or None
     time = (times[0], (1,) * len(shapes[times[0]])) if times else None
     return states[0], time, columns

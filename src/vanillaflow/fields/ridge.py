@@ -11,7 +11,7 @@ from jaxtyping import Float
 from scipy.linalg import expm
 
 from ..errors import FieldError
-from ..validation import require_finite, require_positive
+from ..validation import require_finite, require_points, require_positive
 from .few_nonzeros import Linear
 from .in_time import values_in_time
 from .profiles import Profile, get_profile
@@ -57,7 +57,7 @@ class RidgeField:
     @classmethod
     def tanh(cls, A, W, b) -> RidgeField:
         """The paper's class x' = A tanh(W x + b), with A (d, N), W (N, d), b (N,)."""
-        return cls(np.asarray(A, dtype=np.float64).T, W, b, "tanh")
+        return cls(require_finite("RidgeField A", A).T, W, b, "tanh")
 
     @property
     def autonomous(self) -> bool:
@@ -96,6 +96,7 @@ class RidgeField:
 
     def __call__(self, t: float, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
         """v at the rows of x. The field does not depend on t."""
+        x = require_points(x, self.dim)
         A, w, a = self._products
         z = w(x)
         z += self.b

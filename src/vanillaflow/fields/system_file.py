@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,13 +13,19 @@ import numpy as np
 
 from ..box import Box
 from ..choices import file_nearby
-from ..errors import FieldError
+from ..errors import FieldError, VanillaflowError
+from ..input_files import note_input
 from .equations import from_equations
-from .names import checked_interval, checked_number
+from .names import checked_interval, checked_number, shown
 from .orders import derivative, first_order
 from .system import System
 
 MAX_FILE_BYTES = 1_000_000
+
+# tomllib takes time that grows with the square of the number of parts of a key a.b.c, some 0.02 us times that
+# (measured with 5000 parts): the sum over all lines, in which the points of numbers count as well.
+_MAX_KEY_WORK = 10_000_000
+_STRING = re.compile(r""" "[^"]*" | '[^']*' """, re.VERBOSE)
 
 _TABLES = {
     "name": "the name of the system, as text",
@@ -46,11 +53,12 @@ def load_system(path: str | Path) -> System:
     try:
         if not path.is_file():
             raise FieldError(f"{path}: there is no such file{file_nearby(path)}")
+        note_input(path)
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
+    except VanillaflowError:
+        raise
     except (OSError, ValueError) as error:
-        if isinstance(error, FieldError):
-            raise
         raise FieldError(f"{path}: cannot be read ({error})") from None
     if len(data) > MAX_FILE_BYTES:
         raise FieldError(f"{path}: the file is larger than 1 MB; a system of equations is a short text")
@@ -66,10 +74,14 @@ def parse_system(text: str, source: str, directory: Path | None = None) -> Syste
 
     ONNX models are looked for in `directory`; without one there are none.
     """
+    if sum(_STRING.sub("", line).count(".") ** 2 for line in text.split("\n")) > _MAX_KEY_WORK:
+        raise FieldError(f"{source}: it has keys of too many parts; keys here have one part each")
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise FieldError(f"{source}: not valid TOML: {error}") from None
+    except ValueError:  # Python reads integers of a limited number of digits.
+        raise FieldError(f"{source}: not valid TOML: an integer has thousands of digits") from None
     except RecursionError:
         raise FieldError(f"{source}: not valid TOML: nested too deeply") from None
     try:
@@ -83,11 +95,11 @@ def _system(document: dict[str, Any], directory: Path | None) -> System:
     _check_keys("the file", document, known=_KEYS[given], required=["name", given, "domain", "flow"])
     name = document["name"]
     if not isinstance(name, str) or not name.strip():
-        raise FieldError(f"name must be non-empty text, got {name!r}")
+        raise FieldError(f"name must be non-empty text, got {shown(name)}")
     tables = {key: document.get(key, {}) for key in _TABLES if key != "name"}
     for key, table in tables.items():
         if not isinstance(table, dict):
-            raise FieldError(f"{key} must be {_TABLES[key]}, got {table!r}")
+            raise FieldError(f"{key} must be {_TABLES[key]}, got {shown(table)}")
     _check_keys("[flow]", tables["flow"], known=["duration"], required=["duration"])
     duration = checked_number("[flow] duration", tables["flow"]["duration"])
     if not duration > 0:
@@ -102,7 +114,7 @@ def _system(document: dict[str, Any], directory: Path | None) -> System:
     ranged = {key: value for key, value in tables["parameters"].items() if isinstance(value, list)}
     for key in ranged:
         if key in tables["inputs"]:
-            raise FieldError(f"{key!r} is both an input and a parameter; rename one of them")
+            raise FieldError(f"{shown(key)} is both an input and a parameter; rename one of them")
     bounds = [
         *[checked_interval(f"[domain] {key}", tables["domain"][key]) for key in coordinates],
         *[checked_interval(f"[inputs] {key}", value) for key, value in tables["inputs"].items()],
@@ -136,7 +148,7 @@ def _model_system(
     name: str, model: Any, bounds: dict[str, Any], duration: float, directory: Path | None
 ) -> System:
     if not isinstance(model, str) or not model.lower().endswith(".onnx") or directory is None:
-        raise FieldError(f"field must be the name of an ONNX file beside this one, got {model!r}")
+        raise FieldError(f"field must be the name of an ONNX file beside this one, got {shown(model)}")
     if not bounds:
         raise FieldError("[domain] is empty; write one line per coordinate of the model, such as x = [-1, 1]")
     from .onnx_field import from_onnx  # which imports onnx; equations do without
@@ -157,7 +169,7 @@ def _check_keys(where: str, table: Mapping[str, Any], known, required: list[str]
         if key not in known:
             close = difflib.get_close_matches(key, list(known), n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"
-            raise FieldError(f"{where} has an unknown key {key!r}; {hint}")
+            raise FieldError(f"{where} has an unknown key {shown(key)}; {hint}")
     for key in required:
         if key not in table:
             what = f"; it is {_TABLES[key]}" if key in _TABLES and where == "the file" else ""

@@ -14,6 +14,7 @@ from itertools import count
 
 import numpy as np
 
+from ..deadline import TimeIsUp
 from ..errors import CompilationInterrupted, ToleranceNotReached
 from ..planar import PlanarFlow
 from ..samples import p_norm
@@ -96,6 +97,9 @@ def refine_construction(
         if search.best is None:
             raise
         raise CompilationInterrupted(search.best.flow(target.domain), search.error) from None
+    except TimeIsUp:
+        if search.best is None:
+            raise
     flow = search.found()
     if search.error > tolerance:
         limit = f"{max_seconds:g} s" if search.late() else f"{max_kinks} kinks"

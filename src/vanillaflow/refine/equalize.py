@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.spatial import cKDTree
 
+from ..deadline import check
 from ..samples import Samples
 from .least_squares import minimize
 from .parameters import Parameters
@@ -29,6 +30,7 @@ def equalized(theta: Parameters, search: Search, rng: np.random.Generator) -> Pa
     around = _neighbours(pool.x / search.target.domain.width)
     weight = np.ones(len(pool))
     for _ in range(_ROUNDS):
+        check()
         square = ((theta(pool.x) - pool.y) ** 2).sum(axis=1)
         weight *= np.sqrt(square[around].mean(axis=1))
         weight = np.maximum(weight / weight.mean(), _LEAST_WEIGHT)

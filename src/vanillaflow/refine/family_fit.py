@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from scipy.linalg import cho_factor, cho_solve
 
 from ..construction import Stop, never
+from ..deadline import check
 from ..samples import Samples, p_norm
 from ..threads import parts_of, side_by_side
 from .families import Families
@@ -52,6 +53,7 @@ def fit_families(
         damper = np.diag(H) + _FLOOR * np.diag(H).mean()
         before = norm
         for _ in range(_TRIES):
+            check()
             values = [damping / _DAMPING_FACTOR, damping]
             tried = [_step(compression, H, value * damper, g) for value in values]
             norms = [np.inf if each is None else p_norm(each(samples.x) - samples.y, p) for each in tried]

@@ -22,6 +22,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..construction import Stop, never
+from ..deadline import check
 from ..samples import Samples, p_norm
 from ..threads import parts_of, side_by_side
 from .gradient_kernels import transposed_product
@@ -80,6 +81,7 @@ def minimize(
     for iteration in range(iterations):
         if idle == _PATIENCE or not 0 < norm < np.inf or stop():
             break
+        check()
         objective = Objective(samples, p, norm)
         here = objective.at(theta)
         H = _weighted_matrix(theta, samples.x, objective.weights(residual), residual, p, rng)
@@ -192,6 +194,7 @@ def _best_step(here: Point, damped: Damped, objective: Objective, damping: float
         solutions = side_by_side([partial(inverted, value) for value in values], here.parameters.count**3 / 6)
         for value, solved in zip(values, solutions):
             if solved is not None:
+                check()
                 inverse, step = solved
                 tried = _Step(objective.at(here.parameters.moved(step)), value, inverse)
                 best = min(best, tried, key=lambda step: step.point.value)

@@ -17,6 +17,7 @@ from jaxtyping import Float
 from scipy.optimize import minimize
 
 from ..certificates.sampled import certify_sampled
+from ..deadline import check
 from ..errors import ToleranceNotReached
 from ..fields.ridge import is_ridge_sum, ridge_segments
 from ..planar import PlanarFlow
@@ -139,6 +140,7 @@ def _descended(
     """Where L-BFGS comes to from `start`, with steps in these sizes, and the norm in tolerances."""
 
     def objective(step: np.ndarray) -> tuple[float, np.ndarray]:
+        check()
         norm, gradient = numbers.p_norm(start + sizes * step, samples.x, samples.y, p)
         return norm / tolerance, gradient * sizes / tolerance
 

@@ -22,7 +22,7 @@ from ..target import FlowMap
 if TYPE_CHECKING:
     from os import PathLike
 
-_ENDINGS = (".html", ".htm")
+ENDINGS = (".html", ".htm")
 
 
 def report(
@@ -63,7 +63,9 @@ def report(
     VanillaflowError for a network that cannot be shown as planar maps; CertificateRefused for a certificate
     of another network; OutputError if the file cannot be written, which is known before anything is computed.
     """
-    require_report_path(path)
+    if Path(path).suffix.lower() not in ENDINGS:
+        raise OutputError(f"cannot write {str(path)!r}: the name of a report must end in .html")
+    require_writable(path)
     if not isinstance(flow, PlanarFlow | FeedforwardNetwork):
         hint = "; report on one of its flows, chain[k]" if isinstance(flow, FlowChain) else ""
         raise ValueError(
@@ -76,11 +78,5 @@ def report(
 
     contents = gathered(flow, target, certificate, pairs, dialect, dtype, known_seed(seed))
     text = page(contents, None if command is None else list(command), compile_seed)
-    write_atomically(path, text.encode())
-
-
-def require_report_path(path: str | PathLike[str]) -> None:
-    """Raise OutputError if no report can be written there, before anything is computed."""
-    if Path(path).suffix.lower() not in _ENDINGS:
-        raise OutputError(f"cannot write {str(path)!r}: the name of a report must end in .html")
-    require_writable(path)
+    # Names of files may hold surrogates, for which UTF-8 has no bytes.
+    write_atomically(path, text.encode(errors="backslashreplace"))

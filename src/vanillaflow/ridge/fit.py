@@ -14,6 +14,7 @@ from scipy.linalg import LinAlgError, solve
 
 from ..certificates.sampled import search_points
 from ..construction import Stop
+from ..deadline import check
 from ..samples import Samples
 from ..target import FlowMap
 from ..threads import side_by_side
@@ -97,6 +98,7 @@ def _descended(
             damper = np.trace(H) / np.trace(everywhere) * (everywhere + 0.01 * np.diag(np.diag(everywhere)))
         before = norm
         for _ in range(_TRIES):
+            check()
             tried = _tried(maps, H, damping * damper, g, x)
             if tried is not None:
                 new_residual = objective.residual(tried)

@@ -14,14 +14,16 @@ from functools import partial
 import numpy as np
 from jaxtyping import Float
 
+from ..deadline import check
 from ..samples import Samples, p_norm
 from ..threads import side_by_side
 from .maps import RidgeMaps
 
 # For p > 2 the matrix is made from the points that make up this part of the p-norm.
 _COVERED = 0.99
-# Points whose derivatives are held at once.
-_CHUNK = 2000
+# Points whose derivatives are held at once: fewer where these would be more numbers than a quarter of a
+# gigabyte holds.
+_CHUNK, _NUMBERS = 2000, 2**25
 # Pieces in units of what typical bends need (measured: less costs more ridge maps, more larger tables).
 _MORE_PIECES = 1.3
 
@@ -99,8 +101,11 @@ def _of_samples(
         rows = order[: int(np.searchsorted(np.cumsum(share[order]), _COVERED * share.sum())) + 1]
         x, residual, weights = x[rows], residual[rows], weights[rows]
 
+    points = min(_CHUNK, max(1, _NUMBERS // (x.shape[1] * maps.count)))
+
     def part_of(first: int) -> tuple[np.ndarray, np.ndarray]:
-        part = slice(first, first + _CHUNK)
+        check()
+        part = slice(first, first + points)
         J = maps.jacobian(maps.states(x[part])).reshape(residual[part].size, -1)
         scale = np.sqrt((p - 1) * weights[part]).reshape(-1, 1)
         g = J.T @ (weights[part] * residual[part]).ravel()
@@ -109,5 +114,5 @@ def _of_samples(
         J = J if len(x) <= _CHUNK else J.astype(np.float32)
         return J.T @ J, g
 
-    parts = side_by_side([partial(part_of, first) for first in range(0, len(x), _CHUNK)])
+    parts = side_by_side([partial(part_of, first) for first in range(0, len(x), points)])
     return np.sum([H for H, _ in parts], axis=0), np.sum([g for _, g in parts], axis=0)

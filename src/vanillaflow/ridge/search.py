@@ -15,6 +15,7 @@ import numpy as np
 
 from ..certificates.sampled import certify_sampled, search_points
 from ..construction import Report
+from ..deadline import TimeIsUp, extended
 from ..errors import CompilationInterrupted, ToleranceNotReached
 from ..planar import PlanarFlow
 from ..samples import Samples, training_target
@@ -39,6 +40,8 @@ _POINTS = 8192
 # by another for the kinks; further down than this it is not for want of kinks.
 _COARSEST, _COARSER, _FINER, _FINEST = 4.0, 0.7, 0.9, 1e-3
 _FEW_POINTS = 512
+# Seconds beyond the limit in which the maps that there are become a flow.
+_LAST_SECONDS = 0.5
 _SEARCHES, _STARTS = (1000, 1010), 48
 # Around each point that such a search finds, so many join the samples, within this part of the width.
 _NEAR_EACH, _RADIUS = 50, 0.01
@@ -77,6 +80,11 @@ class RidgeSearch:
             if self._best is None:
                 raise
             raise CompilationInterrupted(*self._in_haste(max_kinks)) from None
+        except TimeIsUp as late:
+            if self._best is None:
+                raise
+            with extended(_LAST_SECONDS):
+                raise self._not_reached(f"{self._count} ridge maps, when {late}", max_kinks) from None
 
     def _fit(self, training: FlowMap, tolerance: float, max_kinks: int) -> None:
         """More smooth maps, until their error leaves enough of the tolerance."""

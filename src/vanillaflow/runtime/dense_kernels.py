@@ -4,11 +4,36 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
+from numba.extending import register_jitable
 
 # The states of a block stay in the first- or second-level cache, through all maps.
 _BLOCK = 128
 # Let the compiler fuse multiply-adds; no other liberty, so NaN and infinity keep their meaning.
 _FUSED = {"contract"}
+
+
+@register_jitable
+def undefined(state, q, d):
+    """Whether a coordinate of point q is NaN."""
+    found = False
+    for i in range(d):
+        found |= state[i, q] != state[i, q]
+    return found
+
+
+@register_jitable
+def spread_nan(state, count, d):
+    """NaN in all rows of the state from d on, tangents and log-determinants, where a coordinate is NaN: maps
+    take such a point to be on the inactive side, and would give a finite derivative of what is undefined.
+    """
+    found = 0
+    for i in range(d):
+        for q in range(count):
+            found += state[i, q] != state[i, q]
+    if found:
+        for q in range(count):
+            if undefined(state, q, d):
+                state[d:, q] = np.nan
 
 
 @njit(cache=True, nogil=True, fastmath=_FUSED)
@@ -56,6 +81,12 @@ def carry(x, v, y, u, log_det, a, w, t, stops, M, m, log_kappa):
             for i in range(log_det.shape[1]):
                 for q in range(width):
                     log_det[first + q, i] += log_kappa[k] if active[q] > zero else zero
+        for i in range(log_det.shape[1]):
+            for q in range(width):
+                if undefined(state, q, d):
+                    log_det[first + q, i] = np.nan
+        if rows > d:
+            spread_nan(state, width, d)
         for q in range(width):
             for i in range(d):
                 y[first + q, i] = state[i, q]

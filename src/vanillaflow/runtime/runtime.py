@@ -73,9 +73,17 @@ class Runtime:
     def forward(self, x: Float[np.ndarray, "n d"], out: np.ndarray | None = None) -> np.ndarray:
         """The images of the points, written to `out` if it is given.
 
-        As everywhere here, arrays are contiguous and of the runtime's type: kernels do not ask again.
+        As everywhere here, arrays are contiguous and of the runtime's type: kernels do not ask again. Where
+        `out` begins elsewhere in the memory of x, images would be written over points not yet read, and x
+        is copied first; where it begins with x, each block of points is read before its images are written.
         """
-        y = np.empty_like(x) if out is None else out
+        if out is None:
+            y = np.empty_like(x)
+        else:
+            y = out
+            # Contiguous arrays share memory exactly where their bounds overlap.
+            if out is not x and np.may_share_memory(x, out) and x.ctypes.data != out.ctypes.data:
+                x = x.copy()
         if self.sparse:
             y[:] = self.sparse.forward(x)
         else:

@@ -18,6 +18,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from .dense_kernels import spread_nan
 from .register_tables import register_table
 from .tables import look_up
 from .vectors import BYTES, REGISTERS, Vectors
@@ -255,6 +256,8 @@ def carry(
                     register_table(rows, begin, numbers, width, count, axes, tangents, logs, chunks)
             elif tables is not None:
                 look_up(state, count, begin, tables, d, len(tangents), len(logs))
+        if len(tangents) or len(logs):
+            spread_nan(state, count, d)
         for q in range(0, whole, step):
             _write(y, first + q, numbers, 0, width, q, axes, groups)
             if len(tangents):

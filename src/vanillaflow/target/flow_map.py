@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -13,8 +12,8 @@ from jaxtyping import Float
 
 from ..box import Box
 from ..errors import FieldError, FlowNotResolved
-from ..fields.callable_field import from_callable
-from ..validation import require_positive
+from ..fields.callable_field import from_callable, require_field, times_of_jumps
+from ..validation import require_points, require_positive
 from .solver import Solver
 from .time_mesh import TimeMesh, time_mesh
 
@@ -48,14 +47,16 @@ class FlowMap:
     Parameters
     ----------
     field : a RidgeField, PiecewiseField, or anything with `dim` and `(t, (n, d)) -> (n, d)`; or a function,
-        which is read by `from_callable`.
+        which is read by `from_callable`. What is not of vanillaflow's own making is tried on the box first.
     duration : positive.
     domain : the Box of starting points.
     name : what reports call the system.
     rtol : relative tolerance of the solver, DOP853, for every single point; of the size of the box where a
         coordinate is near zero.
     variables : names of the d coordinates, for reports and plots, if they have any.
-    jumps, max_step : of a function, as in `from_callable`.
+    jumps : times at which the field may jump or have a corner, besides those that it knows itself.
+    max_step : the longest step, in time, of a solver that meets all that the field does; by default it is
+        found by looking at the field.
 
     Before it is solved, a field that depends on time is looked at for what it does in time (see `time_mesh`):
     jumps and pushes that last for a ten-thousandth of the duration or longer are met by the solver.
@@ -82,20 +83,22 @@ class FlowMap:
         if not isinstance(domain, Box):
             raise FieldError(f"domain must be a Box, got {type(domain).__name__}")
         if not hasattr(field, "dim"):
-            field = from_callable(field, domain.dim, jumps=jumps, max_step=max_step)
-        elif max_step is not None or len(jumps):
-            raise ValueError(
-                "jumps and max_step belong to a function; give them to from_callable or from_torch"
-            )
+            field = from_callable(field, domain.dim, domain=domain)
         if field.dim != domain.dim:
             raise FieldError(f"the field has dimension {field.dim} but the box has dimension {domain.dim}")
+        if type(field).__module__.partition(".")[0] != __package__.partition(".")[0]:
+            require_field(field, domain.dim, f"the field {type(field).__name__}", domain)
         self.field: Any = field
         self.duration = require_positive("duration", duration)
         self.domain = domain
         self.name = name or "unnamed"
         self.rtol = require_positive("rtol", rtol)
         self.variables = tuple(variables)
-        self.deadline = np.inf
+        self.jumps = times_of_jumps(jumps)
+        self.max_step = None if max_step is None else require_positive("max_step", max_step)
+        # The longest duration of this flow and those it is copied from, and the meshes of all of them.
+        self._whole = self.duration
+        self._meshes: dict[float, TimeMesh] = {}
         if self.variables and len(self.variables) != domain.dim:
             raise FieldError(f"variables has {len(self.variables)} names for {domain.dim} coordinates")
 
@@ -123,24 +126,20 @@ class FlowMap:
 
     def until(self, time: float) -> FlowMap:
         """The flow of the same field over the same box, for another duration."""
-        shorter = self._with(duration=require_positive("duration", time))
-        if time > self.duration:
-            shorter.__dict__.pop("mesh", None)
-        return shorter
-
-    def before(self, deadline: float) -> FlowMap:
-        """The same flow, which raises OutOfTime where it is not computed before that time of perf_counter."""
-        return self._with(deadline=min(self.deadline, deadline))
+        return self._with(duration=require_positive("duration", time), _whole=max(time, self._whole))
 
     def _with(self, **changed: Any) -> FlowMap:
         other = copy(self)
         other.__dict__.update(changed)
         return other
 
-    @cached_property
+    @property
     def mesh(self) -> TimeMesh:
-        """What the field does in time, during `duration`."""
-        return time_mesh(self.field, self.domain, self.duration)
+        """What the field does in time, during `duration` and perhaps longer; found once for all copies."""
+        if self._whole not in self._meshes:
+            mesh = time_mesh(self.field, self.domain, self._whole, self.jumps, self.max_step)
+            self._meshes[self._whole] = mesh
+        return self._meshes[self._whole]
 
     @property
     def dim(self) -> int:
@@ -161,9 +160,7 @@ class FlowMap:
 
     def __call__(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
         """Phi at the rows of x."""
-        x = np.asarray(x, dtype=np.float64)
-        if x.ndim != 2 or x.shape[1] != self.dim:
-            raise ValueError(f"expected points of shape (n, {self.dim}), got {x.shape}")
+        x = require_points(x, self.dim)
         return self._solved(self._solver(self.mesh), x, 0.0, self.duration)
 
     def trajectory(
@@ -171,7 +168,7 @@ class FlowMap:
     ) -> Float[np.ndarray, "m n d"]:
         """The states at increasing `times` (m,) within [0, duration], from the rows of x at time 0."""
         solver = self._solver(self.mesh)
-        states, now, y = [], 0.0, np.asarray(x, dtype=np.float64)
+        states, now, y = [], 0.0, require_points(x, self.dim)
         for t in np.asarray(times, dtype=np.float64):
             if t > now:
                 y = self._solved(solver, y, now, float(t))
@@ -192,16 +189,17 @@ class FlowMap:
         allowed = np.maximum(allowed, _TOLERANCES * self.rtol * (self._size + np.abs(y)))
         if np.all(np.abs(second.solve(x, 0.0, self.duration) - y) <= allowed):
             return
-        since, until = 0.0, self.duration
+        since, until = 0.0, float(self.duration)
         for t, state in first.steps(x, 0.0, self.duration):
             if np.any(np.abs(second.solve(x, 0.0, t) - state) > allowed):
-                until = t
+                until = float(t)
                 break
-            since = t
+            since = float(t)
         raise FlowNotResolved(
             f"the solver does not see what the field does between the times {since:.6g} and {until:.6g}: a "
-            f"second solve with steps of at most {self.duration / _STEPS:.3g} gives other states there; name "
-            "the times in jumps, or the longest step that resolves them in max_step",
+            f"second solve with steps of at most {self.duration / _STEPS:.3g} gives other states there; give "
+            "FlowMap the times in jumps, or in max_step the longest step that "
+            "resolves what happens",
             since,
         )
 
@@ -216,7 +214,7 @@ class FlowMap:
         return np.maximum(np.abs(self.domain.low), np.abs(self.domain.high))
 
     def _solver(self, mesh: TimeMesh) -> Solver:
-        return Solver(self.field, mesh, self.rtol, self._size, self.duration, self.deadline)
+        return Solver(self.field, mesh, self.rtol, self._size, self.duration)
 
     def _solved(self, solver: Solver, x: np.ndarray, t0: float, t1: float) -> np.ndarray:
         size = min(_BATCH, max(_LEAST_BATCH, _NUMBERS // self.dim))

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from scipy.integrate import DOP853
 
-from ..errors import FieldError, FlowLeavesDomain, OutOfTime, VanillaflowError
+from ..deadline import check
+from ..errors import FlowLeavesDomain, FlowNotResolved
+from ..fields.in_time import values_at
 from .time_mesh import TimeMesh, interior
 
 # A trajectory this many box sizes away is taken to have blown up.
@@ -34,7 +35,6 @@ class Solver:
     rtol : relative tolerance for every single point.
     size : (d,) the size of each coordinate, of which `rtol` is the absolute tolerance.
     duration : of the whole flow, for messages.
-    deadline : the time of `perf_counter` at which to give up.
     """
 
     field: Callable[[float, np.ndarray], Any]
@@ -42,12 +42,12 @@ class Solver:
     rtol: float
     size: Float[np.ndarray, " d"]
     duration: float
-    deadline: float = np.inf
 
     def solve(self, x: Float[np.ndarray, "n d"], t0: float, t1: float) -> Float[np.ndarray, "n d"]:
         """The states at t1 of the trajectories that are at the rows of x at t0.
 
-        Raises FlowLeavesDomain where there is none, FieldError if the field fails, OutOfTime.
+        Raises FlowLeavesDomain where there is none, FlowNotResolved where it takes too many steps, FieldError
+        if the field fails.
         """
         for start, end in self.mesh.spans(t0, t1):
             x = self._end(x, start, end)
@@ -90,10 +90,11 @@ class Solver:
         # it for every point.
         tolerance = max(self.rtol / np.sqrt(x.size), _LEAST_TOLERANCE)
         farthest = _BLOW_UP * (1.0 + np.max(np.abs(x)))
-        solver = DOP853(rate, t0, x.ravel(), t1, rtol=tolerance, atol=np.tile(tolerance * self.size, len(x)))
+        atol = np.tile(tolerance * self.size, len(x))
+        with np.errstate(all="ignore"):  # Spans may be as short as 1e-300.
+            solver = DOP853(rate, t0, x.ravel(), t1, rtol=tolerance, atol=atol)
         for _ in range(_MAX_STEPS + len(self.mesh.starts)):
-            if perf_counter() > self.deadline:
-                raise OutOfTime(f"the exact flow was computed up to time {solver.t:.6g} of {self.duration:g}")
+            check()
             solver.max_step = max(self.mesh.longest_step(solver.t), 16 * np.spacing(abs(solver.t)))
             with np.errstate(all="ignore"):  # The norm of an error may underflow.
                 solver.step()
@@ -102,9 +103,11 @@ class Solver:
             yield solver.t, solver.y
             if solver.status == "finished":
                 return
-        raise _Lost(
-            solver,
-            f"takes more than {_MAX_STEPS} steps of the explicit solver: it is too stiff, as it stands",
+        raise FlowNotResolved(
+            f"the exact flow takes more than {_MAX_STEPS} steps of an explicit solver, {solver.t:.3g} of "
+            f"{self.duration:g} with the last of them: the field is stiff, or not smooth to ten digits, as "
+            "one computed in float32",
+            float(solver.t),
         )
 
     def _rate(
@@ -113,20 +116,7 @@ class Solver:
         first, last = interior(t0, t1)
 
         def rate(t: float, y: np.ndarray) -> np.ndarray:
-            now = min(max(t, first), last)
-            try:
-                with np.errstate(all="ignore"):
-                    v = np.asarray(self.field(now, y.reshape(shape)), dtype=np.float64)
-            except VanillaflowError:
-                raise
-            except Exception as error:  # Whatever the user's code may raise.
-                reason = next(iter(str(error).splitlines()), "")
-                raise FieldError(
-                    f"the field fails at time {now:.6g}: {type(error).__name__}: {reason}"
-                ) from error
-            if v.shape != shape:
-                raise FieldError(f"the field returned shape {v.shape} for points of shape {shape}")
-            return v.ravel()
+            return values_at(self.field, min(max(t, first), last), y.reshape(shape)).ravel()
 
         return rate
 

@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..box import Box
+from ..deadline import check
 from ..errors import FlowNotResolved
 from ..fields.in_time import values_in_time
 
@@ -44,6 +45,8 @@ _SMOOTH = 0.3
 # A change is a jump if bisection leaves this part of it, down to two neighbouring numbers.
 _LASTING = 0.1
 _BISECTIONS, _DEPTH = 64, 12
+# Times between two checks of the deadline.
+_TOGETHER = 2**10
 # Cells that may stay unresolved before the field is said to be too fast.
 _MOST_UNRESOLVED = CELLS // 8
 
@@ -90,28 +93,35 @@ class TimeMesh:
     _earliest_end = np.zeros(0)
 
 
-def time_mesh(field: Any, domain: Box, duration: float) -> TimeMesh:
-    """The mesh of a field over a duration, with what the field itself says of its jumps and steps.
+def time_mesh(
+    field: Any,
+    domain: Box,
+    duration: float,
+    jumps: tuple[float, ...] = (),
+    max_step: float | None = None,
+) -> TimeMesh:
+    """The mesh of a field over a duration, with what is known of its `jumps` and of the longest step.
 
-    A field may have `times` or `jumps` (switches that are known), `max_step` (the longest step, which takes
-    the place of the search), and `autonomous` (it does not depend on time).
+    A field may say itself that it has `times` or `jumps` (switches that are known) or a `max_step` (the
+    longest step, which takes the place of the search), and whether it is `autonomous` (does not depend on
+    time).
 
     Raises FlowNotResolved where the field changes faster than can be followed.
     """
-    known = [float(t) for name in ("times", "jumps") for t in getattr(field, name, ())]
-    jumps = np.array(sorted({t for t in known if 0 < t < duration}))
-    longest = getattr(field, "max_step", None)
-    if longest is not None or getattr(field, "autonomous", False):
-        return TimeMesh.uniform(jumps, np.inf if longest is None else float(longest))
+    known = [*jumps, *(float(t) for name in ("times", "jumps") for t in getattr(field, name, ()))]
+    switches = np.array(sorted({t for t in known if 0 < t < duration}))
+    limits = [step for step in (max_step, getattr(field, "max_step", None)) if step is not None]
+    if limits or getattr(field, "autonomous", False):
+        return TimeMesh.uniform(switches, min(limits, default=np.inf))
     x = domain.sample(_POINTS, _SEED)
     cells: list[tuple[float, float]] = []
-    for start, end in TimeMesh.uniform(jumps).spans(0.0, duration):
+    for start, end in TimeMesh.uniform(switches).spans(0.0, duration):
         found, part = _Search(field, x, domain, start, end, duration).mesh()
-        jumps = np.append(jumps, found)
+        switches = np.append(switches, found)
         cells += part
     starts, longest_steps = (np.array(column) for column in zip(*cells))
     first = np.append(True, np.diff(longest_steps) != 0)
-    return TimeMesh(np.sort(jumps), starts[first], longest_steps[first])
+    return TimeMesh(np.sort(switches), starts[first], longest_steps[first])
 
 
 def interior(t0: float, t1: float) -> tuple[float, float]:
@@ -133,7 +143,7 @@ class _Search:
         share = CELLS * (t1 - t0) / duration
         self.cells = max(_LEAST_CELLS, 2 ** int(np.ceil(np.log2(share))) if share > 1 else 1)
         self.times = np.linspace(t0, t1, self.cells + 1)
-        values = values_in_time(field, np.clip(self.times, *self.interior), x)
+        values = self._values(self.times)
         # A point at which the field is undefined at some time is of no use; the solver will say so.
         self.defined = np.isfinite(values).all(axis=(0, 2))
         values = values[:, self.defined]
@@ -186,8 +196,15 @@ class _Search:
         return jumps, cells
 
     def _value(self, t: float) -> np.ndarray:
-        value = values_in_time(self.field, np.clip([t], *self.interior), self.x)
-        return (value[0, self.defined] / self.unseen).ravel()
+        return (self._values(np.array([t]))[0, self.defined] / self.unseen).ravel()
+
+    def _values(self, times: np.ndarray) -> np.ndarray:
+        times = np.clip(times, *self.interior)
+        parts = []
+        for i in range(0, len(times), _TOGETHER):
+            check()
+            parts.append(values_in_time(self.field, times[i : i + _TOGETHER], self.x))
+        return np.concatenate(parts)
 
     def _bisected(
         self, a: float, b: float, va: np.ndarray, vb: np.ndarray, change: float, depth: int = _DEPTH

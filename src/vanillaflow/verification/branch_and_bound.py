@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from ..certificates.rigorous.bisection import Enclosure
 from ..certificates.rigorous.forms import Forms
-from ..certificates.rigorous.patches import first_cells, halved
+from ..certificates.rigorous.tiling import first_cells, halved
 from .properties import UnsafeSet
 
 _FIRST_CELLS = 64

@@ -13,10 +13,11 @@ from ..box import Box
 from ..certificates import Certificate
 from ..certificates.rigorous.bisection import Enclosure
 from ..certificates.rigorous.forms import ROUNDING, UP
-from ..certificates.rigorous.patches import first_cells, halved
+from ..certificates.rigorous.tiling import first_cells, halved
 from ..network import FeedforwardNetwork
 from ..planar import PlanarFlow
 from ..target import FlowMap
+from ..validation import require_points
 from .margins import margin_of, proved, require_within
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class ReachableSet:
 
         A zonotope is where |n.(y - c)| <= sum_s |n.g_s| for all n orthogonal to d - 1 of its generators.
         """
-        y = np.asarray(y, dtype=np.float64)
+        y = require_points(y, self.dim)
         # In the order of their first coordinates, few of the points are near a zonotope.
         order = np.argsort(y[:, 0])
         first = y[order, 0]

@@ -10,6 +10,7 @@ import sympy as sp
 
 from ...errors import FieldError
 from ...fields.expression_field import ExpressionField
+from ...fields.fit import FittedField
 from ...fields.layered import LayeredField
 from ...fields.profiles import Profile, get_profile
 from ...fields.ridge import RidgeField
@@ -32,14 +33,18 @@ _PROFILES: dict[str, Callable[[Program, int], int]] = {
 
 
 def program_of(field: Any) -> Program:
-    """The program of a field that has one. Raises FieldError for others."""
-    if isinstance(field, RidgeField):
-        return _ridge_program(field)
-    if isinstance(field, LayeredField):
-        return _layered_program(field)
-    if isinstance(field, ExpressionField):
-        return _expression_program(field)
-    raise refuse(f"a {type(field).__name__}, of which only values are known")
+    """The program of a field that has one. Raises FieldError for others, and for what only derives from such
+    a field: its values may be others than its numbers say."""
+    programs: dict[type, Callable[[Any], Program]] = {
+        RidgeField: _ridge_program,
+        FittedField: _ridge_program,
+        LayeredField: _layered_program,
+        ExpressionField: _expression_program,
+    }
+    program = programs.get(type(field))
+    if program is None:
+        raise refuse(f"a {type(field).__name__}, of which only values are known")
+    return program(field)
 
 
 def _ridge_program(field: RidgeField) -> Program:

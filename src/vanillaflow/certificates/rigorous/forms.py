@@ -4,6 +4,8 @@ Sums and multiples of forms are exact in c and g; products and functions add wha
 every operation adds what it rounds: a floating-point operation is off by at most 2^-53 of its result, and
 what r itself loses is made good by a factor. So each result holds every real number that the operation gives
 for reals in its arguments. (Stolfi and de Figueiredo, Self-validated numerical methods, 1997, chapter 3.)
+What is lost where a product underflows, at most 2^-1075, is in TINY, which has room for 2^52 of them; where
+something overflows, r is infinite or no number, and nothing is claimed.
 
 Library functions (exp, sin, ...) are taken to be accurate to 8 units in the last place, which the makers of
 numpy's and of the C library promise with a margin of two and more.
@@ -22,6 +24,8 @@ from scipy.special import expit, ndtr
 ROUNDING = 2.0**-52
 # Makes good what up to two thousand roundings take from a radius, a sum of non-negative terms.
 UP = 1.0 + 2.0**-42
+# The smallest normal number.
+TINY = float(np.finfo(np.float64).tiny)
 # What library functions may be off, as a part of their value.
 _LIBRARY = 2.0**-49
 
@@ -53,7 +57,8 @@ class Forms:
         """The forms times numbers that broadcast to (m, n)."""
         c, g = factor * self.c, factor * self.g
         size = np.abs(c) + np.abs(g).sum(axis=0)
-        return Forms(c, g, (np.abs(factor) * self.r + ROUNDING * size) * UP)
+        lost = np.where(np.equal(factor, 0.0), 0.0, TINY)
+        return Forms(c, g, (np.abs(factor) * self.r + ROUNDING * size + lost) * UP)
 
     def shifted(self, by: float | np.ndarray) -> Forms:
         """The forms plus numbers that broadcast to (m, n)."""
@@ -64,7 +69,9 @@ class Forms:
         """The k forms A x."""
         size = np.abs(A) @ (np.abs(self.c) + self.spread)
         r = np.abs(A) @ self.r + (A.shape[1] + 1) * ROUNDING * size
-        return Forms(A @ self.c, A @ self.g, r * UP)
+        # Rows of zeros are exact: a kink of what is always 0 must not be taken for one that is crossed.
+        lost = np.where(A.any(axis=1, keepdims=True), TINY, 0.0)
+        return Forms(A @ self.c, A @ self.g, (r + lost) * UP)
 
     def rows(self, index: np.ndarray | slice) -> Forms:
         return Forms(self.c[index], self.g[:, index], self.r[index])
@@ -103,10 +110,11 @@ def applied(x: Forms, f: Smooth) -> Forms:
     with np.errstate(all="ignore"):
         c, slope = value(x.c), derivative(x.c)
         g = slope * x.g
-        rest = np.abs(slope) * x.r + 0.5 * bend(x.c, radius) * radius**2
+        # In this order the square of a small radius, which may underflow, is not multiplied by a large bend.
+        rest = np.abs(slope) * x.r + 0.5 * bend(x.c, radius) * radius * radius
         # For small arguments the slope's error is not a part of itself where it cancels: a part of 1 is safe.
         rounding = _LIBRARY * (np.abs(c) + (np.abs(slope) + 1.0) * radius) + off
-        r = (rest + rounding) * UP
+        r = (rest + rounding + TINY * (1.0 + radius * (1.0 + radius))) * UP
     return Forms(c, g, np.where(np.isnan(r) | np.isnan(c), np.inf, r))
 
 

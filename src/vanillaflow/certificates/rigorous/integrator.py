@@ -10,12 +10,14 @@ field has a corner on the way, the step is one of first order.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import time
+from dataclasses import dataclass, fields
+from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Bool, Float
 
+from ...export.checksum import checksum
 from ...fields.ridge import PiecewiseField
 from .fields import program_of
 from .forms import ROUNDING, UP, Forms, intervals
@@ -33,16 +35,49 @@ _SHORTER, _LONGER, _CAUTION = 0.3, 3.0, 0.9
 _MOST_SYMBOLS = 8
 # Less than any remainder that matters: what is divided by is not 0.
 _TINY = 1e-300
+# Steps may use up this part of the tolerance at least, however short they are: between two switches that are
+# next to each other remainders are no smaller than what they are rounded by, and 2^10 such steps are nothing.
+_LEAST_SHARE = 2.0**-20
 # Cells that may be given up for the others' longer steps, as a part of all.
 _FEW = 0.05
 
 
 @dataclass(frozen=True, eq=False)
 class Integrator:
-    """The flow of a field for a duration; `tolerance` is what the remainders may add up to."""
+    """The flow of a field for a duration; `tolerance` is what the remainders may add up to.
+
+    After the `deadline`, in seconds as of `time.time()`, nothing more is found: that is the one clock which
+    workers on other machines have, too.
+    """
 
     pieces: tuple[tuple[float, float, Program], ...]
     tolerance: float
+    deadline: float = np.inf
+
+    def expired(self) -> bool:
+        return time.time() > self.deadline
+
+    @property
+    def identity(self) -> str:
+        """SHA-256, in hexadecimal, of the times and all operations with every digit of their numbers."""
+        header: list[list[str]] = []
+        arrays: dict[str, np.ndarray] = {}
+        for number, (begin, end, program) in enumerate(self.pieces):
+            header.append([repr(float(begin)), repr(float(end)), str(program.dim), str(program.result)])
+            for place, operation in enumerate(program.operations):
+                header.append([type(operation).__name__])
+                for part in fields(cast(Any, operation)):
+                    value = getattr(operation, part.name)
+                    if isinstance(value, np.ndarray):
+                        arrays[f"{number} {place} {part.name}"] = value
+                    else:
+                        header[-1].append(repr(value))
+        return checksum({"pieces": header}, arrays)
+
+    def points(self, x: Float[np.ndarray, "n d"]) -> tuple[Forms, Bool[np.ndarray, " n"]]:
+        """Forms of where the rows of x are at the end, and for which of them they were found."""
+        c = np.ascontiguousarray(x.T)
+        return self(Forms(c, np.zeros((0, *c.shape)), np.zeros_like(c)))
 
     def __call__(
         self, x: Forms, monomials: Monomials | None = None, most_rest: float = np.inf
@@ -60,11 +95,16 @@ class Integrator:
             # There is always some cell at a corner, where steps are short, and smaller cells are there, too.
             few = 0.0 if monomials is None or program.cornered else _FEW
             t, h = begin, (end - begin) / _LEAST_STEPS
-            least = (end - begin) / 2**_MOST_HALVINGS
+            least = max((end - begin) / 2**_MOST_HALVINGS, float(np.spacing(end)))
             while t < end:
+                if self.expired():
+                    found[:] = False
+                    return _without(x, ~found), found
                 h = end - t if t + 1.01 * h > end else h
                 stepped, remainder, inside = _step(program, x, t, h, monomials)
-                room = np.where(inside, self.tolerance * h / duration / np.maximum(remainder, _TINY), 0.0)
+                share = self.tolerance * max(h / duration, _LEAST_SHARE)
+                with np.errstate(over="ignore"):
+                    room = np.where(inside, share / np.maximum(remainder, _TINY), 0.0)
                 within = room >= 1
                 most = _longer(np.sort(room[found])[int(few * np.count_nonzero(found))], _order(program))
                 if np.count_nonzero(found & ~within) > few * np.count_nonzero(found) and h > least:
@@ -85,7 +125,7 @@ class Integrator:
 
 def integrator(field: Any, duration: float, tolerance: float) -> Integrator:
     """Raises FieldError for a field that has no program."""
-    if isinstance(field, PiecewiseField):
+    if type(field) is PiecewiseField:
         switches = [float(t) for t in field.times if t < duration]
         spans = zip([0.0, *switches], [*switches, duration], field.fields)
         return Integrator(tuple((b, e, program_of(piece)) for b, e, piece in spans), tolerance)

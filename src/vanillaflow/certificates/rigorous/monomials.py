@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import product
+from itertools import combinations_with_replacement
 
 import numpy as np
 from jaxtyping import Int
@@ -51,16 +51,15 @@ class Monomials:
 @lru_cache(maxsize=16)
 def monomials(dim: int, degree: int) -> Monomials:
     """Those of so many symbols up to that degree, in ascending order of degree."""
-    every = [k for k in product(range(degree + 1), repeat=dim) if 0 < sum(k) <= degree]
-    every.sort(key=lambda k: (sum(k), [-i for i in k]))
+    # Each as the sorted tuple of its factors: in that order, and that of the degrees, e_1 comes before e_2.
+    every = [k for p in range(1, degree + 1) for k in combinations_with_replacement(range(dim), p)]
     number = {k: i for i, k in enumerate(every)}
-    exponents = np.array(every)
-    found = []
-    for i, first in enumerate(every):
-        for j, second in enumerate(every):
-            together = tuple((np.array(first) + second).tolist())
-            if together in number:
-                found.append((number[together], i, j))
-    found.sort()
+    exponents = np.array([np.bincount(k, minlength=dim) for k in every])
+    upto = [sum(len(k) <= p for k in every) for p in range(degree + 1)]
+    found = sorted(
+        (number[tuple(sorted(first + second))], i, j)
+        for i, first in enumerate(every)
+        for j, second in enumerate(every[: upto[degree - len(first)]])
+    )
     result, left, right = np.array(found, dtype=np.int64).reshape(-1, 3).T
     return Monomials(degree, exponents, left, right, result)

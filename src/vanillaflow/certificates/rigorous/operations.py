@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Int
 
-from .forms import ROUNDING, UP, Forms, applied, smooth
+from .forms import ROUNDING, TINY, UP, Forms, applied, smooth
 from .series import Series, derived, product
 
 
@@ -146,4 +146,5 @@ class Kinked:
         linear = z.times(np.where(mixed, self.left + jump * s, one)).shifted(jump * m)
         # What s and m are rounded by moves the chord by some units of what z reaches.
         rest = abs(jump) * (m + 16 * ROUNDING * (high - low)) + 8 * ROUNDING * (abs(self.left) * (high - low))
+        rest += TINY * (1 + abs(jump)) * (1 + high - low)
         return Forms(linear.c, linear.g, (linear.r + np.where(mixed, rest, 0.0)) * UP)

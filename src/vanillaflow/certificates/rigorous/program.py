@@ -35,6 +35,10 @@ class Program:
         self._operations.append(operation)
         return len(self._rows) - 1
 
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        return tuple(self._operations)
+
     def rows(self, place: int) -> int:
         return self._rows[place]
 

@@ -10,9 +10,12 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numba import njit
 
-from .forms import ROUNDING, UP, Forms
+from .forms import ROUNDING, TINY, UP, Forms
 from .monomials import Monomials
 
+# What products lose that underflow, w x before it is multiplied by y among them: TINY, before it is
+# multiplied by ROUNDING as all sizes are.
+_LOST = TINY / ROUNDING
 _NO_PAIRS = np.zeros((0, 3), dtype=np.int64)
 
 
@@ -50,6 +53,8 @@ class Series:
         # Each power is off by at most as many roundings as its exponent, and the sum by one per term.
         size = np.einsum("k,kmn->mn", powers, np.abs(self.c) + self.spread)
         r = np.einsum("k,kmn->mn", powers, self.r) + 2 * len(self.c) * ROUNDING * size
+        # A power that underflows is off by less than TINY.
+        r += TINY * (1.0 + np.abs(self.c) + self.spread + self.r).sum(axis=0)
         return Forms(c, g, r * UP)
 
 
@@ -94,7 +99,7 @@ def _add_products(k, weights, xc, xg, xr, xs, yc, yg, yr, ys, first, pairs, c, g
                 whole = abs(yc[j, row, n]) + ys[j, row, n]
                 both = size * (abs(xc[i, row, n]) + xs[i, row, n])
                 rest = size * xr[i, row, n]
-                sizes[row, n] += both * whole
+                sizes[row, n] += both * whole + _LOST * (1.0 + whole)
                 free[row, n] += size * xs[i, row, n] * ys[j, row, n] + rest * whole
                 free[row, n] += (both + rest) * yr[j, row, n]
             for s in range(symbols):

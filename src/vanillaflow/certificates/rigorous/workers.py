@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from time import perf_counter
+from math import inf, isinf
+from time import perf_counter, time
 from types import ModuleType
 from typing import TypeVar
 
@@ -21,6 +22,8 @@ from ...threads import own_threads
 
 # Seconds of work that are worth starting processes for, which takes some seconds itself.
 _WORTH = 6.0
+# Parts that watch a deadline end that soon after it, in seconds, on a processor that others use, too.
+_PATIENCE = 0.3
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -28,44 +31,51 @@ R = TypeVar("R")
 
 class Workers:
     """Applies functions to items. With `executor`, any of `concurrent.futures` or Dask's, it does that; with
-    none, so does this process, until what is left is worth starting others."""
+    none, so does this process, until what is left is worth starting others.
 
-    def __init__(self, executor: Executor | None = None):
+    Parts are to end by themselves after the deadline, in seconds as of `time.time()`: one that does not come
+    back then is done here.
+    """
+
+    def __init__(self, executor: Executor | None = None, deadline: float = inf):
         self._executor = executor
         self._own: ProcessPoolExecutor | None = None
+        self._deadline = deadline
 
     def map(self, function: Callable[[T], R], items: Sequence[T], costly: bool = False) -> list[R]:
         """The results, in order. `costly` says that a part is worth being sent to another process at all,
         where that was left to us. Raises what the function raises."""
         executor = self._executor or (self._own if costly else None)
         if executor is not None:
-            return _sent(executor, partial(_on_one_thread, function), items)
+            return _sent(executor, partial(_on_one_thread, function), items, self._deadline)
         done: list[R] = []
         begun = perf_counter()
         while len(done) < len(items):
             done.append(function(items[len(done)]))
             remaining = (perf_counter() - begun) * (len(items) / len(done) - 1)
-            if costly and remaining > _WORTH and (os.cpu_count() or 1) > 1:
+            worth = min(remaining, self._deadline - time()) > _WORTH
+            if costly and worth and (os.cpu_count() or 1) > 1:
                 self._own = _processes()
                 return done + self.map(function, items[len(done) :], costly)
         return done
 
     def close(self) -> None:
         if self._own is not None:
-            self._own.shutdown(cancel_futures=True)
+            # After the deadline nobody waits for processes that have only just been started.
+            self._own.shutdown(wait=time() <= self._deadline, cancel_futures=True)
 
 
 @contextmanager
-def workers(executor: Executor | None) -> Iterator[Workers]:
+def workers(executor: Executor | None, deadline: float = inf) -> Iterator[Workers]:
     """Workers whose own processes end with the block."""
-    those = Workers(executor)
+    those = Workers(executor, deadline)
     try:
         yield those
     finally:
         those.close()
 
 
-def _sent(executor: Executor, function: Callable[[T], R], items: Sequence[T]) -> list[R]:
+def _sent(executor: Executor, function: Callable[[T], R], items: Sequence[T], deadline: float) -> list[R]:
     futures: list[Future[R] | None] = []
     for item in items:
         try:
@@ -75,9 +85,10 @@ def _sent(executor: Executor, function: Callable[[T], R], items: Sequence[T]) ->
     results = []
     for item, future in zip(items, futures):
         try:
-            results.append(function(item) if future is None else future.result())
+            patience = None if isinf(deadline) else max(0.0, deadline + _PATIENCE - time())
+            results.append(function(item) if future is None else future.result(patience))
         except Exception:
-            # A worker was killed, or the function raises: then it does so here, too.
+            # A worker was killed or is late, or the function raises: then it does so here, too.
             results.append(function(item))
     return results
 
