@@ -20,7 +20,7 @@ from ..target import FlowMap
 _TRIALS = 8
 # The solver's error is its difference from a solution with a tolerance so many times smaller, which tells it
 # to a few percent. Much smaller ones are not reached where equations in mixed units round in the largest.
-FINER = 30
+FINER = 100
 
 
 def rounding(
