@@ -34,15 +34,18 @@ from vanillaflow.export.rounding import rounded_layers
 
 METHODS = ("sampled", "statistical", "rigorous")
 DTYPES = ("float32", "float64")
+# Of an honest proof: what is not proved with so few is a looser bound, and a proof all the same.
+MOST_CELLS = 2000
 JUDGE_POINTS, JUDGE_RISK = 10_000, 1e-6
-# In units of the box: z are the coordinates x over their units.
+# In units of the box: z are the coordinates x over their units. No products of several coordinates: as
+# sums of squares of sums they round in the largest unit, and the solver takes minutes.
 SYSTEMS = {
     "decay": (["-z0"], 1.0),
     "logistic": (["z0*(0.5 - z0)"], 0.7),
     "pendulum": (["z1", "-sin(z0) - 0.2*z1"], 0.6),
     "oscillator": (["z1", "-z0"], 0.8),
     "frozen": (["-z0", "0*z1"], 1.0),
-    "rotor": (["z1", "-z0 + 0.3*z1*z2", "-0.5*z2"], 0.4),
+    "driven": (["z1", "-z0 + 0.3*sin(z2)", "-0.5*z2"], 0.4),
 }
 
 
@@ -115,7 +118,9 @@ def honest(
 ) -> vf.Certificate:
     """A certificate; of the methods that measure, with the numbers of another machine."""
     if method == "rigorous":
-        return vf.certify(flow, target, method, seed=seed, dtype=dtype, factor=1.5)
+        return vf.certify(
+            flow, target, method, seed=seed, dtype=dtype, factor=1.5, max_cells=MOST_CELLS, max_seconds=5.0
+        )
     few = {"points": 64, "rounds": 0} if method == "sampled" else {"points": 64}
     certificate = vf.certify(flow, target, method, seed=seed, dtype=dtype, **few)
     there = elsewhere(flow, dtype)
@@ -255,6 +260,8 @@ def attacks(method: str, seed: int) -> Iterator[tuple[str, bool, str]]:
             true = stand_in(flow, target, dtype, errors)
         else:
             true = honest(flow, target, method, dtype, int(rng.integers(2**31)))
+            if not np.isfinite(true.bound):
+                continue
             if kind in ("plain", "hidden") and loose == 1e-10:
                 yield (
                     "honest",
@@ -309,7 +316,10 @@ def run(seconds: float, seed: int, show: bool = False) -> list[tuple[str, int, i
                 print(f"WRONG {group}: {kind}: {what}: {why}", flush=True)
             if perf_counter() - begun > seconds / len(METHODS):
                 break
-        rows += [(f"{method}: {group}", tried[group], bad[group]) for group in sorted(tried)]
+        found = [(f"{method}: {group}", tried[group], bad[group]) for group in sorted(tried)]
+        rows += found
+        if show:
+            print(*(f"{what:45} {count:6} {wrong:4}" for what, count, wrong in found), sep="\n", flush=True)
     return rows
 
 
@@ -319,8 +329,6 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     rows = run(options.seconds, options.seed, show=True)
-    for what, tried, bad in rows:
-        print(f"{what:45} {tried:6} {bad:4}")
     sys.exit(any(bad for _, _, bad in rows))
 
 

@@ -127,7 +127,7 @@ def test_a_lucky_seed():
     for seed in range(3):
         refuse(
             lucky,
-            "of 65536 new points, with seed .*, have an error above its bound of 0, too many",
+            "of 65535 new points, with seed .*, have an error above its bound of 0, too many",
             flow,
             still,
             seed=seed,

@@ -38,7 +38,7 @@ def check(
     """Refuse the certificate unless it is of this flow and this target and what it says is found again.
 
     Compared are the hashes, the box, the duration, the precision `dtype` (if it is given), and the error at
-    its worst point. Then the error is measured at 65,536 fresh points (fewer in many dimensions), without
+    its worst point. Then the error is measured at 65,535 fresh points (fewer in many dimensions), without
     `seed` such that nobody could know them before:
 
     - "sampled": neither they nor a new search may show an error above 1.1 times what it says;

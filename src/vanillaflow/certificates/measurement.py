@@ -37,8 +37,9 @@ MACHINES, _ROUNDINGS, _SOLVER = 1e-3, 4.0, 4.0
 _LEAST_RTOL = 1e-13
 # The worst point and so many less one others are solved twice.
 _RESOLVED_AT = 16
-# Fresh points, half a second for a system of the zoo; and at how many of them the resolution is estimated.
-_FRESH, _FEW = 2**16, 256
+# Fresh points, with the worst point full batches of the solver, which is less exact for a few; half a second
+# for a system of the zoo. And at how many of them the resolution is estimated.
+_FRESH, _FEW = 2**16 - 1, 256
 # A rounding of so many units in the last place of an output is that of the output itself.
 _OUTPUT_UNITS = 8
 
@@ -66,7 +67,8 @@ class Measurement:
         while True:
             y = target(x)
             off = solver_errors(target, x, y).max(axis=0)
-            blurred, claims = _SOLVER * _with_max(off[None])[0], self.claims
+            blurred, claims = _SOLVER * _with_max(off[None])[0], self.claims.copy()
+            claims[0] = min(claims[0], self.certificate.largest)
             found = _with_max(absolute_errors(self.evaluate(x), y)).max(axis=0)
             plausible = (blurred > PART * claims) & (found <= claims + blurred)
             if not plausible.any() or target.rtol <= _LEAST_RTOL:
