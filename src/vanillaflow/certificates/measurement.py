@@ -50,7 +50,8 @@ class Measurement:
 
     `target` is the one that was passed; or, where its solver's error is not small beside the claims, and they
     are not wrong anyway, the same at a smaller tolerance: so that a loose tolerance loosens no claim, and a
-    network that is exact up to the solver's error, and says so, is found to be no worse.
+    network that is exact up to the solver's error, and says so, is found to be no worse. `solver_error` is
+    that of each output; `blurred` by how much that of the target as it was passed may move an error.
     """
 
     certificate: Certificate
@@ -59,6 +60,7 @@ class Measurement:
     seed: int
     evaluate: Callable[[np.ndarray], np.ndarray] = field(init=False)
     solver_error: Float[np.ndarray, " d"] = field(init=False)
+    blurred: float = field(init=False)
 
     def __post_init__(self) -> None:
         target = self.target
@@ -69,6 +71,8 @@ class Measurement:
             off = solver_errors(target, x, y).max(axis=0)
             blurred, claims = _SOLVER * _with_max(off[None])[0], self.claims.copy()
             claims[0] = min(claims[0], self.certificate.largest)
+            if target is self.target:
+                object.__setattr__(self, "blurred", float(blurred[0]))
             found = _with_max(absolute_errors(self.evaluate(x), y)).max(axis=0)
             plausible = (blurred > PART * claims) & (found <= claims + blurred)
             if not plausible.any() or target.rtol <= _LEAST_RTOL:

@@ -18,9 +18,8 @@ from ..target import FlowMap
 
 # Evaluations with random roundings; the largest of so many deviations is rarely below one standard deviation.
 _TRIALS = 8
-# The solver's error is its difference from a solution with a tolerance so many times smaller, which tells it
-# to a few percent. Much smaller ones are not reached where equations in mixed units round in the largest.
-FINER = 100
+# The solver's error is its difference from a solution with a tolerance so many times smaller.
+FINER = 1000
 
 
 def rounding(

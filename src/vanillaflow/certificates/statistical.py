@@ -45,7 +45,7 @@ def certify_statistical(
 
     By default n is 10,000, or as many as `coverage` needs. The error is measured against the target's solver.
     `solver_error`, which is added to every bound, is how far its images move, at 256 of the points and the
-    worst, when its tolerance is made a hundred times smaller: an estimate, no proof.
+    worst, when its tolerance is made a thousand times smaller: an estimate, no proof.
 
     The bounds of single outputs, `per_output`, hold with that confidence each on its own.
 
