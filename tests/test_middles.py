@@ -57,15 +57,17 @@ def test_infinite_heights_do_not_matter():
 @pytest.mark.parametrize("name", ["pendulum", "duffing", "brusselator"])
 def test_with_crossings_they_are_where_a_fit_errs_most(name):
     target = getattr(vf.zoo, name)().target()
-    rng = np.random.default_rng(0)
     samples = sample(target, 4000, 0)
-    theta = minimize(sliced_start(target, 24, 4, rng, 0), samples, 2.0, 10, rng).parameters
-    flow = theta.flow(target.domain)
-
-    def errors(x: np.ndarray) -> np.ndarray:
-        return np.abs(theta(x) - target(x)).max(axis=1)
-
-    x = target.domain.sample(2000, 1)
-    peaks = np.concatenate([crossings(flow, x, target.domain), middles(flow, x, target.domain)])
-    assert errors(peaks).max() > errors(target.domain.sample(4000, 2)).max()
-    assert errors(peaks).mean() > errors(x).mean()
+    x, others = target.domain.sample(2000, 1), target.domain.sample(4000, 2)
+    exact, ratios = target(others), []
+    # As a rule: a fit may err most at a corner of the box, so that one of several says nothing.
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        theta = minimize(sliced_start(target, 24, 4, rng, 0), samples, 2.0, 10, rng).parameters
+        flow = theta.flow(target.domain)
+        peaks = np.concatenate([crossings(flow, x, target.domain), middles(flow, x, target.domain)])
+        at_peaks = np.abs(theta(peaks) - target(peaks)).max(axis=1)
+        elsewhere = np.abs(theta(others) - exact).max(axis=1)
+        ratios.append(at_peaks.max() / elsewhere.max())
+        assert at_peaks.mean() > elsewhere.mean()
+    assert np.median(ratios) > 1

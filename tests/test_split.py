@@ -201,6 +201,6 @@ def test_refusal_of_an_impossible_tolerance():
 def test_refusal_of_a_field_without_ridges():
     target = FlowMap(lambda t, x: -x, 1.0, SQUARE)
     with pytest.raises(
-        FieldError, match="needs a RidgeField or PiecewiseField, the target's field is a function"
+        FieldError, match="needs a RidgeField or PiecewiseField, the target's field is a CallableField"
     ):
         split_construction(target, 1e-1, 300)

@@ -212,6 +212,8 @@ def test_checkpoints_of_something_else_are_refused(compiled, tmp_path):
 def test_checkpoints_are_written_on_the_way(compiled, small_parts, monkeypatch, tmp_path):
     monkeypatch.setattr(checkpoint, "_SECONDS", 0.0)
     written = []
-    monkeypatch.setattr(checkpoint, "write_atomically", lambda path, content: written.append(len(content)))
+    monkeypatch.setattr(
+        checkpoint, "write_atomically", lambda path, content, update: written.append(len(content))
+    )
     proof(compiled, checkpoint=tmp_path / "proof.part")
     assert len(written) >= 3 and workers._WORTH > 0
