@@ -71,11 +71,11 @@ def best_attempt(
     former. Raises FlowNotResolved if the exact flow itself is not known to a part of the tolerance.
     """
     target = target.coarser(_FINER * tol)
-    target.require_resolved(target.domain.sample(_RESOLVED_AT, seed), _RESOLVED * tol)
     tried: list[Attempt] = []
     refusal: ToleranceNotReached | None = None
     worst = np.zeros((0, target.dim))
     try:
+        target.require_resolved(target.domain.sample(_RESOLVED_AT, seed), _RESOLVED * tol)
         aim = next(aim for dim, aim in _AIMS if target.dim >= dim)
         for _ in range(_ATTEMPTS):
             try:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from ..deadline import check
 from ..errors import FieldError, VanillaflowError
 from ..validation import real_array
 
@@ -41,9 +42,15 @@ def values_in_time(
         return np.broadcast_to(values_at(field, 0.0, x), (len(times), *x.shape))
     count = max(1, _NUMBERS // max(x.size, 1))
     parts = [times[i : i + count] for i in range(0, len(times), count)]
+    check()
     return np.concatenate([_together(field, part, x) for part in parts])
 
 
 def _together(field: Any, times: np.ndarray, x: np.ndarray) -> np.ndarray:
     values = field.at_times(times, x) if hasattr(field, "at_times") else None
-    return np.stack([values_at(field, float(t), x) for t in times]) if values is None else values
+    return np.stack([_checked(field, float(t), x) for t in times]) if values is None else values
+
+
+def _checked(field: Any, t: float, x: np.ndarray) -> np.ndarray:
+    check()
+    return values_at(field, t, x)

@@ -28,9 +28,9 @@ _LEAST_BATCH, _NUMBERS = 8, 2**15
 # The second solve takes steps of at most this part of the duration, a number without small factors so that
 # its stages are at other times than those of the first; and this part of the tolerance.
 _STEPS, _STRICTER = 251, 10
-# Points of the box at which the field is looked at for what it does in time, and at so many places of their
-# trajectories.
-_LOOKED_AT, _SEED, _PLACES = 4, 0x7131, 4
+# Corners, points of faces and points of the inside, so many of each, at which the field is looked at for what
+# it does in time; and so many of their trajectories, each at so many places.
+_LOOKED_AT, _SEED, _FOLLOWED, _PLACES = 8, 0x7131, 4, 4
 # Two solves may differ by so many times the solver's tolerance: what errors of single steps add up to.
 _TOLERANCES = 100
 
@@ -145,20 +145,22 @@ class FlowMap:
         return self._meshes[self._whole]
 
     def _found_mesh(self) -> TimeMesh:
-        x = self.domain.sample(_LOOKED_AT, _SEED)
+        box = self.domain
+        parts = (box.corners()[:_LOOKED_AT], box.boundary(_LOOKED_AT, _SEED), box.sample(_LOOKED_AT, _SEED))
+        x = np.concatenate(parts)
         known = (self._size, self._whole, self.jumps, self.max_step)
         mesh = time_mesh(self.field, x, *known)
         if not is_searched(self.field, self.max_step):
             return mesh
         # A field may rest in the box and push where trajectories have got to.
-        solver, states = self._solver(mesh), [x]
+        solver, states = self._solver(mesh), [x[:: len(x) // _FOLLOWED]]
         ends = np.linspace(0.0, self._whole, _PLACES + 1)
         try:
             for since, until in pairwise(ends):
                 states.append(solver.solve(states[-1], float(since), float(until)))
         except FlowLeavesDomain:
             pass  # Who asks for the flow of these points will be told.
-        return time_mesh(self.field, np.concatenate(states), *known)
+        return mesh.joined(time_mesh(self.field, np.concatenate(states), *known))
 
     @property
     def dim(self) -> int:

@@ -89,12 +89,11 @@ class Solver:
         # scipy bounds the root mean square of the local error over the batch; dividing by sqrt(n d) bounds
         # it for every point.
         tolerance = max(self.rtol / np.sqrt(x.size), _LEAST_TOLERANCE)
-        farthest = _BLOW_UP * (1.0 + np.max(np.abs(x)))
+        farthest = _BLOW_UP * (1.0 + np.max(self.size))
         atol = np.tile(tolerance * self.size, len(x))
         with np.errstate(all="ignore"):  # Spans may be as short as 1e-300.
             solver = DOP853(rate, t0, x.ravel(), t1, rtol=tolerance, atol=atol)
         for _ in range(_MAX_STEPS + len(self.mesh.starts)):
-            check()
             solver.max_step = max(self.mesh.longest_step(solver.t), 16 * np.spacing(abs(solver.t)))
             with np.errstate(all="ignore"):  # The norm of an error may underflow.
                 solver.step()
@@ -116,6 +115,7 @@ class Solver:
         first, last = interior(t0, t1)
 
         def rate(t: float, y: np.ndarray) -> np.ndarray:
+            check()
             return values_at(self.field, min(max(t, first), last), y.reshape(shape)).ravel()
 
         return rate

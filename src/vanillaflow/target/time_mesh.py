@@ -16,10 +16,9 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
-from ..deadline import check
-from ..errors import FlowNotResolved
+from ..errors import FieldError, FlowNotResolved
 from ..fields.in_time import values_in_time
 
 # Values in time for a whole duration, and the least for a part of it between two jumps. What lasts for a
@@ -43,8 +42,8 @@ _SMOOTH = 0.3
 # A change is a jump if bisection leaves this part of it, down to two neighbouring numbers.
 _LASTING = 0.1
 _BISECTIONS, _DEPTH = 64, 12
-# Times between two checks of the deadline.
-_TOGETHER = 2**10
+# Times at which the field is asked again.
+_ASKED_AGAIN = 16
 # Cells that may stay unresolved before the field is said to be too fast.
 _MOST_UNRESOLVED = CELLS // 8
 
@@ -79,6 +78,13 @@ class TimeMesh:
         k = max(int(np.searchsorted(self.starts, t, side="right")) - 1, 0)
         ends = self._earliest_end[k + 1] - t if k + 1 < len(self.starts) else np.inf
         return float(min(self.longest[k], ends))
+
+    def joined(self, other: TimeMesh) -> TimeMesh:
+        """What both ask for: the jumps of both, and the shorter of the two longest steps everywhere."""
+        starts = np.union1d(self.starts, other.starts)
+        rows = [np.searchsorted(mesh.starts, starts, side="right") - 1 for mesh in (self, other)]
+        longest = np.minimum(self.longest[rows[0]], other.longest[rows[1]])
+        return TimeMesh(np.union1d(self.jumps, other.jumps), starts, longest)
 
     def with_limit(self, longest: float) -> TimeMesh:
         """The same mesh with steps of at most `longest`."""
@@ -124,6 +130,7 @@ def time_mesh(
         switches = np.append(switches, found)
         cells += part
     starts, longest_steps = (np.array(column) for column in zip(*cells))
+    starts[0] = 0.0
     first = np.append(True, np.diff(longest_steps) != 0)
     return TimeMesh(np.sort(switches), starts[first], longest_steps[first])
 
@@ -148,44 +155,36 @@ class _Search:
         self.cells = max(_LEAST_CELLS, 2 ** int(np.ceil(np.log2(share))) if share > 1 else 1)
         self.times = np.linspace(t0, t1, self.cells + 1)
         values = self._values(self.times)
+        self._require_no_memory(values)
         # A point at which the field is undefined at some time is of no use; the solver will say so.
-        self.defined = np.isfinite(values).all(axis=(0, 2))
-        values = values[:, self.defined]
-        travel = duration * np.abs(values).mean(axis=(0, 1)) if values.size else 0.0
-        # (d,): a defect times the length of its cell is compared with this.
+        self.seen = np.flatnonzero(np.isfinite(values).all(axis=(0, 2)))
+        # (n, d): a defect times the length of its cell is compared with this. Each point has its own, as some
+        # may be where no trajectory is at that time, and the field absurd.
+        travel = duration * np.median(np.abs(values), axis=0)
         self.unseen = _UNSEEN * (size + travel)
-        self.values = values / self.unseen
+        self.values = values
 
     def mesh(self) -> tuple[list[float], list[tuple[float, float]]]:
         """The jumps, and the cells as (start, longest step)."""
         h = (self.t1 - self.t0) / self.cells
-        if not self.values.size:
+        if not self.seen.size:
             return [], [(self.t0, _CELLS_PER_STEP * h)]
-        values = self.values.reshape(len(self.values), -1)
-        level = np.zeros(self.cells // 2, dtype=int)
-        resolved = np.ones(self.cells // 2, dtype=bool)
-        spacing, span = 2, 1
-        while self.cells // spacing >= _NEIGHBOURS:
-            defects = _defects(values[::spacing], values[spacing // 2 :: spacing])
-            own = defects * (spacing * h) <= 1
-            resolved &= np.repeat(own, span)
-            # Only where the whole cell and everything below it is.
-            whole = resolved.reshape(-1, span).all(axis=1)
-            resolved = np.repeat(whole, span)
-            level[resolved] = spacing
-            spacing, span = 2 * spacing, 2 * span
-        unresolved = np.flatnonzero(level == 0)
-        if len(unresolved) > _MOST_UNRESOLVED:
-            first = float(self.times[2 * unresolved[0]])
+        levels = self._levels(self.values[:, self.seen] / self.unseen[self.seen], h)
+        followed = np.count_nonzero(levels == 0, axis=0) <= _MOST_UNRESOLVED
+        if not followed.any():
+            first = float(self.times[2 * np.argmin(levels.max(axis=1))])
+            fast = np.count_nonzero(levels == 0, axis=0).min()
             raise FlowNotResolved(
-                f"the field changes too fast in time to be followed, first near {first:.6g} and in "
-                f"{len(unresolved)} of {self.cells // 2} parts of the duration that were looked at; give "
-                "max_step, the longest step that resolves it, or take a shorter duration",
+                f"the field changes too fast in time to be followed, first near {first:.6g} and in {fast} of "
+                f"{len(levels)} parts of the duration that were looked at; give max_step, the longest step "
+                "that resolves it, or take a shorter duration",
                 first,
             )
+        self.seen = self.seen[followed]
+        values = (self.values[:, self.seen] / self.unseen[self.seen]).reshape(len(self.values), -1)
         jumps: list[float] = []
         cells: list[tuple[float, float]] = []
-        for k, size in enumerate(level.tolist()):
+        for k, size in enumerate(levels[:, followed].min(axis=1).tolist()):
             if size:
                 cells.append((float(self.times[2 * k]), _CELLS_PER_STEP * size * h))
                 continue
@@ -198,16 +197,36 @@ class _Search:
                 cells += parts
         return jumps, cells
 
+    def _levels(self, values: Float[np.ndarray, "m n d"], h: float) -> Int[np.ndarray, "cells n"]:
+        """For each of the shortest cells and each point, the length of the longest cell around it on which
+        the field is resolved, in units of h; 0 if there is none."""
+        level = np.zeros((self.cells // 2, values.shape[1]), dtype=int)
+        resolved = np.ones(level.shape, dtype=bool)
+        spacing, span = 2, 1
+        while self.cells // spacing >= _NEIGHBOURS:
+            own = _defects(values[::spacing], values[spacing // 2 :: spacing]) * (spacing * h) <= 1
+            # Only where the whole cell and everything below it is.
+            whole = own & resolved.reshape(-1, span, level.shape[1]).all(axis=1)
+            resolved = np.repeat(whole, span, axis=0)
+            level[resolved] = spacing
+            spacing, span = 2 * spacing, 2 * span
+        return level
+
+    def _require_no_memory(self, values: Float[np.ndarray, "m n d"]) -> None:
+        """Raise FieldError unless the field says the same when it is asked again, latest times first."""
+        again = np.linspace(len(values) - 1, 0, _ASKED_AGAIN).astype(int)
+        for i in again:
+            if not np.allclose(self._values(self.times[i : i + 1])[0], values[i], rtol=1e-9, equal_nan=True):
+                raise FieldError(
+                    f"the field has another value at time {self.times[i]:.6g} when it is asked again after "
+                    "later times; a vector field does not remember its calls"
+                )
+
     def _value(self, t: float) -> np.ndarray:
-        return (self._values(np.array([t]))[0, self.defined] / self.unseen).ravel()
+        return (self._values(np.array([t]))[0, self.seen] / self.unseen[self.seen]).ravel()
 
     def _values(self, times: np.ndarray) -> np.ndarray:
-        times = np.clip(times, *self.interior)
-        parts = []
-        for i in range(0, len(times), _TOGETHER):
-            check()
-            parts.append(values_in_time(self.field, times[i : i + _TOGETHER], self.x))
-        return np.concatenate(parts)
+        return values_in_time(self.field, np.clip(times, *self.interior), self.x)
 
     def _bisected(
         self, a: float, b: float, va: np.ndarray, vb: np.ndarray, change: float, depth: int = _DEPTH
@@ -270,14 +289,21 @@ def _size(values: np.ndarray) -> float:
     return float(np.abs(values).max())
 
 
-def _defects(nodes: Float[np.ndarray, "k c"], between: Float[np.ndarray, "m c"]) -> Float[np.ndarray, " m"]:
+def _defects(
+    nodes: Float[np.ndarray, "k n d"], between: Float[np.ndarray, "m n d"]
+) -> Float[np.ndarray, "m n"]:
     """How far the values between neighbouring nodes are from the polynomials through the nearest nodes."""
-    cells = len(nodes) - 1
-    first = np.clip(np.arange(cells) - _NEIGHBOURS // 2 + 1, 0, cells + 1 - _NEIGHBOURS)
-    place = np.arange(cells) - first
-    weights = _WEIGHTS[place]
-    predicted = sum(weights[:, j, None] * nodes[first + j] for j in range(_NEIGHBOURS))
-    return np.abs(predicted - between).max(axis=1)
+    cells, half = len(nodes) - 1, _NEIGHBOURS // 2 - 1
+    predicted = np.empty(between.shape)
+    inner = predicted[half : cells - half]
+    inner[:] = 0.0
+    for j, weight in enumerate(_WEIGHTS[half]):
+        inner += weight * nodes[j : j + len(inner)]
+    # At the ends polynomials through the first and the last nodes.
+    predicted[:half] = np.tensordot(_WEIGHTS[:half], nodes[:_NEIGHBOURS], 1)
+    predicted[cells - half :] = np.tensordot(_WEIGHTS[-half:], nodes[-_NEIGHBOURS:], 1)
+    predicted -= between
+    return np.abs(predicted, out=predicted).max(axis=2)
 
 
 def _interpolation_weights() -> np.ndarray:
