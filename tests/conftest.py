@@ -4,7 +4,8 @@ jaxtyping's import hook decorates every function with the checks of `annotation_
 before vanillaflow is imported, so the modules are found without importing any. Left out are modules with
 numba kernels, as numba compiles a function's own code, not a decorated one; the command line, whose
 annotations are instructions to Typer; and modules that define functions within functions called thousands of
-times, as each definition would be decorated anew, which took most of the time of a test.
+times, as each definition would be decorated anew, which took most of the time of a test; and those that ask a
+field for its values at thousands of times.
 
 With several test processes (pytest-xdist) each runs its kernels on one thread: threads of all of them on the
 same cores wait for one another, and a run takes several times as long.
@@ -27,6 +28,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 _LEFT_OUT = (
     "vanillaflow.cli",
+    "vanillaflow.fields.callable_field",
+    "vanillaflow.fields.in_time",
     "vanillaflow.shared_curves",
     "vanillaflow.refine.least_squares",
     "vanillaflow.refine.normal_matrix",

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .certificates import certify
 from .certificates.sampled import certify_sampled
 from .construction import Construction, Path, Report
 from .deadline import TimeIsUp, extended
 from .errors import CompilationInterrupted, ToleranceNotReached
 from .planar import PlanarFlow
+from .refine.slices import affine_fit
 from .target import FlowMap
 
 _FEW_POINTS = 512
@@ -90,7 +90,9 @@ def best_attempt(
             report(f"constructed {tried[-1].flow.kinks} kinks ({tried[-1].how})")
             # A sampled error is a lower bound: what is known to be above the tolerance needs no more search.
             if refusal is None or tried[-1].error <= tol:
-                certificate = certify(tried[-1].flow, target, method="sampled", seed=seed + 1)
+                certificate = certify_sampled(tried[-1].flow, target, seed=seed + 1)
+                at_worst = certificate.worst_point[None]
+                target.require_resolved(at_worst, _RESOLVED * max(certificate.bound, tol))
                 report(f"searched for the worst point: {certificate}")
                 tried[-1] = replace(tried[-1], error=certificate.bound)
                 worst = np.concatenate([worst, certificate.worst_point[None]])
@@ -110,6 +112,9 @@ def best_attempt(
         return Outcome(_best(tried), interrupted=True)
     except TimeIsUp as late:
         if not tried:
+            with suppress(TimeIsUp), extended(_LAST_SECONDS):
+                tried.append(Attempt(_affine(target, seed), "the affine map of least squares"))
+        if not tried:
             raise ToleranceNotReached(
                 f"the tolerance {tol:g} is out of reach: {late}, without a flow"
             ) from None
@@ -119,6 +124,12 @@ def best_attempt(
                 tried[-1] = _measured_at_few(tried[-1], target, seed)
         return Outcome(_best(tried), ToleranceNotReached(str(late)), certified=certified)
     return Outcome(_best(tried), refusal)
+
+
+def _affine(target: FlowMap, seed: int) -> PlanarFlow:
+    """What is to be had in no time."""
+    x = target.domain.sample(_FEW_POINTS, seed)
+    return affine_fit(x, target(x), target.held).flow(target.domain)
 
 
 def _measured_at_few(attempt: Attempt, target: FlowMap, seed: int) -> Attempt:

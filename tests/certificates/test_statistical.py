@@ -172,7 +172,7 @@ def test_what_it_says_of_a_compiled_network(dtype):
 def test_a_rough_solver_is_told():
     exact = target("pendulum")
     rough = FlowMap(exact.field, exact.duration, exact.domain, rtol=1e-3)
-    found = certify(compiled("pendulum"), rough, "statistical", points=200)
+    found = certify_statistical(compiled("pendulum"), rough, points=200)
     (x,) = fresh_points(rough, 200, 0)
     assert found.solver_error == pytest.approx(np.abs(rough(x) - exact(x)).max(), rel=0.1)
     assert found.bound == pytest.approx(found.largest + found.solver_error, rel=1e-12)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import vanillaflow as vf
-from vanillaflow import Box, FlowMap, ToleranceNotReached
+from vanillaflow import Box, FlowMap, ToleranceNotReached, compiler
 from vanillaflow.refine import _MOST_PARAMETERS, _most_kinks
 from vanillaflow.refine.many_dimensions import of_many_dimensions
 
@@ -27,7 +27,8 @@ def test_it_saves_kinks_of_the_split_construction(chain):
     assert np.count_nonzero(flow.w) <= 2 * flow.kinks
 
 
-def test_without_time_it_is_the_split_construction(chain):
+def test_without_time_it_is_the_split_construction(chain, monkeypatch):
+    monkeypatch.setattr(compiler, "_GRACE", 60.0)
     flow = vf.compile(chain, 4e-2, max_seconds=1e-3)
     assert [stage for stage, _, _ in flow.provenance.path[:-1]] == ["split"] * len(flow.provenance.path[:-1])
     np.testing.assert_array_equal(flow.t, vf.compile(chain, 4e-2, method="split").t)

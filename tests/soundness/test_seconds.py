@@ -1,15 +1,10 @@
 """max_seconds is kept by every method; and without it, or with more than enough, the result is the same."""
 
-from time import perf_counter
-
 import numpy as np
 import pytest
 
 import vanillaflow as vf
-from vanillaflow import deadline
-
-# Given so much, back after 1.1 times that and two seconds more.
-LIMIT = 0.3
+from vanillaflow import attempts, compiler, deadline
 
 
 @pytest.mark.parametrize(
@@ -18,10 +13,21 @@ LIMIT = 0.3
 def test_it_comes_back_in_time(options):
     target = vf.zoo.spiral_node().target()
     vf.compile(target, 0.3, method="split")  # Compiles the kernels.
-    begun = perf_counter()
+    # It would take hours. How exactly the limit is kept is measured, see benchmarks/attack_seconds.py.
     with pytest.raises(vf.ToleranceNotReached):
-        vf.compile(target, 1e-6, max_kinks=10**7, max_seconds=LIMIT, **options)
-    assert perf_counter() - begun < 1.1 * LIMIT + 2
+        vf.compile(target, 1e-6, max_kinks=10**7, max_seconds=0.3, **options)
+
+
+@pytest.mark.parametrize("method", ["refine", "ridge", "split", "paper"])
+def test_with_no_time_at_all_there_is_the_affine_map(method, monkeypatch):
+    monkeypatch.setattr(compiler, "_GRACE", 0.0)
+    monkeypatch.setattr(attempts, "_LAST_SECONDS", 60.0)
+    target = vf.zoo.pendulum().target()
+    with pytest.raises(vf.ToleranceNotReached, match="best flow found has error .*: time is up") as caught:
+        vf.compile(target, 1e-6, method=method, max_seconds=1e-6)
+    flow, error = caught.value.flow, caught.value.error
+    x = target.domain.sample(512, seed=3)
+    assert flow.kinks == 0 and 0 < np.abs(flow(x) - target(x)).max() <= 1.2 * error
 
 
 def test_a_limit_that_is_not_reached_changes_nothing():

@@ -4,6 +4,7 @@ x' = push(t) in one coordinate, and nothing else: the flow is a shift by the int
 closed form. An adaptive solver rests before the push and steps over it, unless it is told.
 """
 
+import numba
 import numpy as np
 import pytest
 import torch
@@ -174,10 +175,10 @@ def test_the_certificate_says_that_the_solver_was_checked():
 
 
 def test_one_state_functions_are_called_row_by_row_or_refused():
-    def one_state(t, y):
+    def one_state(y):
         return np.array([1.5 * y[0] - y[0] * y[1], y[0] * y[1] - 3 * y[1]])
 
-    def many(t, y):
+    def many(y):
         return np.stack([1.5 * y[:, 0] - y[:, 0] * y[:, 1], y[:, 0] * y[:, 1] - 3 * y[:, 1]], axis=1)
 
     box = vf.Box([0.5, 0.5], [1, 1])
@@ -204,6 +205,64 @@ def test_one_state_functions_are_recognized_whatever_the_dimension(dim):
     with pytest.warns(UserWarning, match="one point after another"):
         target = vf.FlowMap(lambda y: matrix @ y, 0.1, box)
     np.testing.assert_allclose(target(x), vf.FlowMap(lambda t, y: y @ matrix.T, 0.1, box)(x), rtol=1e-8)
+
+
+def test_compiled_functions_of_one_state_are_never_given_other_arrays():
+    @numba.njit
+    def one_state(t, y):  # Reads and writes beyond the ends of an array of another shape.
+        v = np.empty_like(y)
+        for i in range(5):
+            v[i] = -(i + 1) * y[i]
+        return v
+
+    @numba.njit
+    def many(t, y):
+        v = np.empty_like(y)
+        for i in range(5):
+            v[:, i] = -(i + 1) * y[:, i]
+        return v
+
+    box = vf.Box(np.zeros(5), np.ones(5))
+    x = box.sample(3)
+    with pytest.warns(UserWarning, match="one point after another"):
+        by_rows = vf.FlowMap(one_state, 0.1, box, max_step=0.1)
+    for target in (by_rows, vf.FlowMap(many, 0.1, box, max_step=0.1)):
+        np.testing.assert_allclose(target(x), x * np.exp(-0.1 * np.arange(1, 6)), rtol=1e-9)
+
+
+@pytest.mark.parametrize("function", [lambda y, t: -y + t, lambda x, t=0.0: -x + t, lambda x, time: -x])
+def test_the_time_comes_first(function):
+    with pytest.raises(vf.FieldError, match=r"takes the time first.*pass lambda t, x: f\(x, t"):
+        vf.FlowMap(function, 1.0, vf.Box([0.0], [1.0]))
+
+
+def test_a_field_that_remembers_its_calls_is_refused():
+    class Relay:
+        on = True
+
+        def __call__(self, t, x):
+            self.on = self.on and t <= 0.5
+            return np.full_like(x, float(self.on))
+
+    with pytest.raises(vf.FieldError, match="does not remember its calls"):
+        vf.FlowMap(Relay(), 1.0, vf.Box([0.0], [1.0]))(np.zeros((1, 1)))
+
+
+@pytest.mark.parametrize("width", [2e-4, 1e-2])
+def test_pushes_of_a_part_of_the_box_and_beside_absurd_values_are_met(width):
+    def of_a_part(t, x):
+        return 0 * x + push("rectangle", t, 0.6, width) / width * np.maximum(0, x - 0.95)
+
+    target = vf.FlowMap(of_a_part, 1.0, vf.Box([0.0], [1.0]))
+    np.testing.assert_allclose(target(np.array([[1.0]])), 0.95 + 0.05 * np.e, atol=1e-8)
+
+    def absurd_elsewhere(t, x):
+        large = np.exp(40 * np.minimum(x[:, 0] - 8 * t - 1.5, 20))  # Of order 1 on trajectories.
+        pushed = push("rectangle", t, 0.4, width) / width
+        return np.stack([5 + 0 * large, pushed + 1e-12 * large], axis=1)
+
+    target = vf.FlowMap(absurd_elsewhere, 1.0, vf.Box([0.0, 0.0], [1.0, 1.0]))
+    np.testing.assert_allclose(target(np.array([[0.5, 0.5]])), [[5.5, 1.5]], atol=1e-7)
 
 
 def test_a_field_that_raises_says_when():

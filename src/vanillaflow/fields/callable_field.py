@@ -17,6 +17,8 @@ from ..validation import require_finite, require_positive
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 # The time at which a field is tried is one at which every solver asks it.
+# What an argument is called that is the time.
+_TIME_NAMES = ("t", "time")
 _POINTS, _SCALES, _TIME = 4, (0.1, 1.0, 5.0), 0.0
 # A row on its own may be summed in another order than in a batch: so much of its size, at most.
 _ROUNDING = 1e-9
@@ -127,7 +129,9 @@ def from_callable(
         v = function(t, *given) if timed else function(*given)
         return _with_inputs_at_rest(v, x, dim, what) if inputs else v
 
-    rows_at_once = _vectorized(velocity, dim + inputs, what, domain)
+    # Compiled code does not look whether an index is within an array: first with what is certainly no more.
+    first = _one_state_first if type(function).__module__.startswith("numba.") else _vectorized
+    rows_at_once = first(velocity, dim + inputs, what, domain)
     times = times_of_jumps(jumps)
     step = None if max_step is None else require_positive("max_step", max_step)
     return CallableField(rows_at_once, dim + inputs, label, inputs, not timed, times, step)
@@ -153,19 +157,37 @@ def _vectorized(
             f"{mixed}; if it takes one state y of shape ({dim},), write y[..., 0] in place of y[0]"
         ) from None
     except OtherShapeError as refusal:
-
-        def by_rows(t: float, x: np.ndarray) -> np.ndarray:
-            return np.stack([np.asarray(velocity(t, row)) for row in x])
-
         try:
-            require_field(by_rows, dim, what, domain)
+            return _by_rows(velocity, dim, what, domain)
         except FieldError:
             raise refusal from None
+
+
+def _one_state_first(
+    velocity: Callable[[float, np.ndarray], Any], dim: int, what: str, domain: Box | None
+) -> Callable[[float, np.ndarray], Any]:
+    """The same, tried the other way round."""
+    try:
+        return _by_rows(velocity, dim, what, domain)
+    except FieldError:
+        require_field(velocity, dim, what, domain)
+        return velocity
+
+
+def _by_rows(
+    velocity: Callable[[float, np.ndarray], Any], dim: int, what: str, domain: Box | None
+) -> Callable[[float, np.ndarray], Any]:
+    """The loop over rows of a function of one state (dim,), with a warning; FieldError if it is none."""
+
+    def by_rows(t: float, x: np.ndarray) -> np.ndarray:
+        return np.stack([np.asarray(velocity(t, row)) for row in x])
+
+    require_field(by_rows, dim, what, domain)
     warn(
         f"{what} takes one state of shape ({dim},), so it is called for one point after another, which "
         f"is slow: let it take points of shape (n, {dim}), with y[..., 0] in place of y[0] and "
         "np.stack([...], axis=-1) in place of np.array([...])",
-        stacklevel=3,
+        stacklevel=4,
     )
     return by_rows
 
@@ -237,11 +259,17 @@ def _values(velocity: Callable[[float, np.ndarray], Any], x: np.ndarray, what: s
 def _takes_time(function: Callable[..., Any], with_inputs: bool) -> bool:
     """Whether it is (t, x) rather than (x), and (t, x, u) with inputs, by its arguments without defaults."""
     try:
-        parameters = inspect.signature(function).parameters.values()
+        parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
         return True  # What tells no arguments, such as a compiled function, is called as solvers call it.
     required = [p for p in parameters if p.kind in _POSITIONAL and p.default is inspect.Parameter.empty]
     with_time = 3 if with_inputs else 2
+    later = next((p.name for p in parameters[1:] if p.name in _TIME_NAMES), None)
+    if later is not None:
+        raise FieldError(
+            f"a field takes the time first, and this function has its {later} after other arguments: pass "
+            f"lambda t, x: f(x, {later}=t)"
+        )
     if len(required) not in (with_time - 1, with_time):
         kinds = "(t, x, u) or (x, u)" if with_inputs else "(t, x) or (x)"
         raise FieldError(
