@@ -12,6 +12,7 @@
 # make bench-rigorous  rigorous bounds and the time of their proofs
 # make bench-soundness  rigorous bounds against errors, damage and 50-digit solutions; takes an hour
 # make bench-speed  compiled flows beside ODE solvers and a trained network; takes an hour
+# make bench-attack  damaged files, forgeries, pushes in time, kills, hostile objects, limits; takes an hour
 # make bench-reach  reachable sets beside immrax
 # make bench-depth  depth against error for every system and method; takes hours, resumes where it was stopped
 #
@@ -21,7 +22,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: report demo neural-ode doors docs fuzz verify screenshots test lint bench bench-depth bench-scale bench-rigorous bench-soundness bench-reach bench-speed clean
+.PHONY: report demo neural-ode doors docs fuzz verify screenshots test lint bench bench-depth bench-scale bench-rigorous bench-soundness bench-reach bench-speed bench-attack clean
 
 report: $(VENV)/.demo
 	@mkdir -p out
@@ -70,6 +71,9 @@ bench-rigorous: $(VENV)/.test
 
 bench-soundness: $(VENV)/.test
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/soundness.py
+
+bench-attack: $(VENV)/.test
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/attack.py
 
 bench-reach: $(VENV)/.reach
 	$(BIN)/python benchmarks/reach.py

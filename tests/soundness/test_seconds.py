@@ -23,7 +23,7 @@ def test_with_no_time_at_all_there_is_the_affine_map(method, monkeypatch):
     monkeypatch.setattr(compiler, "_GRACE", 0.0)
     monkeypatch.setattr(attempts, "_LAST_SECONDS", 60.0)
     target = vf.zoo.pendulum().target()
-    with pytest.raises(vf.ToleranceNotReached, match="best flow found has error .*: time is up") as caught:
+    with pytest.raises(vf.ToleranceNotReached, match=r"best flow found has error .*: time is up") as caught:
         vf.compile(target, 1e-6, method=method, max_seconds=1e-6)
     flow, error = caught.value.flow, caught.value.error
     x = target.domain.sample(512, seed=3)
@@ -49,3 +49,10 @@ def test_deadlines_within_one_another():
         with pytest.raises(deadline.TimeIsUp):
             deadline.check()
     deadline.check()
+
+
+@pytest.mark.parametrize("method", ["sampled", "statistical"])
+def test_what_is_not_compared_at_all_points_is_not_stated(method):
+    target = vf.zoo.pendulum().target()
+    with pytest.raises(vf.VanillaflowError, match="1e-06 s are too few to compare at all points"):
+        vf.certify(vf.PlanarFlow.identity(2, target.domain), target, method, max_seconds=1e-6)

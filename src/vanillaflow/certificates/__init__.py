@@ -12,9 +12,12 @@ from typing import Any
 import numpy as np
 
 from ..choices import CERTIFICATION_METHODS, did_you_mean
+from ..deadline import TimeIsUp, within
+from ..errors import VanillaflowError
 from ..network import FeedforwardNetwork
 from ..planar import PlanarFlow
 from ..target import FlowMap
+from ..validation import require_positive
 from .certificate import Certificate
 from .evaluation import evaluated
 from .fingerprints import network_hash, system_hash
@@ -50,9 +53,8 @@ def _rigorous(flow: Any, target: FlowMap, dtype: str, **options: Any) -> Certifi
     return certify_rigorous(flow, target, dtype, **options)
 
 
-_METHODS: dict[str, Callable[..., Certificate]] = dict(
-    zip(CERTIFICATION_METHODS, (_sampled, _statistical, _rigorous), strict=True)
-)
+# Those that compare at points; the third is a proof.
+_METHODS: dict[str, Callable[..., Certificate]] = {"sampled": _sampled, "statistical": _statistical}
 
 
 def certify(
@@ -61,6 +63,7 @@ def certify(
     method: str = "sampled",
     seed: int | None = 0,
     dtype: str = "float64",
+    max_seconds: float = float("inf"),
     **options: Any,
 ) -> Certificate:
     """What is known of the max norm of flow(x) - target(x) over the box, as far as `method` can tell.
@@ -81,12 +84,14 @@ def certify(
     and some others, with steps of limited length, and must come out the same to a tenth of the error.
 
     The same seed gives the same points; None draws one that nobody could know before. `dtype` is the
-    precision in which a network is evaluated, as an export in that precision is.
+    precision in which a network is evaluated, as an export in that precision is. A proof ends after about
+    `max_seconds` with the bound that it has then; the other methods, whose statements are of all their
+    points, raise VanillaflowError.
 
     Raises ValueError for an unknown method or dtype, a bad seed or option, or when the dimensions differ;
     FlowNotResolved, naming the time, where the two solves do not agree.
     """
-    if method not in _METHODS:
+    if method not in CERTIFICATION_METHODS:
         known = ", ".join(CERTIFICATION_METHODS)
         raise ValueError(
             f"unknown certification method {method!r}; known are {known}"
@@ -98,10 +103,18 @@ def certify(
     start = perf_counter()
     if target.rtol > _RTOL:
         target = target.finer(target.rtol / _RTOL)
-    certificate = _METHODS[method](flow, target, dtype, seed=seed, **options)
-    if method != "rigorous":
-        x = np.concatenate([certificate.worst_point[None], target.domain.uniform(_RESOLVED_AT, seed)])
-        target.require_resolved(x, _PART * certificate.largest)
+    if max_seconds != float("inf"):
+        require_positive("max_seconds", max_seconds)
+    if method == "rigorous":
+        certificate = _rigorous(flow, target, dtype, seed=seed, max_seconds=max_seconds, **options)
+    else:
+        try:
+            with within(max_seconds):
+                certificate = _measured(flow, target, method, dtype, seed, options)
+        except TimeIsUp:
+            raise VanillaflowError(
+                f"{max_seconds:g} s are too few to compare at all points; allow more, or take fewer points"
+            ) from None
     return replace(
         certificate,
         dtype=dtype,
@@ -113,6 +126,21 @@ def certify(
         reference=target.reference,
         seconds=perf_counter() - start,
     )
+
+
+def _measured(
+    flow: PlanarFlow | FeedforwardNetwork,
+    target: FlowMap,
+    method: str,
+    dtype: str,
+    seed: int,
+    options: dict[str, Any],
+) -> Certificate:
+    """By points; where the exact flow is not what it seems to be, FlowNotResolved is raised."""
+    certificate = _METHODS[method](flow, target, dtype, seed=seed, **options)
+    x = np.concatenate([certificate.worst_point[None], target.domain.uniform(_RESOLVED_AT, seed)])
+    target.require_resolved(x, _PART * certificate.largest)
+    return certificate
 
 
 def known_seed(seed: int | None) -> int:

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 _SUFFIXES = (".json", "")
 # What belongs to each method.
 _OPTIONS = {
-    "sampled": {"method", "points"},
-    "statistical": {"method", "points", "confidence", "coverage"},
-    "rigorous": {"method", "checkpoint"},
+    "sampled": {"method", "points", "max_seconds"},
+    "statistical": {"method", "points", "confidence", "coverage", "max_seconds"},
+    "rigorous": {"method", "checkpoint", "max_seconds"},
 }
 
 
@@ -93,6 +93,10 @@ def certify_file(
             help="Of a rigorous proof: the file from which it goes on after an interruption.",
         ),
     ] = None,
+    max_seconds: Annotated[
+        float | None,
+        typer.Option(metavar="S", help="Give up after about this long.", callback=positive),
+    ] = None,
     check: Annotated[
         Path | None,
         typer.Option(
@@ -125,12 +129,14 @@ def certify_file(
         "confidence": confidence,
         "coverage": coverage,
     }
-    asked |= {"checkpoint": checkpoint}
+    asked |= {"checkpoint": checkpoint, "max_seconds": max_seconds}
     options = {name: value for name, value in asked.items() if value is not None}
     written = [name for name, given in (("output", output), ("embed", embed)) if given]
     if check is not None and (options or written):
         name = next(iter([*options, *written]))
-        raise VanillaflowError(f"--check measures as the certificate says; leave out --{name}")
+        raise VanillaflowError(
+            f"--check measures as the certificate says; leave out --{name.replace('_', '-')}"
+        )
     _require_outputs(network, output, embed, checkpoint)
     flow, dtype = read_network(network)
     target = read_target(system)
