@@ -87,3 +87,10 @@ def test_several_times_take_the_default_method_and_a_field(target):
     x = target.domain.uniform(200)
     with pytest.raises(ValueError, match="samples"):
         vf.compile(vf.FlowMap.from_samples(x, x), 0.1, times=[0.5])
+
+
+def test_what_has_decayed_to_nothing_does_not_grow():
+    # After time 1 the Jacobian of the flow of x' = -1000 x is zero in floating point.
+    field = vf.RidgeField(np.zeros((0, 2)), np.zeros((0, 2)), [], [], A=[[-1000.0, 0.0], [0.0, 0.0]])
+    target = vf.FlowMap(field, 2.0, vf.Box([-1, -1], [1, 1]))
+    assert tolerances(target, [1.0, 2.0], 1e-2) == [5e-3, 1e-2]

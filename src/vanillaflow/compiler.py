@@ -29,7 +29,7 @@ from .validation import require_fraction, require_positive
 
 # Stages that look at the clock end at max_seconds; the rest is cut short after so many times that, and so
 # many seconds. It leaves time for the last flow's error.
-_LATEST, _GRACE = 1.05, 1.0
+_LATEST, _GRACE = 1.05, 0.5
 
 
 @overload

@@ -179,5 +179,15 @@ def _growth(target: FlowMap, times: Sequence[float]) -> list[float]:
     base, *others = np.split(states, target.dim + 1, axis=1)
     # (m, n, output, input): the Jacobian of the flow from time 0.
     J = np.stack([(other - base) / step[i] for i, other in enumerate(others)], axis=-1)
-    between = [np.linalg.solve(first.swapaxes(1, 2), then.swapaxes(1, 2)) for first, then in pairwise(J)]
-    return [float(np.abs(each).sum(axis=1).max()) for each in between]
+    return [float(np.abs(_between(first, then)).sum(axis=1).max()) for first, then in pairwise(J)]
+
+
+def _between(first: Float[np.ndarray, "n d d"], then: Float[np.ndarray, "n d d"]) -> np.ndarray:
+    """The transposed Jacobians of the flow from one time to the next, then first^-1.
+
+    What has decayed to nothing by the first time is not there to grow: of singular ones the pseudo-inverse.
+    """
+    try:
+        return np.linalg.solve(first.swapaxes(1, 2), then.swapaxes(1, 2))
+    except np.linalg.LinAlgError:
+        return (then @ np.linalg.pinv(first)).swapaxes(1, 2)
