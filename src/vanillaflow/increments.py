@@ -181,7 +181,7 @@ def _growth(target: FlowMap, times: Sequence[float]) -> list[float]:
     base, *others = np.split(states, target.dim + 1, axis=1)
     # (m, n, output, input): the Jacobian of the flow from time 0.
     J = np.stack([(other - base) / step[i] for i, other in enumerate(others)], axis=-1)
-    # The Jacobian from one time to the next is then first^-1. What has decayed to nothing by the first time, up
-    # to the noise of the differences, is not there to grow.
+    # From one time to the next it is then first^-1. What has decayed to nothing by the first time, up to the
+    # noise of the differences, is not there to grow.
     between = [then @ np.linalg.pinv(first, rcond=_NOISE) for first, then in pairwise(J)]
     return [float(np.abs(each).sum(axis=2).max()) for each in between]
