@@ -31,10 +31,11 @@ from onnx import TensorProto, helper, numpy_helper
 import vanillaflow as vf
 from vanillaflow.certificates.certificate_file import to_json
 from vanillaflow.certificates.fingerprints import network_hash
-from vanillaflow.certificates.rigorous.checkpoint import Checkpoint
+from vanillaflow.choices import DIALECTS
+from vanillaflow.enclosures.checkpoint import Checkpoint
 from vanillaflow.export import safetensors as exact
-from vanillaflow.export.checksum import checksum
 from vanillaflow.export.onnx import network_from_onnx, read_onnx_metadata
+from vanillaflow.files.checksum import checksum
 from vanillaflow.provenance import Provenance
 
 _SECONDS = 3.0
@@ -60,7 +61,7 @@ class Format:
 def formats(folder: Path, seed: int) -> list[Format]:
     """Every format, with a few files of it, written into the folder on the way."""
     flows = [_flow(seed + i) for i in range(2)]
-    networks = [flow.to_network(dialect) for flow in flows for dialect in vf.network.DIALECTS]
+    networks = [flow.to_network(dialect) for flow in flows for dialect in DIALECTS]
     path = folder / "made"
 
     def written(write: Callable[[Path], object]) -> bytes:

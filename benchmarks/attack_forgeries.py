@@ -32,7 +32,7 @@ from vanillaflow.certificates.measurement import PART
 from vanillaflow.certificates.resolution import rounding, solver_errors
 from vanillaflow.certificates.sampled import certify_sampled
 from vanillaflow.certificates.statistical import certify_statistical, fresh_points
-from vanillaflow.export.rounding import rounded_layers
+from vanillaflow.network.precision import rounded_layers
 
 METHODS = ("sampled", "statistical", "rigorous")
 DTYPES = ("float32", "float64")

@@ -21,8 +21,8 @@ import onnxruntime as ort
 import safetensors.numpy
 
 import vanillaflow as vf
-from vanillaflow.certificates.rigorous.checkpoint import Checkpoint
-from vanillaflow.export.checksum import checksum
+from vanillaflow.enclosures.checkpoint import Checkpoint
+from vanillaflow.files.checksum import checksum
 
 Row = tuple[str, int, int]
 # Each kind of attack has this part of the time.

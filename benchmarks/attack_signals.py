@@ -24,7 +24,7 @@ SAID = ("bound", "per_output", "worst_point", "points", "largest", "network_hash
 # The command line, with a checkpoint every fifth of a second rather than every half minute.
 MAIN = """
 import sys
-import vanillaflow.certificates.rigorous.checkpoint as checkpoint
+import vanillaflow.enclosures.checkpoint as checkpoint
 from vanillaflow.cli import main
 
 checkpoint._SECONDS = 0.2

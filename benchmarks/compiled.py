@@ -12,8 +12,8 @@ import numpy as np
 
 import vanillaflow as vf
 from vanillaflow.certificates.sampled import certify_sampled
-from vanillaflow.export.evaluation import in_precision
-from vanillaflow.planar import PlanarFlow
+from vanillaflow.network.precision import in_precision
+from vanillaflow.planar.flow import PlanarFlow
 
 # A network that is too large to build has as many layers per planar map as a coarser one of this size.
 _PROBE_KINKS = 4000

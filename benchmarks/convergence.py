@@ -20,11 +20,12 @@ from convergence_plot import plot
 from results_file import RESULTS, table, write
 
 import vanillaflow as vf
-from vanillaflow.certificates.sampled import search_points
-from vanillaflow.split import split_construction
-from vanillaflow.split_plan import SplitPlan, plan
-from vanillaflow.splitting import SCHEMES
-from vanillaflow.sub_flows import sub_flows
+from vanillaflow.box import search_points
+from vanillaflow.constructions.construction import Limits
+from vanillaflow.constructions.split.construction import Split
+from vanillaflow.constructions.split.plan import SplitPlan, plan
+from vanillaflow.constructions.split.schemes import SCHEMES
+from vanillaflow.constructions.split.sub_flows import sub_flows
 
 COMPARED = ("lie", "strang", "suzuki")
 # Where the leading term rules and the solver's rounding, about 1e-12, does not show.
@@ -100,7 +101,7 @@ def _depth(target: vf.FlowMap, scheme: str, tolerances, x: np.ndarray, y: np.nda
     depths, errors = [], []
     for tolerance in tolerances:
         try:
-            flow, _ = split_construction(target, tolerance, MOST_KINKS, schemes=(scheme,))
+            flow = Split(target, Limits(MOST_KINKS), schemes=(scheme,)).within(tolerance).flow
         except vf.ToleranceNotReached:
             break
         depths.append(flow.to_network().depth)

@@ -11,7 +11,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from vanillaflow.splitting import SCHEMES
+from vanillaflow.constructions.split.schemes import SCHEMES
 
 if TYPE_CHECKING:
     from convergence import Convergence, Series

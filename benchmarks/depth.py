@@ -32,7 +32,8 @@ from results_file import RESULTS, environment
 from trained_mlp import TrainedMLP, width_for
 
 import vanillaflow as vf
-from vanillaflow.certificates.sampled import certify_sampled, search_points
+from vanillaflow.box import search_points
+from vanillaflow.certificates.sampled import certify_sampled
 from vanillaflow.compiler import METHODS
 
 TOLERANCES = (1e-1, 1e-2, 1e-3)

@@ -14,7 +14,8 @@ import numpy as np
 from jaxtyping import Float
 
 from vanillaflow import FlowMap
-from vanillaflow.certificates.sampled import certify_sampled, search_points
+from vanillaflow.box import search_points
+from vanillaflow.certificates.sampled import certify_sampled
 from vanillaflow.fields.ridge import RidgeField, ridge_segments
 
 MOST_STEPS = 2**17

@@ -12,11 +12,11 @@ import numpy as np
 
 import vanillaflow as vf
 from vanillaflow.certificates.evaluation import evaluated
-from vanillaflow.certificates.rigorous.bisection import bounded
-from vanillaflow.certificates.rigorous.enclosures import enclosure_of
-from vanillaflow.certificates.rigorous.integrator import integrator
-from vanillaflow.certificates.rigorous.monomials import monomials
-from vanillaflow.certificates.rigorous.patches import integrated
+from vanillaflow.enclosures.bisection import bounded
+from vanillaflow.enclosures.images import enclosure_of
+from vanillaflow.enclosures.integrator import integrator
+from vanillaflow.enclosures.monomials import monomials
+from vanillaflow.enclosures.patches import integrated
 
 # Half widths of cells: without a kink, mostly, and with some.
 HALVES = (1e-6, 1e-2)

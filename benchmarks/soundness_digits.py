@@ -9,10 +9,10 @@ from jaxtyping import Float
 from soundness_taylor import ExactField, exact, flow_by_odefun, mp
 
 import vanillaflow as vf
-from vanillaflow.certificates.rigorous.forms import Forms
-from vanillaflow.certificates.rigorous.integrator import integrator
-from vanillaflow.certificates.rigorous.monomials import monomials
-from vanillaflow.certificates.rigorous.patches import integrated
+from vanillaflow.enclosures.forms import Forms
+from vanillaflow.enclosures.integrator import integrator
+from vanillaflow.enclosures.monomials import monomials
+from vanillaflow.enclosures.patches import integrated
 
 # What remainders may add up to: steps are long and remainders all that counts, or as short as they get and
 # roundings count.

@@ -28,7 +28,7 @@ from speed_kernel import kernel_line, random_flow
 from speed_report import BATCHES, OURS
 
 import vanillaflow as vf
-from vanillaflow.planar import PlanarFlow
+from vanillaflow.planar.flow import PlanarFlow
 from vanillaflow.runtime.tables import parallel_runs
 
 TOLERANCES = (1e-2, 1e-3)

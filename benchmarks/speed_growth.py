@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from speed_kernel import random_flow, seconds_of
 
-from vanillaflow.threads import own_threads
+from vanillaflow.runtime.threads import own_threads
 
 _KINKS, _DIM, _POINTS = 50, 2, 100_000
 _KINK_COUNTS = (10, 20, 40, 80, 160, 320)

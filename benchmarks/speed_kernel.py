@@ -16,9 +16,9 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from vanillaflow.planar import PlanarFlow
+from vanillaflow.planar.flow import PlanarFlow
+from vanillaflow.runtime.threads import own_threads, side_by_side
 from vanillaflow.runtime.vectors import BYTES, Vectors
-from vanillaflow.threads import own_threads, side_by_side
 
 _CHAINS, _LENGTH = 12, 200_000
 _REPEATS = 31

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import nn
 
 from vanillaflow import FlowMap
-from vanillaflow.certificates.sampled import search_points
+from vanillaflow.box import search_points
 
 HIDDEN_LAYERS = 2
 _SAMPLES = 8192

@@ -11,8 +11,8 @@ from results_file import table, write
 
 import vanillaflow as vf
 from vanillaflow.certificates.sampled import certify_sampled
-from vanillaflow.export.evaluation import in_precision
-from vanillaflow.network import DIALECTS
+from vanillaflow.network.feedforward import DIALECTS
+from vanillaflow.network.precision import in_precision
 
 TOLERANCE = 1e-2
 # Lorenz moves points by 12.9, the others by 1 to 6: the same part of it.

@@ -14,7 +14,7 @@ from vanillaflow import (
     RidgeField,
     ToleranceNotReached,
 )
-from vanillaflow.certificates.sampled import search_points
+from vanillaflow.box import search_points
 from zoo_cases import NAMES, SMALL, TOLERANCE, compiled, target
 
 SQUARE = Box([-1, -1], [1, 1])

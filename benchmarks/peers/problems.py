@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 import vanillaflow as vf
-from vanillaflow.certificates.sampled import search_points
+from vanillaflow.box import search_points
 
 from .peer import Points, Problem
 

@@ -24,7 +24,7 @@ from matplotlib import pyplot as plt
 import vanillaflow as vf
 from page_blocks import Block
 from vanillaflow.cli import main
-from vanillaflow.plot.palette import SERIES
+from vanillaflow.display.palette import SERIES
 
 # Written in this colour, labels and axes take on that of the page's text, in light and in dark.
 INK = "#12345a"

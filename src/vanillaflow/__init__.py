@@ -24,19 +24,19 @@ _HOME = {
     "LayeredField": "fields.layered",
     "Profile": "fields.profiles",
     "from_equations": "fields.equations",
-    "from_sympy": "fields.symbolic",
-    "load_system": "fields.system_file",
+    "from_sympy": "fields.equations.symbolic",
+    "load_system": "systems.system_file",
     "from_onnx": "fields.onnx_field",
-    "from_torch": "fields.torch_module",
+    "from_torch": "fields.pytorch.module",
     "from_callable": "fields.callable_field",
     "fit_field": "fields.fit",
-    "System": "fields.system",
-    "zoo": "fields.zoo",
+    "System": "systems.system",
+    "zoo": "systems.zoo",
     "plot": "plot",
     "Box": "box",
     "FlowMap": "target",
-    "PlanarFlow": "planar",
-    "FlowChain": "chain",
+    "PlanarFlow": "planar.flow",
+    "FlowChain": "constructions.chain",
     "compile": "compiler",
     "certify": "certificates",
     "Certificate": "certificates",
@@ -50,7 +50,7 @@ _HOME = {
     "write_vnnlib": "verification",
     "reach": "verification.reachable",
     "ReachableSet": "verification.reachable",
-    "FeedforwardNetwork": "network",
+    "FeedforwardNetwork": "network.feedforward",
     "load": "export.safetensors",
     "precision_errors": "export.precision",
     "PrecisionErrors": "export.precision",
@@ -78,8 +78,8 @@ if TYPE_CHECKING:
     from .certificates import Certificate as Certificate
     from .certificates import certify as certify
     from .certificates.rollout import rollout_errors as rollout_errors
-    from .chain import FlowChain as FlowChain
     from .compiler import compile as compile
+    from .constructions.chain import FlowChain as FlowChain
     from .errors import CertificateRefused as CertificateRefused
     from .errors import CompilationInterrupted as CompilationInterrupted
     from .errors import FieldError as FieldError
@@ -94,22 +94,22 @@ if TYPE_CHECKING:
     from .export.precision import PrecisionErrors as PrecisionErrors
     from .export.precision import precision_errors as precision_errors
     from .export.safetensors import load as load
-    from .fields import zoo as zoo
     from .fields.callable_field import from_callable as from_callable
     from .fields.equations import from_equations as from_equations
+    from .fields.equations.symbolic import from_sympy as from_sympy
     from .fields.fit import fit_field as fit_field
     from .fields.layered import LayeredField as LayeredField
     from .fields.onnx_field import from_onnx as from_onnx
     from .fields.profiles import Profile as Profile
+    from .fields.pytorch.module import from_torch as from_torch
     from .fields.ridge import PiecewiseField as PiecewiseField
     from .fields.ridge import RidgeField as RidgeField
-    from .fields.symbolic import from_sympy as from_sympy
-    from .fields.system import System as System
-    from .fields.system_file import load_system as load_system
-    from .fields.torch_module import from_torch as from_torch
-    from .network import FeedforwardNetwork as FeedforwardNetwork
-    from .planar import PlanarFlow as PlanarFlow
+    from .network.feedforward import FeedforwardNetwork as FeedforwardNetwork
+    from .planar.flow import PlanarFlow as PlanarFlow
     from .reports import report as report
+    from .systems import zoo as zoo
+    from .systems.system import System as System
+    from .systems.system_file import load_system as load_system
     from .target import FlowMap as FlowMap
     from .verification import Property as Property
     from .verification import UnsafeSet as UnsafeSet

@@ -11,6 +11,8 @@ from scipy.stats import qmc
 from .validation import real_array, require_finite, require_points
 
 MAX_CORNERS = 4096
+# From this dimension on, points with a pattern are among those that are searched.
+_MANY = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,3 +124,18 @@ class Box:
 
     def __repr__(self) -> str:
         return f"Box({self.low.tolist()}, {self.high.tolist()})"
+
+
+def search_points(domain: Box, points: int, seed: int) -> Float[np.ndarray, "n d"]:
+    """Interior points, half as many on the faces, and the corners, or `points` of them if there are more.
+
+    In many dimensions half as many with a pattern, too, which independent coordinates do not have.
+    """
+    corners = domain.corners(seed)
+    if len(corners) > points:
+        corners = np.random.default_rng(seed).permutation(corners)[:points]
+    faces = domain.boundary(max(points // 2, 1), seed + 1)
+    found = [domain.sample(points, seed), faces, corners]
+    if domain.dim >= _MANY:
+        found.append(domain.patterns(max(points // 2, 1), seed + 2))
+    return np.concatenate(found)

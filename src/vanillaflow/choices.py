@@ -10,9 +10,6 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
-METHODS = ("refine", "ridge", "split", "paper")
-"""How `compile` constructs a flow; the first is the default."""
-
 CERTIFICATION_METHODS = ("sampled", "statistical", "rigorous")
 """How `certify` knows an error; the first is the default."""
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from math import inf, isfinite
 from os import fspath
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,7 +13,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from .planar import PlanarFlow
+    from .planar.flow import PlanarFlow
 
 
 class VanillaflowError(Exception):
@@ -123,3 +125,18 @@ class ProofInterrupted(KeyboardInterrupt):
             f"interrupted; the proof goes on from the checkpoint {fspath(checkpoint)!r} if it is given again"
         )
         self.checkpoint = checkpoint
+
+
+def import_optional(package: str, extra: str, purpose: str) -> ModuleType:
+    """The imported `package`; raises VanillaflowError with the command that installs it if it is missing.
+
+    `extra` is the extra of vanillaflow that brings it, `purpose` what it is needed for, as a noun.
+    """
+    try:
+        return import_module(package)
+    except ModuleNotFoundError as error:
+        if error.name != package:
+            raise
+        raise VanillaflowError(
+            f'{purpose} needs {package}, which is not installed: pip install "vanillaflow[{extra}]"'
+        ) from None

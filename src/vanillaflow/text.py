@@ -6,8 +6,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
+    from jaxtyping import Float
 
     from .box import Box
+
+
+# Coordinates of a point in a line.
+_SHOWN = 8
 
 
 def one_line(message: str) -> str:
@@ -35,3 +40,9 @@ def range_text(values: np.ndarray) -> str:
     if values.size == 0:
         return "none"
     return f"{values.min():.4g} .. {values.max():.4g}"
+
+
+def point_text(point: Float[np.ndarray, " d"]) -> str:
+    """`(1, -0.5)`; of a point with many coordinates only the first."""
+    shown = [f"{v:.4g}" for v in point[:_SHOWN]] + ["..."] * (point.size > _SHOWN)
+    return f"({', '.join(shown)})"

@@ -6,7 +6,7 @@ import numpy as np
 
 from vanillaflow import Box, Certificate
 from vanillaflow.certificates.certificate_file import to_json
-from vanillaflow.export.checksum import checksum
+from vanillaflow.files.checksum import checksum
 
 
 def random_certificate(seed: int, method: str = "statistical", d: int = 2) -> Certificate:

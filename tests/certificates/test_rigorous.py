@@ -9,17 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vanillaflow as vf
-from vanillaflow.certificates.rigorous.fields import program_of
-from vanillaflow.certificates.rigorous.forms import SMOOTH, Forms, applied, intervals, real_power
-from vanillaflow.certificates.rigorous.integrator import integrator
-from vanillaflow.certificates.rigorous.layer_forms import layer_forms
-from vanillaflow.certificates.rigorous.monomials import monomials
-from vanillaflow.certificates.rigorous.operations import Kinked
-from vanillaflow.certificates.rigorous.patches import first_cells, halved, integrated, patches
-from vanillaflow.certificates.rigorous.planar_forms import planar_forms
-from vanillaflow.certificates.rigorous.series import Series, product
-from vanillaflow.export.evaluation import in_precision
-from vanillaflow.refine.parameters import projected
+from vanillaflow.constructions.refine.parameters import projected
+from vanillaflow.enclosures.field_programs import program_of
+from vanillaflow.enclosures.forms import SMOOTH, Forms, applied, intervals, real_power
+from vanillaflow.enclosures.integrator import integrator
+from vanillaflow.enclosures.layer_forms import layer_forms
+from vanillaflow.enclosures.monomials import monomials
+from vanillaflow.enclosures.operations import Kinked
+from vanillaflow.enclosures.patches import first_cells, halved, integrated, patches
+from vanillaflow.enclosures.planar_forms import planar_forms
+from vanillaflow.enclosures.series import Series, product
+from vanillaflow.network.precision import in_precision
 
 numbers = st.floats(-8, 8, allow_subnormal=False).map(lambda v: round(v, 6))
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import vanillaflow as vf
-from vanillaflow.certificates.rigorous.fields import program_of
-from vanillaflow.certificates.rigorous.forms import Forms
-from vanillaflow.certificates.rigorous.integrator import integrator
+from vanillaflow.enclosures.field_programs import program_of
+from vanillaflow.enclosures.forms import Forms
+from vanillaflow.enclosures.integrator import integrator
 
 SMOOTH = ["tanh", "sigmoid", "sin", "cos", "exp", "softplus", "arctan", "silu", "gelu", "power2", "power3"]
 

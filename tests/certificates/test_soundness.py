@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vanillaflow as vf
-from vanillaflow.certificates.rigorous.forms import SMOOTH, Forms, applied, real_power
-from vanillaflow.certificates.rigorous.monomials import monomials
-from vanillaflow.certificates.rigorous.patches import Patches, first_cells, halved
-from vanillaflow.refine.parameters import projected
+from vanillaflow.constructions.refine.parameters import projected
+from vanillaflow.enclosures.forms import SMOOTH, Forms, applied, real_power
+from vanillaflow.enclosures.monomials import monomials
+from vanillaflow.enclosures.patches import Patches, first_cells, halved
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 

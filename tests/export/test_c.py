@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_objects import PROVENANCE, random_network, rounding_bound
 
 import vanillaflow as vf
+from random_objects import PROVENANCE, random_network, rounding_bound
 from vanillaflow.export.c import c_source
 from vanillaflow.export.c_names import function_name_for, is_function_name
 from vanillaflow.provenance import Provenance

@@ -4,10 +4,10 @@ import os
 import stat
 
 import pytest
-from random_objects import random_flow, random_network
 
 import vanillaflow as vf
-from vanillaflow.export.files import read_bytes, require_writable, write_atomically
+from random_objects import random_flow, random_network
+from vanillaflow.files import read_bytes, require_writable, write_atomically
 
 WRITERS = {
     "flow.save": lambda path: random_flow(0).save(path),

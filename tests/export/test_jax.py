@@ -4,9 +4,9 @@ import sys
 
 import numpy as np
 import pytest
-from random_objects import random_network, rounding_bound
 
 import vanillaflow as vf
+from random_objects import random_network, rounding_bound
 
 jax = pytest.importorskip("jax")
 

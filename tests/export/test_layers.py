@@ -6,11 +6,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from random_objects import random_network
 
-from vanillaflow.export import layers
-from vanillaflow.export.layers import stacked_layers
+from random_objects import random_network
+from vanillaflow.export import stacks as layers
 from vanillaflow.export.numpy_module import numpy_source
+from vanillaflow.export.stacks import stacked_layers
 
 
 def test_a_network_of_one_width_is_one_stack():

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_objects import PROVENANCE, random_network, rounding_bound
 
 import vanillaflow as vf
+from random_objects import PROVENANCE, random_network, rounding_bound
 from vanillaflow.export.numpy_module import numpy_source
 from vanillaflow.provenance import Provenance
 

@@ -9,14 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
-from random_objects import PROVENANCE, assert_same_network, random_network, rounding_bound
 
 import vanillaflow as vf
+from random_objects import PROVENANCE, assert_same_network, random_network, rounding_bound
 from vanillaflow.certificates.certificate_file import from_json, to_json
 from vanillaflow.certificates.fingerprints import network_hash
-from vanillaflow.export.checksum import checksum
+from vanillaflow.choices import DIALECTS
 from vanillaflow.export.onnx import embed_certificate, network_from_onnx, onnx_model, read_onnx_metadata
 from vanillaflow.export.tensors import named_tensors
+from vanillaflow.files.checksum import checksum
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -39,7 +40,7 @@ def run(path, x):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("dialect", vf.network.DIALECTS)
+@pytest.mark.parametrize("dialect", DIALECTS)
 @settings(max_examples=20, deadline=None)
 @given(seed=SEEDS, d=st.integers(1, 8), depth=st.integers(0, 30))
 def test_runtime_agrees_to_rounding(directory, dialect, dtype, seed, d, depth):
@@ -148,7 +149,7 @@ def test_metadata_of_a_network_that_knows_nothing(tmp_path):
 
 
 @settings(max_examples=40, deadline=None)
-@given(SEEDS, st.integers(1, 6), st.integers(0, 20), st.booleans(), st.sampled_from(vf.network.DIALECTS))
+@given(SEEDS, st.integers(1, 6), st.integers(0, 20), st.booleans(), st.sampled_from(DIALECTS))
 def test_float64_round_trip(directory, seed, d, depth, described, dialect):
     network = random_network(seed, d, depth, described, dialect)
     network.to_onnx(directory / "round", "float64")
@@ -413,7 +414,7 @@ def change_metadata(path, **changes):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("dialect", vf.network.DIALECTS)
+@pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("depth", [0, 5])
 def test_certificate_round_trip(depth, dialect, dtype, tmp_path):
     network = random_network(1, depth=depth, dialect=dialect)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_objects import random_network, rounding_bound
 
 import vanillaflow as vf
+from random_objects import random_network, rounding_bound
+from vanillaflow.choices import DIALECTS
 
 torch = pytest.importorskip("torch")
 
@@ -19,7 +20,7 @@ def evaluate(module, x):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("dialect", vf.network.DIALECTS)
+@pytest.mark.parametrize("dialect", DIALECTS)
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), d=st.integers(1, 8), depth=st.integers(0, 30))
 def test_agrees_to_rounding(dialect, dtype, seed, d, depth):

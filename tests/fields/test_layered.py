@@ -11,6 +11,7 @@ from vanillaflow.fields.profiles import get_profile
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
+
 from torch_modules import ODEFunc  # noqa: E402
 
 ACTIVATIONS = {

@@ -7,7 +7,7 @@ import pytest
 
 from flow_cases import random_flow
 from vanillaflow.lowering.balance import balanced
-from vanillaflow.network import FeedforwardNetwork
+from vanillaflow.network.feedforward import FeedforwardNetwork
 
 
 def random_network(dim: int, depth: int, spread: float, seed: int) -> FeedforwardNetwork:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from vanillaflow import Box, PlanarFlow
-from vanillaflow.lowering.shears import LEAST_COSINE
 from vanillaflow.lowering.square import MOST_CONDITION
+from vanillaflow.planar.shears import LEAST_COSINE
 
 
 def near_shears(dim: int, kinks: int, cosine: float, seed: int) -> PlanarFlow:

@@ -5,18 +5,18 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from agreement import rounding, worst_disagreement
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vanillaflow as vf
+from agreement import rounding, worst_disagreement
 from flow_cases import KINDS, flows, inside_and_outside, random_flow
 from vanillaflow import Box, PlanarFlow
-from vanillaflow.certificates.sampled import search_points
+from vanillaflow.box import search_points
 from vanillaflow.export.onnx import network_from_onnx
 from vanillaflow.lowering.dialects import read_dialect
-from vanillaflow.lowering.shears import LEAST_COSINE, cosines
-from vanillaflow.network import DIALECTS
+from vanillaflow.network.feedforward import DIALECTS
+from vanillaflow.planar.shears import LEAST_COSINE, cosines
 from zoo_cases import NAMES, compiled, lowered
 
 BOUNDED = settings(deadline=None, max_examples=40)

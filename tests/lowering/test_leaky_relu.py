@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from agreement import rounding, worst_disagreement
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agreement import rounding, worst_disagreement
 from flow_cases import KINDS, flows, random_flow
 from vanillaflow import Box, FeedforwardNetwork, PlanarFlow
-from vanillaflow.certificates.sampled import search_points
+from vanillaflow.box import search_points
 from vanillaflow.lowering import lower
 from vanillaflow.provenance import Provenance
 from zoo_cases import NAMES, compiled, lowered

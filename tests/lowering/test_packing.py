@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 import vanillaflow as vf
 from flow_cases import flows, random_flow, states
 from vanillaflow import Box, PlanarFlow
-from vanillaflow.lowering.normal_form import normal_form
 from vanillaflow.lowering.packing import in_order, packed
-from vanillaflow.lowering.pushing import pushed
+from vanillaflow.planar.normal_form import normal_form
+from vanillaflow.planar.pushing import pushed
 
 BOUNDED = settings(deadline=None, max_examples=60)
 

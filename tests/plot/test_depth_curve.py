@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 import vanillaflow as vf
-from export.random_objects import PROVENANCE
 from flow_cases import random_flow
+from random_objects import PROVENANCE
 
 PATH = (("fitted", 4, 0.5), ("fitted", 12, 0.1), ("finished", 9, 0.08))
 

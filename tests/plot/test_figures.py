@@ -10,8 +10,8 @@ import pytest
 
 import vanillaflow as vf
 import zoo_cases
-from export.random_objects import PROVENANCE
 from flow_cases import random_flow
+from random_objects import PROVENANCE
 from vanillaflow.verification.reachable import ReachableSet
 
 

@@ -6,7 +6,7 @@ import pytest
 import vanillaflow as vf
 import zoo_cases
 from flow_cases import random_flow
-from vanillaflow.plot.palette import FIRST, SECOND
+from vanillaflow.display.palette import FIRST, SECOND
 
 LINES, POINTS = 5, 40
 

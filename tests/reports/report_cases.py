@@ -10,7 +10,7 @@ import numpy as np
 
 import vanillaflow as vf
 from vanillaflow import FeedforwardNetwork, PlanarFlow
-from vanillaflow.fields.system import System
+from vanillaflow.systems.system import System
 
 # Compiled by the method that is soonest ready.
 TOLERANCES = {"pendulum": 5e-2, "spiral_node": 2e-1, "lorenz": 5e-1}

@@ -11,11 +11,11 @@ from report_cases import TOLERANCES, Elements, compiled, decay, near_identity, p
 import vanillaflow as vf
 from vanillaflow import reports
 from vanillaflow.errors import CertificateRefused, OutputError, VanillaflowError
-from vanillaflow.fields.system import System
 from vanillaflow.reports import contents as gathering
 from vanillaflow.reports import page_data as numbers
 from vanillaflow.reports.arrays import encoded, script_json
 from vanillaflow.reports.slices import slice_points
+from vanillaflow.systems.system import System
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>&\"'\u2028"
 MEGABYTES = 1e6

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vanillaflow.planar import PlanarFlow
+from vanillaflow.planar.flow import PlanarFlow
 from vanillaflow.runtime import Runtime
 from vanillaflow.runtime.register_tables import worth_registers
 from vanillaflow.runtime.small_kernels import REGISTER_TABLE

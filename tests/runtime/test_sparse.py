@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from vanillaflow.planar import PlanarFlow
+from vanillaflow.planar.flow import PlanarFlow
 from vanillaflow.runtime import Runtime
 from vanillaflow.runtime.sparse import sparse_maps
 

@@ -13,16 +13,16 @@ import pytest
 import safetensors.numpy
 
 import vanillaflow as vf
-from vanillaflow.certificates.rigorous import bisection
-from vanillaflow.certificates.rigorous.checkpoint import Checkpoint
-from vanillaflow.certificates.rigorous.enclosures import enclosure_of
-from vanillaflow.certificates.rigorous.monomials import monomials
-from vanillaflow.certificates.rigorous.patches import Patches
-from vanillaflow.certificates.rigorous.tiling import Bisections, first_cells
 from vanillaflow.cli import main
 from vanillaflow.deadline import TimeIsUp
-from vanillaflow.export.checksum import checksum
-from vanillaflow.export.files import write_atomically
+from vanillaflow.enclosures import bisection
+from vanillaflow.enclosures.checkpoint import Checkpoint
+from vanillaflow.enclosures.images import enclosure_of
+from vanillaflow.enclosures.monomials import monomials
+from vanillaflow.enclosures.patches import Patches
+from vanillaflow.enclosures.tiling import Bisections, first_cells
+from vanillaflow.files import write_atomically
+from vanillaflow.files.checksum import checksum
 
 KEY = "vanillaflow.proof"
 TARGET = vf.zoo.pendulum().target()
@@ -237,7 +237,7 @@ def test_ctrl_c_names_the_checkpoint(monkeypatch, tmp_path, capsys):
 
 KILLED = """
 import os, signal, sys
-from vanillaflow.export.files import write_atomically
+from vanillaflow.files import write_atomically
 os.replace = lambda *_: os.kill(os.getpid(), int(sys.argv[2]))
 write_atomically(sys.argv[1], b"half")
 """

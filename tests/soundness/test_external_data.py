@@ -10,8 +10,8 @@ import pytest
 from onnx import AttributeProto, TensorProto, helper, numpy_helper
 
 import vanillaflow as vf
-from vanillaflow import onnx_file
 from vanillaflow.export.onnx import embed_certificate, network_from_onnx, read_onnx_metadata
+from vanillaflow.files import onnx_models as onnx_file
 
 W = np.arange(1, 5, dtype="f4").reshape(2, 2)
 POINTS = np.array([[1.0, -2.0], [0.5, 3.0]])

@@ -11,7 +11,7 @@ import vanillaflow as vf
 from vanillaflow.certificates.certificate import contradiction
 from vanillaflow.certificates.measurement import PART, Measurement
 from vanillaflow.certificates.resolution import rounding
-from vanillaflow.export.evaluation import in_precision
+from vanillaflow.network.precision import in_precision
 
 BOX = vf.Box([-1, -1], [1, 1])
 PENDULUM = vf.FlowMap(vf.from_equations({"x": "y", "y": "-sin(x)"}), 0.5, BOX, name="pendulum")

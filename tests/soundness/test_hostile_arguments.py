@@ -10,7 +10,7 @@ import pytest
 import vanillaflow as vf
 from vanillaflow import cli
 from vanillaflow.export.onnx import read_onnx_metadata
-from vanillaflow.fields.system_file import parse_system
+from vanillaflow.systems.system_file import parse_system
 
 TABLE = "[domain]\nx = [-1, 1]\n[flow]\nduration = 0.1\n"
 TOML = f'name = "s"\n[equations]\nx = "-x"\n{TABLE}'

@@ -13,8 +13,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 import vanillaflow as vf
 from vanillaflow import cli
-from vanillaflow.export.files import read_bytes, write_atomically
-from vanillaflow.input_files import inputs_kept, note_output
+from vanillaflow.files import read_bytes, write_atomically
+from vanillaflow.files.inputs import inputs_kept, note_output
 
 REFUSED = ("vanillaflow: cannot write", "vanillaflow: --output would replace the network")
 FILES = [

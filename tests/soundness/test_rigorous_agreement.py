@@ -5,8 +5,8 @@ import pytest
 
 import vanillaflow as vf
 from vanillaflow.certificates import Certificate
+from vanillaflow.certificates.agreement import Certain
 from vanillaflow.certificates.rigorous import _consistent
-from vanillaflow.certificates.rigorous.agreement import Certain
 
 BOX = vf.Box([-1, -1], [1, 1])
 STILL = vf.PlanarFlow.identity(2, BOX)

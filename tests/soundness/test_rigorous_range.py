@@ -9,12 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vanillaflow as vf
-from vanillaflow.certificates.rigorous.fields import program_of
-from vanillaflow.certificates.rigorous.forms import Forms
-from vanillaflow.certificates.rigorous.layer_forms import layer_forms
-from vanillaflow.certificates.rigorous.planar_forms import planar_forms
-from vanillaflow.export.evaluation import in_precision
-from vanillaflow.export.rounding import rounded_layers
+from vanillaflow.enclosures.field_programs import program_of
+from vanillaflow.enclosures.forms import Forms
+from vanillaflow.enclosures.layer_forms import layer_forms
+from vanillaflow.enclosures.planar_forms import planar_forms
+from vanillaflow.network.precision import in_precision, rounded_layers
 
 BOX = vf.Box([-1, -1], [1, 1])
 DECAY = vf.FlowMap(vf.RidgeField(np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0), [], -np.eye(2)), 0.5, BOX)

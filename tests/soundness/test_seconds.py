@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import vanillaflow as vf
-from vanillaflow import attempts, compiler, deadline
+from vanillaflow import compiler, deadline
+from vanillaflow.constructions import attempts
 
 
 @pytest.mark.parametrize(

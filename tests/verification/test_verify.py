@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vanillaflow as vf
-from vanillaflow.certificates.rigorous.enclosures import enclosure_of
+from vanillaflow.enclosures.images import enclosure_of
 from vanillaflow.verification import branch_and_bound
 from vanillaflow.verification.branch_and_bound import explored, slack
 

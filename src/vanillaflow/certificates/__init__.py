@@ -14,8 +14,8 @@ import numpy as np
 from ..choices import CERTIFICATION_METHODS, did_you_mean
 from ..deadline import TimeIsUp, within
 from ..errors import VanillaflowError
-from ..network import FeedforwardNetwork
-from ..planar import PlanarFlow
+from ..network.feedforward import FeedforwardNetwork
+from ..planar.flow import PlanarFlow
 from ..target import FlowMap
 from ..validation import require_positive
 from .certificate import Certificate

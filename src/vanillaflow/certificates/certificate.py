@@ -14,18 +14,15 @@ from jaxtyping import Float
 from .. import __version__
 from ..box import Box
 from ..choices import CERTIFICATION_METHODS
-from ..export.rounding import DTYPES
+from ..network.precision import DTYPES
+from ..text import point_text
 
 if TYPE_CHECKING:
     from os import PathLike
 
-    from ..network import FeedforwardNetwork
-    from ..planar import PlanarFlow
+    from ..network.feedforward import FeedforwardNetwork
+    from ..planar.flow import PlanarFlow
     from ..target import FlowMap
-
-
-# Coordinates of a point in a line.
-_SHOWN = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +153,7 @@ class Certificate:
         return check(self, flow, target, dtype, seed)
 
     def _repr_html_(self) -> str:
-        from ..notebook import certificate_html
+        from ..display.notebook import certificate_html
 
         return certificate_html(self)
 
@@ -219,12 +216,6 @@ def contradiction(certificate: Certificate) -> str | None:
 
 def _finite(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
-
-
-def point_text(point: Float[np.ndarray, " d"]) -> str:
-    """`(1, -0.5)`; of a point with many coordinates only the first."""
-    shown = [f"{v:.4g}" for v in point[:_SHOWN]] + ["..."] * (point.size > _SHOWN)
-    return f"({', '.join(shown)})"
 
 
 def rounded_up(value: float | Decimal, digits: int) -> str:

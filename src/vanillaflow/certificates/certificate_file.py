@@ -16,8 +16,8 @@ import numpy as np
 
 from ..box import Box
 from ..errors import FileFormatError
-from ..export.checksum import checksum
-from ..export.files import read_bytes, write_atomically
+from ..files import read_bytes, write_atomically
+from ..files.checksum import checksum
 from .certificate import Certificate, contradiction
 
 if TYPE_CHECKING:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import CertificateRefused
-from ..network import FeedforwardNetwork
-from ..planar import PlanarFlow
+from ..network.feedforward import FeedforwardNetwork
+from ..planar.flow import PlanarFlow
 from ..target import FlowMap
+from ..text import point_text
 from . import certify, known_seed
 from .binomial import order_statistic, smallest_fraction
-from .certificate import Certificate, contradiction, point_text
+from .certificate import Certificate, contradiction
 from .fingerprints import network_hash, system_hash
 from .measurement import MACHINES, PART, Measurement, in_output
 from .statistical import fresh_points

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..export.evaluation import in_precision
-from ..network import FeedforwardNetwork
-from ..planar import PlanarFlow
+from ..network.feedforward import FeedforwardNetwork
+from ..network.precision import in_precision
+from ..planar.flow import PlanarFlow
 
 
 def evaluated(flow: PlanarFlow | FeedforwardNetwork, dtype: str) -> Callable[[np.ndarray], np.ndarray]:

@@ -18,11 +18,11 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float
 
-from ..export.checksum import checksum
-from ..export.rounding import rounded_layers
 from ..fields.in_time import values_at
-from ..network import FeedforwardNetwork
-from ..planar import PlanarFlow
+from ..files.checksum import checksum
+from ..network.feedforward import FeedforwardNetwork
+from ..network.precision import rounded_layers
+from ..planar.flow import PlanarFlow
 from ..target import FlowMap
 
 _POINTS = 16

@@ -19,10 +19,11 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from ..errors import CertificateRefused
-from ..network import FeedforwardNetwork
-from ..planar import PlanarFlow
+from ..network.feedforward import FeedforwardNetwork
+from ..planar.flow import PlanarFlow
 from ..target import FlowMap
-from .certificate import Certificate, point_text
+from ..text import point_text
+from .certificate import Certificate
 from .evaluation import evaluated
 from .resolution import FINER, rounding, solver_errors
 from .sampled import absolute_errors, affordable_points

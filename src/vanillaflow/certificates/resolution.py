@@ -11,9 +11,9 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from ..export.rounding import rounded_layers
-from ..network import FeedforwardNetwork
-from ..planar import PlanarFlow
+from ..network.feedforward import FeedforwardNetwork
+from ..network.precision import rounded_layers
+from ..planar.flow import PlanarFlow
 from ..target import FlowMap
 
 # Evaluations with random roundings; the largest of so many deviations is rarely below one standard deviation.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float
 
-from ..planar import PlanarFlow
+from ..box import search_points
+from ..planar.flow import PlanarFlow
 from ..target import FlowMap
 from ..validation import require_positive
-from .sampled import search_points
 
 
 def rollout_errors(

@@ -8,10 +8,10 @@ from math import comb
 import numpy as np
 from jaxtyping import Float
 
-from ..box import Box
-from ..crossings import crossings
+from ..box import Box, search_points
 from ..deadline import check
-from ..planar import PlanarFlow
+from ..planar.flow import PlanarFlow
+from ..sampling.vertices import crossings
 from ..target import FlowMap
 from .certificate import Certificate
 
@@ -26,8 +26,6 @@ _PIECES_PER_POINT, _MOST_POINTS, _PIECES_OF = 2, 65_536, 3
 _CROSSINGS, _CROSSING_COST = 4096, 10**8
 # In higher dimension a piece is too large a part of the box, and has too many corners, to look for one.
 _CROSSED_UP_TO = 16
-# From this dimension on.
-_MANY = 8
 # Points at which the exact flow can be afforded times d^2, or d times the number of ridges if they are more:
 # a point costs as much as it has coordinates or ridges, and systems of many are mostly stiff besides.
 _AFFORDABLE = 2**26
@@ -138,21 +136,6 @@ def absolute_errors(
     """|found - exact|; a value that is not a number is infinitely wrong."""
     residual = np.abs(found - exact)
     return np.where(np.isnan(residual), np.inf, residual)
-
-
-def search_points(domain: Box, points: int, seed: int) -> Float[np.ndarray, "n d"]:
-    """Interior points, half as many on the faces, and the corners, or `points` of them if there are more.
-
-    In many dimensions half as many with a pattern, too, which independent coordinates do not have.
-    """
-    corners = domain.corners(seed)
-    if len(corners) > points:
-        corners = np.random.default_rng(seed).permutation(corners)[:points]
-    faces = domain.boundary(max(points // 2, 1), seed + 1)
-    found = [domain.sample(points, seed), faces, corners]
-    if domain.dim >= _MANY:
-        found.append(domain.patterns(max(points // 2, 1), seed + 2))
-    return np.concatenate(found)
 
 
 def _worst(x: np.ndarray, errors: np.ndarray, count: int, domain: Box) -> tuple[np.ndarray, np.ndarray]:

@@ -20,7 +20,7 @@ import typer
 
 from .. import __version__
 from ..errors import CertificateRefused, ToleranceNotReached, VanillaflowError
-from ..input_files import inputs_kept
+from ..files.inputs import inputs_kept
 from .certifying import certify_file
 from .commands import Commands, is_told, told
 from .compiling import compile_system

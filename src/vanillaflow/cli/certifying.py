@@ -159,8 +159,8 @@ def certify_file(
 
 def _require_outputs(network: Path, output: Path | None, embed: bool, checkpoint: Path | None) -> None:
     """Raise VanillaflowError, before anything is measured, if the certificate cannot go where it is to go."""
-    from ..export.files import require_writable
-    from ..input_files import note_output
+    from ..files import require_writable
+    from ..files.inputs import note_output
 
     if embed and network.suffix.lower() != ".onnx":
         raise VanillaflowError(
@@ -252,7 +252,7 @@ def _write(certificate: Certificate, network: Path, output: Path | None, embed: 
 def _summary(
     certificate: Certificate, network: Path, found: str, output: Path | None, embed: bool
 ) -> list[tuple[str, str]]:
-    from ..certificates.certificate import point_text
+    from ..text import point_text
 
     assert certificate.box is not None and certificate.duration is not None
     table = [

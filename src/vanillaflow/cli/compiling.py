@@ -9,17 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..choices import METHODS
+from ..constructions.registry import CONSTRUCTIONS
 from ..errors import CompilationInterrupted, ToleranceNotReached
 from .interruption import saved_best
-from .option_values import (
-    complete_dialect,
-    complete_method,
-    fraction,
-    known_dialect,
-    known_method,
-    positive,
-)
+from .option_values import complete_dialect, complete_method, fraction, known_dialect, known_method, positive
 from .outputs import require_output
 from .progress import progress
 from .result import SUFFIXES, Precision, Request, Result, lowered, measured
@@ -58,7 +51,9 @@ def compile_system(
         str | None,
         typer.Option(
             metavar="NAME",
-            help=f"How to construct the flow: {', '.join(METHODS)} (default: {METHODS[0]}).",
+            help="How to construct the flow. The first is the default. "
+            + "; ".join(f"{name}: {entry.summary}" for name, entry in CONSTRUCTIONS.items())
+            + ".",
             autocompletion=complete_method,
         ),
     ] = None,
@@ -175,7 +170,7 @@ def _advised(refusal: ToleranceNotReached, options: dict[str, Any]) -> Tolerance
 def _summary(
     result: Result, certificate: Certificate, target: FlowMap, outputs: list[Path], seconds: float
 ) -> list[tuple[str, str]]:
-    from ..describe import flow_rows, network_rows, origin_rows
+    from ..display.describe import flow_rows, network_rows, origin_rows
 
     provenance = result.flow.provenance
     assert provenance is not None and provenance.error is not None

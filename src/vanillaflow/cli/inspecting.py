@@ -12,8 +12,8 @@ from .text import box_text, one_line, rows
 
 if TYPE_CHECKING:
     from ..certificates import Certificate
-    from ..describe import Rows
-    from ..network import FeedforwardNetwork
+    from ..display.describe import Rows
+    from ..network.feedforward import FeedforwardNetwork
 
 
 def inspect_file(
@@ -52,7 +52,7 @@ def inspect_file(
 
 
 def _onnx(file: Path) -> tuple[str, FeedforwardNetwork, Rows]:
-    from ..describe import accuracy_rows, network_rows, origin_rows
+    from ..display.describe import accuracy_rows, network_rows, origin_rows
     from ..export.onnx import network_from_onnx, read_onnx_metadata
 
     network, metadata = network_from_onnx(file), read_onnx_metadata(file)
@@ -78,9 +78,9 @@ def _certificate_rows(certificate: Certificate | None) -> Rows:
 
 
 def _safetensors(file: Path) -> tuple[str, FeedforwardNetwork | None, Rows]:
-    from ..describe import accuracy_rows, flow_rows, network_rows, origin_rows
+    from ..display.describe import accuracy_rows, flow_rows, network_rows, origin_rows
     from ..export.safetensors import load
-    from ..network import FeedforwardNetwork
+    from ..network.feedforward import FeedforwardNetwork
 
     thing = load(file)
     network: FeedforwardNetwork | None
@@ -100,7 +100,7 @@ def _safetensors(file: Path) -> tuple[str, FeedforwardNetwork | None, Rows]:
 
 
 def _precision(file: Path, network: FeedforwardNetwork | None) -> Rows:
-    from ..describe import precision_rows
+    from ..display.describe import precision_rows
     from ..export.precision import precision_errors
 
     if network is None or network.domain is None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from ..errors import FileFormatError
 
 if TYPE_CHECKING:
-    from ..network import FeedforwardNetwork
-    from ..planar import PlanarFlow
+    from ..network.feedforward import FeedforwardNetwork
+    from ..planar.flow import PlanarFlow
 
 
 def read_network(path: Path) -> tuple[PlanarFlow | FeedforwardNetwork, str]:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from ..choices import DIALECTS, METHODS, did_you_mean
+from ..choices import DIALECTS, did_you_mean
+from ..constructions.registry import CONSTRUCTIONS
 from ..errors import VanillaflowError
 from .completion import among
 
 complete_dialect = among(DIALECTS)
-complete_method = among(METHODS)
+complete_method = among(CONSTRUCTIONS)
 
 
 def known_method(method: str | None) -> str | None:
     """A method of `compile`, or None. Raises VanillaflowError for another."""
-    if method is not None and method not in METHODS:
-        hint = did_you_mean(method, METHODS)
-        raise VanillaflowError(f"unknown method {method!r}; known are {', '.join(METHODS)}{hint}")
+    if method is not None and method not in CONSTRUCTIONS:
+        hint = did_you_mean(method, CONSTRUCTIONS)
+        raise VanillaflowError(f"unknown method {method!r}; known are {', '.join(CONSTRUCTIONS)}{hint}")
     return method
 
 

@@ -11,8 +11,8 @@ from ..errors import OutputError
 def require_output(path: Path, suffixes: Collection[str]) -> None:
     """Raise OutputError unless the name ends in one of the suffixes, the command does not read that file nor
     write it twice, and it can be written. The suffix "" stands for a name without one."""
-    from ..export.files import require_writable
-    from ..input_files import note_output
+    from ..files import require_writable
+    from ..files.inputs import note_output
 
     if path.suffix.lower() not in suffixes:
         *most, last = [suffix for suffix in suffixes if suffix]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import FieldError, reason_of
 
 if TYPE_CHECKING:
-    from ..fields.system import System
+    from ..systems.system import System
     from ..target import FlowMap
 
 _NAME = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)")
@@ -66,7 +66,7 @@ def _module(name: str) -> Any:
 
 def _note_modules() -> None:
     """Every module that is loaded is an input."""
-    from ..input_files import note_input
+    from ..files.inputs import note_input
 
     for module in list(sys.modules.values()):
         file = getattr(module, "__dict__", {}).get("__file__")
@@ -86,7 +86,7 @@ def _attribute(module: Any, module_name: str, path: str) -> Any:
 
 
 def _system(value: Any, name: str) -> System | FlowMap:
-    from ..fields.system import System
+    from ..systems.system import System
     from ..target import FlowMap
 
     with _told(f"{name}() fails"):

@@ -21,8 +21,8 @@ from .system_argument import read_system, target_of
 from .text import one_line, rows, size_text
 
 if TYPE_CHECKING:
-    from ..network import FeedforwardNetwork
-    from ..planar import PlanarFlow
+    from ..network.feedforward import FeedforwardNetwork
+    from ..planar.flow import PlanarFlow
     from ..target import FlowMap
 
 _TOL = 1e-2
@@ -155,7 +155,7 @@ def _compiled(target: FlowMap, options: dict[str, Any], dialect: str, seed: int)
 
 def _read(path: Path, dialect: str | None) -> tuple[PlanarFlow | FeedforwardNetwork, str]:
     """The flow or network of the file, and its precision."""
-    from ..planar import PlanarFlow
+    from ..planar.flow import PlanarFlow
 
     flow, dtype = read_network(path)
     if dialect is not None:

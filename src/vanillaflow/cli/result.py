@@ -12,8 +12,8 @@ from ..errors import VanillaflowError
 
 if TYPE_CHECKING:
     from ..certificates import Certificate
-    from ..network import FeedforwardNetwork
-    from ..planar import PlanarFlow
+    from ..network.feedforward import FeedforwardNetwork
+    from ..planar.flow import PlanarFlow
     from ..target import FlowMap
 
 
@@ -65,7 +65,7 @@ def lowered(flow: PlanarFlow, request: Request) -> Result:
 def measured(result: Result, target: FlowMap, seed: int) -> tuple[Result, Certificate]:
     """The error of the network in the precision of the export, and the result that tells it in its file."""
     from ..certificates.sampled import certify_sampled
-    from ..export.evaluation import in_precision
+    from ..network.precision import in_precision
 
     network = result.network
     try:

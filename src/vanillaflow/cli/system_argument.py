@@ -13,7 +13,7 @@ from ..errors import FieldError
 from .completion import complete_system
 
 if TYPE_CHECKING:
-    from ..fields.system import System
+    from ..systems.system import System
     from ..target import FlowMap
 
 # What a model alone does not say, or would take executing it to say.
@@ -42,7 +42,7 @@ def read_target(name: str) -> FlowMap:
 
 def target_of(system: System | FlowMap) -> FlowMap:
     """The FlowMap of a system, or the FlowMap itself."""
-    from ..fields.system import System
+    from ..systems.system import System
 
     return system.target() if isinstance(system, System) else system
 
@@ -54,7 +54,7 @@ def read_system(name: str) -> System | FlowMap:
         if ending in _MODELS:
             raise FieldError(f"{name!r} is {_MODELS[ending]}")
         if name.lower().endswith(".toml") or os.path.isfile(name):
-            from ..fields.system_file import load_system
+            from ..systems.system_file import load_system
 
             return load_system(name)
         if ":" in name:
@@ -64,6 +64,6 @@ def read_system(name: str) -> System | FlowMap:
         files = [file.name for file in Path().glob("*.toml")]
         hint = did_you_mean(name, [*ZOO, *files]) or "; `vanillaflow zoo list` shows those that come along"
         raise FieldError(f"there is no system {name!r}{hint}")
-    from ..fields import zoo
+    from ..systems import zoo
 
     return zoo.load(name)

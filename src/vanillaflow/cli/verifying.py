@@ -19,8 +19,8 @@ from .text import box_text, one_line, rows, size_text
 
 if TYPE_CHECKING:
     from ..certificates import Certificate
-    from ..network import FeedforwardNetwork
-    from ..planar import PlanarFlow
+    from ..network.feedforward import FeedforwardNetwork
+    from ..planar.flow import PlanarFlow
     from ..target import FlowMap
     from ..verification import Property, Verdict
 
@@ -144,7 +144,7 @@ def _as_file(
     flow: PlanarFlow | FeedforwardNetwork, precision: str, dialect: str, dtype: Precision
 ) -> tuple[FeedforwardNetwork, str]:
     """The network that is written: what is proved is proved of it."""
-    from ..network import FeedforwardNetwork
+    from ..network.feedforward import FeedforwardNetwork
 
     if isinstance(flow, FeedforwardNetwork):
         return flow, precision
@@ -180,7 +180,7 @@ def _write(
     prop: Property,
     certificate: Certificate,
 ) -> None:
-    from ..network import FeedforwardNetwork
+    from ..network.feedforward import FeedforwardNetwork
     from ..verification import write_vnnlib
 
     match path.suffix.lower():

@@ -15,7 +15,7 @@ from .completion import among
 from .text import box_text, rows
 
 if TYPE_CHECKING:
-    from ..fields.system import System
+    from ..systems.system import System
 
 zoo_app = typer.Typer(
     help="The systems that come with vanillaflow.",
@@ -34,7 +34,7 @@ def list_systems() -> None:
     Example:
       vanillaflow zoo list
     """
-    from ..fields import zoo
+    from ..systems import zoo
 
     lines = [("name", "d", "box", "duration", "what it is")]
     for name in zoo.names():
@@ -71,7 +71,7 @@ def show_system(
       vanillaflow zoo show pendulum
       vanillaflow zoo show pendulum --toml > mine.toml
     """
-    from ..fields import zoo
+    from ..systems import zoo
 
     system = zoo.load(name)
     text = _toml_text(name)

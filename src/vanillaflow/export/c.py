@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..network import FeedforwardNetwork
+from ..files import write_atomically
+from ..network.feedforward import FeedforwardNetwork
 from .c_names import function_name_for, is_function_name
-from .files import write_atomically
-from .layers import Stack, stacked_layers
 from .origin import origin_paragraphs
+from .stacks import Stack, stacked_layers
 
 if TYPE_CHECKING:
     from os import PathLike

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..network import FeedforwardNetwork
-from ..optional import import_optional
-from .layers import stacked_layers
+from ..errors import import_optional
+from ..network.feedforward import FeedforwardNetwork
+from .stacks import stacked_layers
 
 if TYPE_CHECKING:
     import jax

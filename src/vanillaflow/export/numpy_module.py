@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..network import FeedforwardNetwork
-from .files import write_atomically
-from .layers import stacked_layers
+from ..files import write_atomically
+from ..network.feedforward import FeedforwardNetwork
 from .origin import origin_paragraphs
+from .stacks import stacked_layers
 
 if TYPE_CHECKING:
     from os import PathLike

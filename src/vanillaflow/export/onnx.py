@@ -14,9 +14,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from .. import __version__
 from ..errors import FileFormatError
-from ..network import FeedforwardNetwork
-from ..onnx_file import read_model
-from .files import write_atomically
+from ..files import write_atomically
+from ..files.onnx_models import read_model
+from ..network.feedforward import FeedforwardNetwork
+from ..network.precision import first_outputs, rounded_layers
 from .onnx_chain import chain_of
 from .onnx_metadata import (
     certificate_entry,
@@ -27,7 +28,6 @@ from .onnx_metadata import (
     require_checksum,
     write_entries,
 )
-from .rounding import first_outputs, rounded_layers
 from .tensors import named_tensors
 
 if TYPE_CHECKING:

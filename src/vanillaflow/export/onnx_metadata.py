@@ -16,9 +16,9 @@ from onnx import helper
 from .. import __version__
 from ..box import Box
 from ..errors import FileFormatError
-from ..network import DIALECTS, FeedforwardNetwork
+from ..files.checksum import checksum
+from ..network.feedforward import DIALECTS, FeedforwardNetwork
 from ..provenance import Provenance
-from .checksum import checksum
 from .tensors import named_tensors
 
 if TYPE_CHECKING:

@@ -11,11 +11,10 @@ import ml_dtypes
 import numpy as np
 from jaxtyping import Float
 
-from ..errors import VanillaflowError
-from ..network import FeedforwardNetwork
-from ..optional import import_optional
+from ..errors import VanillaflowError, import_optional
+from ..network.feedforward import FeedforwardNetwork
+from ..network.precision import rounded_layers
 from ..validation import require_count
-from .rounding import rounded_layers
 
 # More take memory and say nothing new.
 _MOST_POINTS = 2**20

@@ -22,11 +22,11 @@ import safetensors.numpy
 
 from ..box import Box
 from ..errors import FileFormatError
-from ..network import DIALECTS, FeedforwardNetwork
-from ..planar import PlanarFlow
+from ..files import read_bytes, write_atomically
+from ..files.checksum import checksum
+from ..network.feedforward import DIALECTS, FeedforwardNetwork
+from ..planar.flow import PlanarFlow
 from ..provenance import Provenance
-from .checksum import checksum
-from .files import read_bytes, write_atomically
 from .tensors import from_named, named_tensors, tensor_names
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..network import FeedforwardNetwork
-from ..optional import import_optional
-from .rounding import first_outputs, rounded_layers
+from ..errors import import_optional
+from ..network.feedforward import FeedforwardNetwork
+from ..network.precision import first_outputs, rounded_layers
 
 if TYPE_CHECKING:
     import torch

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from numba import njit
 from scipy.sparse import csr_array
 
-from ..threads import parts_of, side_by_side
+from ..runtime.threads import parts_of, side_by_side
 
 _LARGE, _FEW_NONZEROS = 32, 0.1
 # Multiply-adds that are worth a thread.

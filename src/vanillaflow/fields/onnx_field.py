@@ -18,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from ..errors import FieldError, FileFormatError, OutputError, VanillaflowError, reason_of
-from ..onnx_file import read_model
+from ..files.onnx_models import read_model
 from .callable_field import CallableField, require_field
 
 _LOOPS = ("Loop", "Scan", "If", "SequenceMap")

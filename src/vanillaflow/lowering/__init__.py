@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..network import FeedforwardNetwork
-from ..planar import PlanarFlow
+from ..network.feedforward import FeedforwardNetwork
+from ..planar.flow import PlanarFlow
 from .dialects import read_dialect
 from .leaky_relu import lower_to_leaky_relu
 from .prelu import lower_to_prelu

@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import minimize
 
-from ..network import FeedforwardNetwork
+from ..network.feedforward import FeedforwardNetwork
 
 # Each costs the exponential of every weight.
 _ITERATIONS, _EXPONENTIALS = 100, 2 * 10**8

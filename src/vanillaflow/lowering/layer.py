@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from ..network import FeedforwardNetwork
-from ..planar import PlanarFlow
+from ..network.feedforward import FeedforwardNetwork
+from ..planar.flow import PlanarFlow
 
 
 @dataclass(frozen=True, eq=False)

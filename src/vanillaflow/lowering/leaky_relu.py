@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..network import FeedforwardNetwork
-from ..planar import PlanarFlow
-from .normal_form import normal_form
+from ..network.feedforward import FeedforwardNetwork
+from ..planar.flow import PlanarFlow
+from ..planar.normal_form import normal_form
 from .square import square_network
 
 # What counts as one slope: the rounding of a kappa, not a visible change of the map.

@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.sparse import csr_array, vstack
 
-from ..planar import PlanarFlow
+from ..planar.flow import PlanarFlow
 
 # Rounding of w.a relative to |w||a|: some products and sums of numbers of order one.
 _COMMUTE = 1e-13

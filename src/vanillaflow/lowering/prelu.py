@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..network import FeedforwardNetwork
-from ..planar import PlanarFlow
-from .normal_form import normal_form
+from ..network.feedforward import FeedforwardNetwork
+from ..planar.flow import PlanarFlow
+from ..planar.normal_form import normal_form
 from .square import square_network
 
 

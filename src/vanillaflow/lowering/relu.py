@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..network import FeedforwardNetwork
-from ..planar import PlanarFlow
+from ..network.feedforward import FeedforwardNetwork
+from ..planar.flow import PlanarFlow
+from ..planar.normal_form import normal_form
+from ..planar.zonotope import lowest_before
 from .balance import balanced
 from .layer import Layer, chained
-from .normal_form import normal_form
-from .zonotope import lowest_before
 
 
 def lower_to_relu(flow: PlanarFlow) -> FeedforwardNetwork:

@@ -19,16 +19,16 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ..network import FeedforwardNetwork
-from ..planar import PlanarFlow
+from ..network.feedforward import FeedforwardNetwork
+from ..planar.flow import PlanarFlow
+from ..planar.normal_form import normal_form
+from ..planar.pushing import pushed
+from ..planar.shears import LEAST_COSINE, Kinks, cosines, holdable
+from ..planar.zonotope import lowest_values
 from .balance import balanced
 from .complements import complements
 from .layer import Layer, chained
-from .normal_form import normal_form
 from .packing import Fits, in_order, packed
-from .pushing import pushed
-from .shears import LEAST_COSINE, Kinks, cosines, holdable
-from .zonotope import lowest_values
 
 MOST_CONDITION = 20.0
 """Weight matrices between two near shears that are worse conditioned are not made, if it can be helped."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..optional import import_optional
+from ..errors import import_optional
 from .coordinates import math_text
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ def coordinate_names(thing: Any, dim: int) -> tuple[str, ...]:
 
 
 def _zoo_names(thing: Any, dim: int) -> tuple[str, ...]:
-    from ..fields import zoo
+    from ..systems import zoo
 
     provenance = getattr(thing, "provenance", None)
     name = getattr(thing, "name", None) if provenance is None else provenance.system

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..network import FeedforwardNetwork
-from ..planar import PlanarFlow
-from . import palette
+from ..display import palette
+from ..network.feedforward import FeedforwardNetwork
+from ..planar.flow import PlanarFlow
 from .axes import axes_or_new
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
+from ..display import palette
 from ..target import FlowMap
 from ..validation import require_count
-from . import palette
 from .axes import axes_or_new, dress_plane
 from .coordinates import coordinate_names
 from .slices import slice_of

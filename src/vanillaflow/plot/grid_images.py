@@ -9,10 +9,10 @@ import numpy as np
 from jaxtyping import Float
 
 from ..box import Box
-from . import palette
+from ..display import palette
+from ..display.grid_lines import grid_lines
 from .axes import axes_or_new, dress_plane, styled
 from .coordinates import coordinate_names
-from .grid_lines import grid_lines
 from .slices import Slice, slice_of
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from ..arrangement import arrangement
 from ..box import Box
-from ..planar import PlanarFlow
-from . import palette
+from ..display import palette
+from ..planar.arrangement import arrangement
+from ..planar.flow import PlanarFlow
 from .axes import axes_or_new, dress_plane, styled
 from .coordinates import coordinate_names
 from .slices import slice_of

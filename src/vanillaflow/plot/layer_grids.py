@@ -9,13 +9,13 @@ import numpy as np
 from jaxtyping import Float
 
 from ..box import Box
-from ..planar import PlanarFlow
+from ..display.grid_lines import grid_lines
+from ..planar.flow import PlanarFlow
 from ..target import FlowMap
 from ..validation import require_count
 from .axes import dress_plane, require_matplotlib
 from .coordinates import coordinate_names, math_text
 from .grid_images import add_lines, image_lines
-from .grid_lines import grid_lines
 from .slices import slice_of
 
 _COLUMNS = 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import palette
+from ..display import palette
 from .axes import axes_or_new, dress_plane, styled
 from .coordinates import coordinate_names
 

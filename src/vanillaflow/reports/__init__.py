@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..certificates import Certificate, known_seed
-from ..chain import FlowChain
+from ..constructions.chain import FlowChain
 from ..errors import OutputError
-from ..export.files import require_writable, write_atomically
-from ..fields.system import System
-from ..network import FeedforwardNetwork
-from ..planar import PlanarFlow
+from ..files import require_writable, write_atomically
+from ..network.feedforward import FeedforwardNetwork
+from ..planar.flow import PlanarFlow
+from ..systems.system import System
 from ..target import FlowMap
 
 if TYPE_CHECKING:

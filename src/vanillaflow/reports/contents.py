@@ -11,10 +11,10 @@ from ..certificates import Certificate, certify
 from ..certificates.evaluation import evaluated
 from ..certificates.fingerprints import network_hash, system_hash
 from ..errors import CertificateRefused
-from ..fields.system import System
-from ..network import FeedforwardNetwork
-from ..planar import PlanarFlow
+from ..network.feedforward import FeedforwardNetwork
+from ..planar.flow import PlanarFlow
 from ..provenance import Provenance
+from ..systems.system import System
 from ..target import FlowMap
 from ..text import box_text
 from .frames import affine_root

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import expm, logm
 
-from ..planar import PlanarFlow
+from ..planar.flow import PlanarFlow
 
 # How well the root must give the affine map back, and how much it may grow on the way.
 _CLOSE, _LARGE = 1e-8, 1e3

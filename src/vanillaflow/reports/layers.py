@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..network import FeedforwardNetwork
+from ..network.feedforward import FeedforwardNetwork
 
 _MOST_ROWS = 1000
 

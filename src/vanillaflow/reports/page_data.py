@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..fields.ridge import RidgeField
-from ..planar import PlanarFlow
+from ..planar.flow import PlanarFlow
 from .arrays import encoded
 from .contents import Contents
 from .slices import Slice, slice_points

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..box import Box
-from ..certificates.sampled import search_points
+from ..box import Box, search_points
 from ..errors import VanillaflowError
-from ..network import FeedforwardNetwork
-from ..planar import PlanarFlow
+from ..network.feedforward import FeedforwardNetwork
+from ..planar.flow import PlanarFlow
 
 _POINTS = 2048
 # How far the planar maps may be from the network, in widths of the box: what a picture does not show.

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from ..certificates.fingerprints import system_hash
-from ..fields import zoo
 from ..lowering.dialects import read_dialect
+from ..systems import zoo
 from .contents import Contents
 
 _PACKAGES = ("numpy", "scipy", "numba")

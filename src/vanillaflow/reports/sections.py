@@ -10,8 +10,8 @@ from html import escape
 import numpy as np
 
 from ..certificates import Certificate
-from ..certificates.certificate import point_text, rounded_up
-from ..text import box_text, one_line
+from ..certificates.certificate import rounded_up
+from ..text import box_text, one_line, point_text
 from .contents import Contents
 
 _EQUATIONS = 8

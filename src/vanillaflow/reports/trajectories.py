@@ -11,8 +11,8 @@ from jaxtyping import Float
 from ..errors import FieldError
 from ..fields.profiles import Profile, get_profile
 from ..fields.ridge import PiecewiseField, RidgeField, is_ridge_sum
-from ..sampled_flow import SampledFlow
 from ..target import FlowMap
+from ..target.samples import SampledFlow
 from .slices import slice_points
 
 # The page's Runge-Kutta steps are doubled until they agree with the solver this well, relative to the box.

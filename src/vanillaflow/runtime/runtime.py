@@ -11,12 +11,12 @@ import numpy as np
 from jaxtyping import Float
 from numba import typeof
 
-from ..threads import parts_of, side_by_side, thread_count
 from . import dense_kernels, small_kernels
 from .register_tables import CLASSES, packed_in_registers, size_class, worth_registers
 from .small_kernels import AFFINE, PLANAR, REGISTER_TABLE, TABLE, groups_for
 from .sparse import SparseMaps, sparse_maps
 from .tables import Table, packed, parallel_runs, table_of
+from .threads import parts_of, side_by_side, thread_count
 
 # Rows of a state, tangents and all, that registers can hold.
 _MOST_ROWS = 24

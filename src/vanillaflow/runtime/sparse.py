@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 from numba import njit
 from scipy.sparse import csr_array
 
-from ..threads import parts_of, side_by_side
+from .threads import parts_of, side_by_side
 
 # From this dimension on, and up to this part of nonzero numbers.
 _LARGE, _FEW_NONZEROS = 32, 0.25

@@ -19,7 +19,7 @@ from .solver import Solver
 from .time_mesh import TimeMesh, is_searched, time_mesh
 
 if TYPE_CHECKING:
-    from ..sampled_flow import SampledFlow
+    from .samples import SampledFlow
 
 # Points solved together. One adaptive step size serves the whole batch, so a batch is kept moderate.
 _BATCH = 2048
@@ -116,7 +116,7 @@ class FlowMap:
         name: str | None = None,
     ) -> SampledFlow:
         """A flow that is known only by points x and their images y; see `sampled_flow.SampledFlow`."""
-        from ..sampled_flow import SampledFlow
+        from .samples import SampledFlow
 
         return SampledFlow(x, y, domain, duration, smoothing, name)
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from ..certificates import Certificate
 from ..certificates.evaluation import evaluated
-from ..certificates.rigorous.integrator import integrator
-from ..network import FeedforwardNetwork
-from ..planar import PlanarFlow
+from ..enclosures.integrator import integrator
+from ..network.feedforward import FeedforwardNetwork
+from ..planar.flow import PlanarFlow
 from ..target import FlowMap
 from .branch_and_bound import explored, slack
 from .counterexample import counterexample

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from ..certificates.rigorous.bisection import Enclosure
-from ..certificates.rigorous.forms import Forms
-from ..certificates.rigorous.tiling import first_cells, halved
+from ..enclosures.bisection import Enclosure
+from ..enclosures.forms import Forms
+from ..enclosures.tiling import first_cells, halved
 from .properties import UnsafeSet
 
 _FIRST_CELLS = 64

@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import qmc
 
-from ..certificates.rigorous.forms import Forms
-from ..certificates.rigorous.integrator import Integrator
+from ..enclosures.forms import Forms
+from ..enclosures.integrator import Integrator
 from ..target import FlowMap
 from .branch_and_bound import slack, surely_within
 from .properties import UnsafeSet

@@ -8,11 +8,11 @@ from jaxtyping import Float
 from ..box import Box
 from ..certificates import Certificate, certify
 from ..certificates.fingerprints import network_hash, system_hash
-from ..certificates.rigorous.bisection import Enclosure
-from ..certificates.rigorous.enclosures import enclosure_of
+from ..enclosures.bisection import Enclosure
+from ..enclosures.images import enclosure_of
 from ..errors import CertificateRefused, VanillaflowError
-from ..network import FeedforwardNetwork
-from ..planar import PlanarFlow
+from ..network.feedforward import FeedforwardNetwork
+from ..planar.flow import PlanarFlow
 from ..target import FlowMap
 
 

@@ -11,11 +11,11 @@ from jaxtyping import Bool, Float
 
 from ..box import Box
 from ..certificates import Certificate
-from ..certificates.rigorous.bisection import Enclosure
-from ..certificates.rigorous.forms import ROUNDING, UP
-from ..certificates.rigorous.tiling import first_cells, halved
-from ..network import FeedforwardNetwork
-from ..planar import PlanarFlow
+from ..enclosures.bisection import Enclosure
+from ..enclosures.forms import ROUNDING, UP
+from ..enclosures.tiling import first_cells, halved
+from ..network.feedforward import FeedforwardNetwork
+from ..planar.flow import PlanarFlow
 from ..target import FlowMap
 from ..validation import require_points
 from .margins import margin_of, proved, require_within

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from ..certificates.certificate import point_text, rounded_up
+from ..certificates.certificate import rounded_up
+from ..text import point_text
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,7 @@ import numpy as np
 
 from ..box import Box
 from ..errors import FileFormatError
-from ..export.files import read_bytes, write_atomically
+from ..files import read_bytes, write_atomically
 from ..text import one_line
 from .formulas import Alternative, Assertions, InputBound, OutputRow, parse_assertions
 from .properties import Property, UnsafeSet

@@ -1,0 +1,1 @@
+"""Constructions: the ways to make a planar flow for a target and a tolerance."""

@@ -1,0 +1,159 @@
+"""Attempts at a tolerance: construct for a little less than it, certify, and construct for still less.
+
+A construction is measured on one set of points and certified on others, where it may come out worse. Whatever
+ends the attempts, refusal or Ctrl-C, the best flow of all is kept.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..certificates.sampled import certify_sampled
+from ..deadline import TimeIsUp, extended
+from ..errors import CompilationInterrupted, ToleranceNotReached
+from ..planar.flow import PlanarFlow
+from ..provenance import Provenance
+from ..target import FlowMap
+from .construction import Constructed, Construction, Path
+from .refine.slices import affine_fit
+
+_FEW_POINTS = 512
+# Seconds beyond the limit in which a last flow is measured at few points.
+_LAST_SECONDS = 0.5
+# Before anything is constructed, the exact flow is solved twice at so many points, and must agree to this
+# part of the tolerance.
+_RESOLVED_AT, _RESOLVED = 16, 0.1
+# The more dimensions, the further a search may come beyond the points that a construction was measured on.
+_AIMS = ((8, 0.88), (3, 0.94), (1, 0.97))
+_ATTEMPTS = 4
+_STRICTER, _BIT = 0.93, 0.97
+
+
+@dataclass(frozen=True, eq=False)
+class Attempt:
+    """What was constructed, and its sampled error: inf until it is measured."""
+
+    made: Constructed
+    error: float = np.inf
+
+    @property
+    def flow(self) -> PlanarFlow:
+        return self.made.flow
+
+    @property
+    def path(self) -> Path:
+        """All stages."""
+        return (*self.made.before, (self.made.how, self.flow.kinks, self.error))
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """The best attempt, and what ended the attempts if that was neither success nor their number.
+
+    `refusal`: a construction gave up. `interrupted`: Ctrl-C; the caller is to pass that on. `certified`:
+    nothing cut the search for the worst point short.
+    """
+
+    best: Attempt
+    refusal: ToleranceNotReached | None = None
+    interrupted: bool = False
+    certified: bool = True
+
+    def flow_within(self, tol: float, provenance: Provenance) -> PlanarFlow:
+        """The best flow, with its provenance, if it is within `tol`.
+
+        Raises CompilationInterrupted or ToleranceNotReached, each with that flow, otherwise.
+        """
+        flow, error = self.best.flow.with_provenance(provenance), self.best.error
+        if self.interrupted:
+            raise CompilationInterrupted(flow, error)
+        if error <= tol and self.certified:
+            return flow
+        message = f"the best flow found has error {error:.4g}, above the tolerance {tol:g}"
+        if error <= tol or not np.isfinite(error):
+            message = "the best flow found was not compared with the exact flow at enough points"
+        if self.refusal is None:
+            raise ToleranceNotReached(message, flow, error)
+        raise ToleranceNotReached(f"{message}: {self.refusal}", flow, error, self.refusal.needed)
+
+
+def best_attempt(construction: Construction, tol: float) -> Outcome:
+    """The first flow of the construction that is certified within `tol`, or the best of all.
+
+    Without any flow to show, ToleranceNotReached and KeyboardInterrupt go through, and TimeIsUp becomes the
+    former. Raises FlowNotResolved if the exact flow itself is not known to a part of the tolerance.
+    """
+    target, seed, report = construction.target, construction.limits.seed, construction.report
+    tried: list[Attempt] = []
+    refusal: ToleranceNotReached | None = None
+    try:
+        target.require_resolved(target.domain.sample(_RESOLVED_AT, seed), _RESOLVED * tol)
+        aim = next(aim for dim, aim in _AIMS if target.dim >= dim)
+        for _ in range(_ATTEMPTS):
+            try:
+                tried.append(Attempt(construction.within(aim * tol)))
+            except ToleranceNotReached as caught:
+                refusal = caught
+                if caught.flow is not None:
+                    closest = Constructed(caught.flow, "the closest within the limits")
+                    tried.append(Attempt(closest, caught.error))
+                elif not tried:
+                    message = f"the tolerance {tol:g} is out of reach: {caught}"
+                    raise ToleranceNotReached(message, needed=caught.needed) from None
+            report(f"constructed {tried[-1].flow.kinks} kinks ({tried[-1].made.how})")
+            # A sampled error is a lower bound: what is known to be above the tolerance needs no more search.
+            if refusal is None or tried[-1].error <= tol:
+                certificate = certify_sampled(tried[-1].flow, target, seed=seed + 1)
+                at_worst = certificate.worst_point[None]
+                target.require_resolved(at_worst, _RESOLVED * max(certificate.bound, tol))
+                report(f"searched for the worst point: {certificate}")
+                tried[-1] = replace(tried[-1], error=certificate.bound)
+            # After a refusal a stricter aim is hopeless.
+            if refusal is not None or tried[-1].error <= tol:
+                break
+            construction.learn(at_worst)
+            # To know the worst point may be enough; otherwise, by so much it came out worse, and a bit.
+            aim *= _STRICTER if len(tried) == 1 else min(_STRICTER, _BIT * tol / tried[-1].error)
+    except KeyboardInterrupt as interruption:
+        if isinstance(interruption, CompilationInterrupted):
+            last = Constructed(interruption.flow, "until interrupted")
+            tried.append(Attempt(last, interruption.error))
+        if not tried:
+            raise
+        if not np.isfinite(tried[-1].error):
+            # The search for its worst point was not finished; a small one takes no time.
+            tried[-1] = _measured_at_few(tried[-1], target, seed)
+        return Outcome(_best(tried), interrupted=True)
+    except TimeIsUp as late:
+        if not tried:
+            with suppress(TimeIsUp), extended(_LAST_SECONDS):
+                tried.append(Attempt(_affine(target, seed)))
+        if not tried:
+            raise ToleranceNotReached(
+                f"the tolerance {tol:g} is out of reach: {late}, without a flow"
+            ) from None
+        certified = bool(np.isfinite(tried[-1].error))
+        if not certified:
+            with suppress(TimeIsUp), extended(_LAST_SECONDS):
+                tried[-1] = _measured_at_few(tried[-1], target, seed)
+        return Outcome(_best(tried), ToleranceNotReached(str(late)), certified=certified)
+    return Outcome(_best(tried), refusal)
+
+
+def _affine(target: FlowMap, seed: int) -> Constructed:
+    """What is to be had in no time."""
+    x = target.domain.sample(_FEW_POINTS, seed)
+    flow = affine_fit(x, target(x), target.held).flow(target.domain)
+    return Constructed(flow, "the affine map of least squares")
+
+
+def _measured_at_few(attempt: Attempt, target: FlowMap, seed: int) -> Attempt:
+    error = certify_sampled(attempt.flow, target, _FEW_POINTS, rounds=0, seed=seed + 1).bound
+    return replace(attempt, error=error)
+
+
+def _best(tried: list[Attempt]) -> Attempt:
+    return min(tried, key=lambda attempt: attempt.error)

@@ -1,0 +1,86 @@
+"""Construction: what every way to make a flow has in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import inf
+from time import perf_counter
+
+import numpy as np
+from jaxtyping import Float
+
+from ..planar.flow import PlanarFlow
+from ..target import FlowMap
+
+# Whether time is up.
+Stop = Callable[[], bool]
+# Called with a line of text as stages complete.
+Report = Callable[[str], None]
+# The stages of a compilation, as in Provenance: (stage, kinks, error).
+Path = tuple[tuple[str, int, float], ...]
+
+
+def never() -> bool:
+    """Stop: there is no limit."""
+    return False
+
+
+def quiet(line: str) -> None:
+    """Report: nobody listens."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a construction may take: planar maps, and seconds from when these limits were set.
+
+    `seed` seeds all of its samples, so that the same limits give the same flow as long as time is no limit.
+    """
+
+    max_kinks: int = 20_000
+    max_seconds: float = inf
+    seed: int = 0
+    begun: float = field(default_factory=perf_counter)
+
+    @property
+    def seconds_left(self) -> float:
+        return self.begun + self.max_seconds - perf_counter()
+
+    def late(self) -> bool:
+        """Whether the time is up."""
+        return self.seconds_left < 0
+
+
+@dataclass(frozen=True, eq=False)
+class Constructed:
+    """A flow, a line on how it was made, and the stages before that."""
+
+    flow: PlanarFlow
+    how: str
+    before: Path = ()
+
+
+class Construction(ABC):
+    """A way to make flows for one target.
+
+    It is made once for a target and asked for flows within one tolerance after the other, each stricter than
+    the one before: what depends on the target alone, and what was found before, is kept in between.
+
+    To add one, write such a class in a module of this folder and its line in `registry`.
+    """
+
+    def __init__(self, target: FlowMap, limits: Limits, report: Report = quiet):
+        self.target, self.limits, self.report = target, limits, report
+
+    @abstractmethod
+    def within(self, tolerance: float) -> Constructed:
+        """A flow whose largest error, as far as the construction looks, is within `tolerance`.
+
+        Raises ToleranceNotReached, with the best flow if there is one, where the limits do not allow it, and
+        CompilationInterrupted, with the same, if Ctrl-C arrives when there is a flow already.
+        """
+
+    def learn(self, x: Float[np.ndarray, "n d"]) -> None:  # noqa: B027
+        """Look at these points, too: flows made before came out worst there. Most ignore it, since they
+        search for such points themselves."""

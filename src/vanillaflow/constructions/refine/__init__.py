@@ -1,0 +1,1 @@
+"""Refinement: planar maps fitted to the exact flow, so that far fewer of them do."""

@@ -1,0 +1,217 @@
+"""Levenberg-Marquardt for the p-norm of the residual r(x) = N(x; theta) - Phi(x) over a set of points.
+
+The p-norm (mean |r|^p)^(1/p) over all points and outputs is lowered for growing p: p = 2 is least squares,
+and large p approaches the supremum norm (Lawson's idea, by Newton's method). For mean |r|^p / p
+    gradient  g = mean |r|^(p-2) r Dr,
+    Gauss-Newton matrix  H = (p - 1) mean |r|^(p-2) Dr^T Dr;
+without the factor p - 1, as in classical re-weighting, steps overshoot for p > 3. The step solves
+(H + lambda D) s = -g. For p = 2, D is the diagonal of H (Marquardt). For p > 2 the weights concentrate on few
+points, and D is the matrix of the plain mean square: it measures a step by how much it changes the function
+at all the points, so that a step that helps the worst points does not spoil the others.
+
+The gradient is exact. The matrix may come from a part of the points: that changes the path, not the goal.
+Where steps gain little, the same matrix serves for more of them (`quasi_newton`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from jaxtyping import Float
+
+from ....deadline import check
+from ....runtime.threads import parts_of, side_by_side
+from ....sampling.samples import Samples, p_norm
+from ...construction import Stop, never
+from ..parameters import Parameters
+from .gradient_kernels import transposed_product
+from .normal_matrix import Damped, Inverse, NormalMatrix, normal_matrix
+from .quasi_newton import Point, descend
+
+_DAMPING_FACTOR = 3.0
+_DAMPING_RANGE = (1e-9, 1e8)
+# A run ends after this many steps in a row that gain less than this.
+_PATIENCE = 4
+_LEAST_GAIN = 1e-3
+# Points of the Gauss-Newton matrix: so many rows per parameter, the heaviest first, at least and at most.
+_ROWS_PER_PARAMETER = 4
+_LEAST_ROWS, _MOST_ROWS = 4096, 40_000
+_COVERED = 0.9999
+# The matrix of the mean square is renewed after this many steps, and carries a little of its diagonal.
+_RENEWED = 5
+_DIAGONAL = 1e-4
+# Where a step leaves more than this of the objective, so many steps more are made with its matrix.
+_SLOW, _DESCENT = 0.7, 20
+# A p-th power beyond this would overflow soon.
+_LARGEST = 1e200
+# Multiply-adds of a gradient for each point, planar map and coordinate.
+_SWEEPS = 7
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """Where a run ended: parameters, the p-norm and the largest size of the residual."""
+
+    parameters: Parameters
+    norm: float
+    largest: float
+
+
+def minimize(
+    start: Parameters,
+    samples: Samples,
+    p: float,
+    iterations: int,
+    rng: np.random.Generator,
+    stop: Stop = never,
+    descent: int = _DESCENT,
+) -> Fit:
+    """Lower the p-norm from `start`; each step is tried at several dampings, judged by the true p-norm.
+
+    For p = 2, slow steps are followed by up to `descent` more with the same matrix.
+    """
+    theta = start
+    residual = theta(samples.x) - samples.y
+    norm = p_norm(residual, p)
+    damping = 1e-2
+    metric: NormalMatrix | None = None
+    idle = 0
+    for iteration in range(iterations):
+        if idle == _PATIENCE or not 0 < norm < np.inf or stop():
+            break
+        check()
+        objective = Objective(samples, p, norm)
+        here = objective.at(theta)
+        H = _weighted_matrix(theta, samples.x, objective.weights(residual), residual, p, rng)
+        if p > 2 and (metric is None or iteration % _RENEWED == 0):
+            metric = _plain_matrix(theta, samples.x, rng)
+        damped = H.damped_by_diagonal() if metric is None else H.damped_by(metric, _DIAGONAL)
+        step = _best_step(here, damped, objective, damping)
+        if step is None:
+            break
+        point, damping = step.point, step.damping
+        # A step that gained much has left the matrix behind, and for p > 2 so have the weights.
+        if p == 2 and descent and H.factored and point.value > _SLOW * here.value:
+            point = descend(here, point, objective.at, objective.gradient, step.inverse, descent, stop)
+        theta, residual, before = point.parameters, point.residual, norm
+        norm = p_norm(residual, p)
+        idle = idle + 1 if norm > (1 - _LEAST_GAIN) * before else 0
+    return Fit(theta, norm, float(np.max(np.abs(residual), initial=0.0)))
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """mean |r / scale|^p / p, times scale^2: with the minimum of the p-norm and the size of r^2."""
+
+    samples: Samples
+    p: float
+    scale: float
+
+    def at(self, theta: Parameters) -> Point:
+        residual = theta(self.samples.x) - self.samples.y
+        size = p_norm(residual, self.p) / self.scale
+        value = size**self.p if size < _LARGEST ** (1 / self.p) else np.inf
+        return Point(theta, self.scale**2 * value / self.p, residual)
+
+    def weights(self, residual: np.ndarray) -> np.ndarray:
+        return np.abs(residual / self.scale) ** (self.p - 2) if self.p > 2 else np.ones_like(residual)
+
+    def gradient(self, point: Point) -> Float[np.ndarray, " P"]:
+        residual = point.residual
+        return _gradient(point.parameters, self.samples.x, self.weights(residual) * residual / residual.size)
+
+
+def _gradient(theta: Parameters, x: np.ndarray, u: np.ndarray) -> Float[np.ndarray, " P"]:
+    """The gradient of the sum of u . N(x; theta) over the points."""
+
+    def part_of(part: slice) -> np.ndarray:
+        return transposed_product(x[part], theta.a, theta.w, theta.t, theta.M, u[part])
+
+    parts = parts_of(len(x))
+    work = _SWEEPS * theta.kinks * x.size / len(parts)
+    return np.sum(side_by_side([partial(part_of, part) for part in parts], work), axis=0)
+
+
+def _weighted_matrix(
+    theta: Parameters,
+    x: np.ndarray,
+    weights: np.ndarray,
+    residual: np.ndarray,
+    p: float,
+    rng: np.random.Generator,
+) -> NormalMatrix:
+    """(p - 1) mean w Dr^T Dr, from the points that make up nearly all of the p-norm, or some of them."""
+    most = int(np.clip(_ROWS_PER_PARAMETER * theta.count, _LEAST_ROWS, _MOST_ROWS)) // theta.dim
+    if p > 2:
+        share = (weights * residual**2).sum(axis=1)
+        heaviest = np.argpartition(-share, most)[:most] if len(x) > most else np.arange(len(x))
+        order = heaviest[np.argsort(-share[heaviest], kind="stable")]
+        covered = np.searchsorted(np.cumsum(share[order]), _COVERED * share.sum())
+        rows = order[: int(covered) + 1]
+        scale = (p - 1) / residual.size
+    else:
+        rows = rng.choice(len(x), most, replace=False) if len(x) > most else np.arange(len(x))
+        scale = 1.0 / (len(rows) * theta.dim)
+    return normal_matrix(theta, x[rows], scale * weights[rows])
+
+
+def _plain_matrix(theta: Parameters, x: np.ndarray, rng: np.random.Generator) -> NormalMatrix:
+    """mean Dr^T Dr from some of the points, enough of them to see every direction twice."""
+    count = min(len(x), max(_LEAST_ROWS, 2 * theta.count) // theta.dim)
+    rows = rng.choice(len(x), count, replace=False)
+    return normal_matrix(theta, x[rows], np.full((count, theta.dim), 1.0 / (count * theta.dim)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Step:
+    point: Point
+    damping: float
+    inverse: Inverse
+
+
+def _best_step(here: Point, damped: Damped, objective: Objective, damping: float) -> _Step | None:
+    """The best of the steps at a geometric row of dampings around the last one; None if none improves.
+
+    The matrix costs more than several solutions and evaluations, so a step is worth the search.
+    """
+    g = objective.gradient(here)
+    nothing = _Step(Point(here.parameters, np.inf, here.residual), damping, lambda b: b)
+
+    def inverted(value: float) -> tuple[Inverse, np.ndarray] | None:
+        inverse = damped(value)
+        if inverse is None:
+            return None
+        step = -inverse(g)
+        return (inverse, step) if np.all(np.isfinite(step)) else None
+
+    def best_of(*powers: int) -> _Step:
+        """The best with damping times factor^power; of infinite value if all are out of range."""
+        values = [damping * _DAMPING_FACTOR**power for power in powers]
+        values = [value for value in values if _DAMPING_RANGE[0] < value < _DAMPING_RANGE[1]]
+        best = replace(nothing, damping=values[0] if values else damping)
+        solutions = side_by_side([partial(inverted, value) for value in values], here.parameters.count**3 / 6)
+        for value, solved in zip(values, solutions):
+            if solved is not None:
+                check()
+                inverse, step = solved
+                tried = _Step(objective.at(here.parameters.moved(step)), value, inverse)
+                best = min(best, tried, key=lambda step: step.point.value)
+        return best
+
+    low, high = -1, 1
+    best = best_of(low, high)
+    # Where nothing improves on where we are, only smaller steps can.
+    while not best.point.value < here.value:
+        if damping * _DAMPING_FACTOR**high > _DAMPING_RANGE[1]:
+            return None
+        low, high = high + 1, high + 2
+        best = best_of(low, high)
+    while best.damping < damping * _DAMPING_FACTOR ** (low + 0.5):
+        low -= 2
+        further = best_of(low, low + 1)
+        if not further.point.value < best.point.value:
+            break
+        best = further
+    return best

@@ -1,0 +1,195 @@
+"""J^T W J, dense while it fits a memory budget, as a product beyond.
+
+The dense matrix is accumulated in float32: a damped step needs no more, and it takes half the time. Beyond
+the budget the damped system is solved by conjugate gradients, preconditioned by its diagonal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float
+from scipy.linalg import cho_solve
+
+from ....runtime.threads import parts_of, side_by_side
+from ..parameters import Parameters
+from .gradient_kernels import column_squares, product, transposed_product
+from .jacobian_kernels import scaled_jacobian
+
+# A dense matrix of 6000^2 numbers takes 288 MB, and as much again for its factor.
+MOST_DENSE_PARAMETERS = 6000
+# Rows of the Jacobian held at once: about this many numbers.
+_CHUNK_NUMBERS = 4_000_000
+_AT_ONCE = 4
+# Parameters that hardly change the function are damped as if they did to this part of the usual: without it
+# they run so far that the next step finds no way down (measured: half the steps were lost).
+_FLOOR = 0.05
+_MOST_CG_STEPS = 60
+_CG_REDUCTION = 1e-2
+
+# b -> A^-1 b for some positive definite A.
+Inverse = Callable[[np.ndarray], np.ndarray]
+# damping -> (H + damping D)^-1, or None where that fails.
+Damped = Callable[[float], "Inverse | None"]
+
+
+@runtime_checkable
+class NormalMatrix(Protocol):
+    """A positive semi-definite matrix H whose damped systems can be solved."""
+
+    @property
+    def factored(self) -> bool:
+        """Whether an inverse, once made, costs little to apply."""
+
+    def damped_by_diagonal(self) -> Damped:
+        """The inverses of H + damping diag H."""
+
+    def damped_by(self, metric: NormalMatrix, part: float) -> Damped:
+        """The inverses of H + damping (metric + part diag metric)."""
+
+
+def normal_matrix(
+    theta: Parameters, x: Float[np.ndarray, "n d"], weights: Float[np.ndarray, "n d"]
+) -> NormalMatrix:
+    """sum over points and outputs of weight * (Dr)^T Dr at the rows of x."""
+    if theta.count > MOST_DENSE_PARAMETERS:
+        return _Products(theta, x, weights)
+    return _Dense(theta, dense_matrix(theta, x, weights))
+
+
+def dense_matrix(theta: Parameters, x: np.ndarray, weights: np.ndarray) -> Float[np.ndarray, "free free"]:
+    """The same as an array, whatever its size, in reduced coordinates.
+
+    A w only turns: what scaling it would do, its a and t do as well.
+    """
+    free = theta.free
+    d, P = theta.dim, theta.count - theta.kinks
+    root = np.sqrt(weights)
+    # Parts of a fixed size, a few at a time: each holds its rows of the Jacobian and a matrix.
+    chunk = max(1, min(-(-len(x) // len(parts_of(len(x)))), _CHUNK_NUMBERS // (P * d)))
+
+    def part_of(first: int) -> np.ndarray:
+        part = slice(first, first + chunk)
+        J = np.empty((P, d, len(x[part])), dtype=np.float32)
+        scaled_jacobian(x[part], theta.a, theta.w, theta.t, theta.M, theta.turns, root[part], J)
+        rows = J.reshape(P, -1)
+        return rows @ rows.T
+
+    H = np.zeros((P, P))
+    firsts = list(range(0, len(x), chunk))
+    for i in range(0, len(firsts), _AT_ONCE):
+        for part in side_by_side(
+            [partial(part_of, first) for first in firsts[i : i + _AT_ONCE]], P * P * d * chunk / 2
+        ):
+            H += part
+    return H if free.all() else H[np.ix_(free, free)]
+
+
+@dataclass(frozen=True, eq=False)
+class _Dense:
+    theta: Parameters
+    H: Float[np.ndarray, "free free"]
+    factored = True
+
+    def damped_by_diagonal(self) -> Damped:
+        diagonal = self._diagonal()
+        return lambda damping: self._inverse(self.H + np.diag(damping * diagonal))
+
+    def damped_by(self, metric: NormalMatrix, part: float) -> Damped:
+        assert isinstance(metric, _Dense)
+        damper = metric.H + np.diag(part * metric._diagonal())
+        return lambda damping: self._inverse(self.H + damping * damper)
+
+    def _inverse(self, A: np.ndarray) -> Inverse | None:
+        try:
+            # numpy's factorization releases the interpreter's lock, scipy's does not. Transposed it is in the
+            # order of columns, which saves each solution a copy.
+            factor = np.linalg.cholesky(A).T
+        except np.linalg.LinAlgError:
+            return None
+        theta = self.theta
+        return lambda b: theta.expanded(cho_solve((factor, False), theta.reduced(b), check_finite=False))
+
+    def _diagonal(self) -> np.ndarray:
+        return _raised(np.diag(self.H))
+
+
+def _raised(diagonal: np.ndarray) -> np.ndarray:
+    """A diagonal plus a floor, positive even where nothing moves."""
+    return diagonal + _FLOOR * (diagonal.mean() + 1e-300)
+
+
+@dataclass(frozen=True, eq=False)
+class _Products:
+    theta: Parameters
+    x: Float[np.ndarray, "n d"]
+    weights: Float[np.ndarray, "n d"]
+    factored = False
+
+    def apply(self, v: np.ndarray) -> np.ndarray:
+        theta = self.theta
+        arrays = theta.a, theta.w, theta.t, theta.M
+        whole = theta.expanded(v)
+
+        def part_of(part: slice) -> np.ndarray:
+            along = product(self.x[part], *arrays, whole)
+            return transposed_product(self.x[part], *arrays, self.weights[part] * along)
+
+        return theta.reduced(self._summed(part_of))
+
+    def diagonal(self) -> np.ndarray:
+        theta = self.theta
+        arrays = theta.a, theta.w, theta.t, theta.M, theta.turns
+        squares = self._summed(lambda part: column_squares(self.x[part], *arrays, self.weights[part]))
+        return _raised(squares[theta.free])
+
+    def _summed(self, part_of: Callable[[slice], np.ndarray]) -> np.ndarray:
+        parts = side_by_side([partial(part_of, part) for part in parts_of(len(self.x))])
+        return np.sum(parts, axis=0)
+
+    def damped_by_diagonal(self) -> Damped:
+        return self._damped(self.diagonal())
+
+    def damped_by(self, metric: NormalMatrix, part: float) -> Damped:
+        # The diagonal alone: another product per step would double the cost.
+        assert isinstance(metric, _Products)
+        return self._damped(metric.diagonal())
+
+    def _damped(self, damper: np.ndarray) -> Damped:
+        theta, diagonal = self.theta, self.diagonal()
+
+        def inverse(damping: float, b: np.ndarray) -> np.ndarray:
+            added = damping * damper
+            return theta.expanded(
+                _conjugate_gradients(lambda v: self.apply(v) + added * v, diagonal + added, theta.reduced(b))
+            )
+
+        return lambda damping: partial(inverse, damping)
+
+
+def _conjugate_gradients(
+    apply: Callable[[np.ndarray], np.ndarray], diagonal: np.ndarray, b: np.ndarray
+) -> np.ndarray:
+    """An approximate solution of `apply(x) = b`, preconditioned by the diagonal."""
+    x, r = np.zeros_like(b), b.copy()
+    z = r / diagonal
+    direction, rz = z.copy(), float(r @ z)
+    first = rz
+    for _ in range(_MOST_CG_STEPS):
+        if rz <= _CG_REDUCTION**2 * first:
+            break
+        image = apply(direction)
+        curvature = float(direction @ image)
+        if not curvature > 0:
+            break
+        step = rz / curvature
+        x += step * direction
+        r -= step * image
+        z = r / diagonal
+        rz, previous = float(r @ z), rz
+        direction = z + (rz / previous) * direction
+    return x

@@ -1,0 +1,169 @@
+"""The ridge construction: as few smooth ridge maps as the tolerance takes, each made piecewise linear.
+
+The number of ridge maps decides what an evaluation costs: at run time each is a table (`runtime`), whatever
+is the number of its kinks. So smooth maps are fitted and finished first, one more at a time or several, until
+they leave part of the tolerance to the kinks. These lie on grids (`grids`), where a table needs no search;
+their error falls with the square of their distance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ...box import search_points
+from ...certificates.sampled import certify_sampled
+from ...deadline import TimeIsUp, extended
+from ...errors import CompilationInterrupted, ToleranceNotReached
+from ...planar.flow import PlanarFlow
+from ...runtime.threads import own_threads
+from ...sampling.samples import Samples, training_target
+from ...target import FlowMap
+from ..construction import Constructed, Construction
+from .finishing import RATIO, finished, lacks_degree
+from .fit import RidgeFit, fit_ridges, numbers_per_map
+from .grids import Grids
+
+# The part of the tolerance that smooth maps aim at, and that is good enough.
+_AIM, _ENOUGH = 0.45, 0.6
+# Fits that promise an error of so many times the aim are finished.
+_NEAR = 4.0
+# Where fits fall short: ridge maps ~ error^(1/4), at most so many times as many.
+_EXPONENT, _MOST_GROWTH = 0.25, 2.0
+# The square of so many float64 numbers is an eighth of a gigabyte.
+_MOST_NUMBERS = 4096
+# Least squares ends at this part of the aim.
+_CLOSE = 0.05
+_POINTS = 8192
+# What each ridge map may be off alone: tried from so many tolerances down, by one factor for the tables and
+# by another for the kinks; further down than this it is not for want of kinks.
+_COARSEST, _COARSER, _FINER, _FINEST = 4.0, 0.7, 0.9, 1e-3
+_FEW_POINTS = 512
+# Seconds beyond the limit in which the maps that there are become a flow.
+_LAST_SECONDS = 0.5
+_SEARCHES, _STARTS = (1000, 1010), 48
+# Around each point that such a search finds, so many join the samples, within this part of the width.
+_NEAR_EACH, _RADIUS = 50, 0.01
+
+
+class Ridge(Construction):
+    """Ridge maps at one tolerance after the other: it goes on from the smooth maps that it found before."""
+
+    # The smooth maps so far, how many, what they promise, and what was last asked of them.
+    _best: RidgeFit | None = None
+    _count = 0
+    _error = np.inf
+    _tolerance = np.inf
+
+    def within(self, tolerance: float) -> Constructed:
+        """A flow whose searched error is within `tolerance`.
+
+        Raises ToleranceNotReached, with the best flow, where that takes more kinks than allowed, more ridge
+        maps than can be fitted, or longer than there is time; CompilationInterrupted, with the same, on
+        Ctrl-C.
+        """
+        training = training_target(self.target, tolerance)
+        self._tolerance = tolerance
+        try:
+            with own_threads():
+                while True:
+                    self._fit(training, tolerance)
+                    flow = self._made_of_pieces(training, tolerance)
+                    if flow is not None:
+                        return Constructed(flow, f"{self._count} ridge maps")
+                    # They fold over somewhere.
+                    self._error = np.inf
+        except KeyboardInterrupt:
+            if self._best is None:
+                raise
+            raise CompilationInterrupted(*self._in_haste()) from None
+        except TimeIsUp as late:
+            if self._best is None:
+                raise
+            with extended(_LAST_SECONDS):
+                raise self._not_reached(f"{self._count} ridge maps, when {late}") from None
+
+    def _fit(self, training: FlowMap, tolerance: float) -> None:
+        """More smooth maps, until their error leaves enough of the tolerance."""
+        while self._best is None or self._error > _ENOUGH * tolerance:
+            count = 0 if self._best is None else self._next_count(tolerance)
+            if count * numbers_per_map(self.target.dim) > _MOST_NUMBERS:
+                limit = f"{self._count} ridge maps, the most that can be fitted"
+                raise self._not_reached(limit)
+            if self._best and self.limits.late():
+                raise self._not_reached(f"{self._count} ridge maps in the time")
+            goal = _AIM * tolerance
+            fit = fit_ridges(training, count, _CLOSE * tolerance, self.limits.seed, self.limits.late)[0]
+            error = RATIO * fit.norm
+            if error <= _NEAR * goal or lacks_degree(fit, goal):
+                fit, error = finished(fit, training, goal, self.limits.seed, self.limits.late)
+            self.report(f"{count} smooth ridge maps: error {error:.2e}")
+            self._best, self._error, self._count = fit, error, count
+
+    def _next_count(self, tolerance: float) -> int:
+        least = max(1, self.target.dim // 2)
+        if not np.isfinite(self._error):
+            return max(self._count + 1, least)
+        growth = min((self._error / (_AIM * tolerance)) ** _EXPONENT, _MOST_GROWTH)
+        return max(least, self._count + 1, int(self._count * growth))
+
+    def _made_of_pieces(self, training: FlowMap, tolerance: float) -> PlanarFlow | None:
+        """The smallest tables, and in them the fewest kinks, within the tolerance; None if they fold over."""
+        assert self._best is not None
+        domain = self.target.domain
+        x = search_points(domain, _POINTS, self.limits.seed + 3)
+        samples, grids = Samples(x, training(x)), Grids(self._best.maps, x)
+        tried: list[list[int]] = []
+        for off in _falling(_COARSEST * tolerance, _COARSER, _FINEST * tolerance):
+            sizes = grids.sizes(off)
+            if sizes in tried or _error(grids.flow(0, sizes, domain), samples) > tolerance:
+                tried.append(sizes)
+                continue
+            for off_alone in _falling(_COARSEST * tolerance, _FINER, _FINEST * off):
+                flow = grids.flow(off_alone, sizes, domain)
+                if flow.kinks > self.limits.max_kinks:
+                    raise self._not_reached(f"{self.limits.max_kinks} kinks")
+                if _error(flow, samples) > tolerance:
+                    continue
+                missed = self._worst(flow, training)
+                if _error(flow, missed) <= tolerance:
+                    return flow
+                samples = samples.joined(missed)
+            tried.append(sizes)
+        return None
+
+    def _worst(self, flow: PlanarFlow, training: FlowMap) -> Samples:
+        """The worst points that searches find, none of them that which certifies, and points around them."""
+        domain = self.target.domain
+        rng = np.random.default_rng([self.limits.seed, flow.kinks])
+        seeds = [self.limits.seed + seed for seed in _SEARCHES]
+        worst = [certify_sampled(flow, training, starts=_STARTS, seed=seed).worst_point for seed in seeds]
+        near = rng.normal(size=(len(worst), _NEAR_EACH, domain.dim)) * _RADIUS * domain.width
+        x = np.concatenate([worst, domain.clip((np.array(worst)[:, None] + near).reshape(-1, domain.dim))])
+        return Samples(x, training(x))
+
+    def _in_haste(self) -> tuple[PlanarFlow, float]:
+        """The smooth maps there are, each made piecewise linear to the tolerance, and the error of that."""
+        assert self._best is not None
+        x = search_points(self.target.domain, _FEW_POINTS, self.limits.seed + 3)
+        grids, off = Grids(self._best.maps, x), self._tolerance
+        while (flow := grids.flow(off, grids.sizes(off), self.target.domain)).kinks > self.limits.max_kinks:
+            off *= 2
+        return flow, certify_sampled(flow, self.target, _FEW_POINTS, rounds=3, seed=self.limits.seed).bound
+
+    def _not_reached(self, limit: str) -> ToleranceNotReached:
+        flow, error = self._in_haste()
+        return ToleranceNotReached(
+            f"the ridge construction reached {error:.3g} with {flow.kinks} kinks within {limit}", flow, error
+        )
+
+
+def _falling(first: float, factor: float, last: float) -> Iterator[float]:
+    while first > last:
+        yield first
+        first *= factor
+
+
+def _error(flow: PlanarFlow, samples: Samples) -> float:
+    return float(np.abs(flow(samples.x) - samples.y).max())

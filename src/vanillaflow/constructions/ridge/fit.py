@@ -1,0 +1,122 @@
+"""Ridge maps fitted to a flow map by least squares, from several random sets of directions.
+
+From profiles that do nothing the first step is linear least squares in the profiles. Which minimum a run ends
+in depends on its directions; short runs tell which are worth a long one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from scipy.linalg import LinAlgError, solve
+
+from ...box import search_points
+from ...deadline import check
+from ...runtime.threads import side_by_side
+from ...sampling.samples import Samples
+from ...target import FlowMap
+from ..construction import Stop
+from .maps import RidgeMaps, idle_maps
+from .objective import Objective
+
+_DEGREE = 8
+_LEAST_POINTS, _ROWS_PER_NUMBER = 1000, 5
+_RUNS, _SHORT = 8, 10
+_PLACES, _LONG = 2, 40
+_DAMPING, _DAMPING_FACTOR, _LEAST_DAMPING, _TRIES = 0.1, 4.0, 1e-9, 8
+_LEAST_DIAGONAL = 1e-6
+# A run ends with a step that gains less.
+_LEAST_GAIN = 3e-3
+# Points that tell how much a step changes the map.
+_EVERYWHERE = 8000
+
+
+@dataclass(frozen=True, eq=False)
+class RidgeFit:
+    """Ridge maps, their norm (`objective`) at the points x, and the damping of the last step."""
+
+    maps: RidgeMaps
+    norm: float
+    damping: float
+    x: np.ndarray
+
+
+def fit_ridges(target: FlowMap, count: int, goal: float, seed: int, stop: Stop) -> list[RidgeFit]:
+    """The best few fits of `count` ridge maps, best first; the root mean square need not be below `goal`."""
+    rng = np.random.default_rng([seed, count])
+    d = target.dim
+    numbers = count * numbers_per_map(d)
+    x = search_points(target.domain, max(_LEAST_POINTS, _ROWS_PER_NUMBER * numbers // d), seed)
+    objective = Objective(Samples(x, target(x)))
+
+    def begin(w: np.ndarray) -> RidgeFit:
+        maps = idle_maps(x, w, _DEGREE, target.held)
+        return lowered(RidgeFit(maps, np.inf, _DAMPING, x), objective, 2.0, _SHORT, goal, stop)
+
+    directions = rng.normal(size=(_RUNS, count, d))
+    fits = side_by_side([partial(begin, w) for w in directions])
+    fits.sort(key=lambda fit: fit.norm)
+    best = [partial(lowered, fit, objective, 2.0, _LONG, goal, stop) for fit in fits[:_PLACES]]
+    return sorted(side_by_side(best), key=lambda fit: fit.norm)
+
+
+def numbers_per_map(dim: int) -> int:
+    """Of a profile and a direction."""
+    return (_DEGREE + 2) * dim
+
+
+def lowered(fit: RidgeFit, objective: Objective, p: float, steps: int, goal: float, stop: Stop) -> RidgeFit:
+    """The fit with the p-norm of the objective lowered, by Levenberg-Marquardt.
+
+    For p = 2 the damper is the diagonal of the matrix. For p > 2, where few points count, it is the matrix
+    for p = 2: it measures a step by how much it changes the map everywhere. It ends where the norm is below
+    the goal or hardly falls.
+    """
+    # Profiles may run away from bad steps; such maps count as infinitely bad.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _descended(fit, objective, p, steps, goal, stop)
+
+
+def _descended(
+    fit: RidgeFit, objective: Objective, p: float, steps: int, goal: float, stop: Stop
+) -> RidgeFit:
+    maps, damping, x = fit.maps, fit.damping, objective.samples.x
+    residual = objective.residual(maps)
+    norm = objective.norm(maps, residual, p)
+    everywhere = None
+    for _ in range(steps):
+        if norm <= goal or stop():
+            break
+        H, g = objective.normal_equations(maps, residual, p, norm)
+        damper = np.diag(np.diag(H) + _LEAST_DIAGONAL * np.diag(H).max())
+        if p > 2:
+            if everywhere is None:
+                fewer = objective.thinned(_EVERYWHERE)
+                everywhere, _ = fewer.normal_equations(maps, fewer.residual(maps), 2.0, norm)
+            damper = np.trace(H) / np.trace(everywhere) * (everywhere + 0.01 * np.diag(np.diag(everywhere)))
+        before = norm
+        for _ in range(_TRIES):
+            check()
+            tried = _tried(maps, H, damping * damper, g, x)
+            if tried is not None:
+                new_residual = objective.residual(tried)
+                new_norm = objective.norm(tried, new_residual, p)
+                if new_norm < norm:
+                    maps, residual, norm = tried, new_residual, new_norm
+                    damping = max(damping / _DAMPING_FACTOR, _LEAST_DAMPING)
+                    break
+            damping *= _DAMPING_FACTOR
+        if norm > (1 - _LEAST_GAIN) * before:
+            break
+    return RidgeFit(maps, norm, damping, x)
+
+
+def _tried(
+    maps: RidgeMaps, H: np.ndarray, damper: np.ndarray, g: np.ndarray, x: np.ndarray
+) -> RidgeMaps | None:
+    try:
+        return maps.moved(-solve(H + damper, g, assume_a="pos"), x)
+    except (LinAlgError, ValueError):
+        return None

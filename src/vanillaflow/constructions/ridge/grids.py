@@ -1,0 +1,105 @@
+"""Where the kinks of ridge maps go: on the marks of a grid along each, close together where it bends.
+
+A profile f is off by |S f''| h^2 / 16 between kinks h apart, S being the sensitivity of the output to the
+ridge map (`pieces`). On a grid, tables need no search at run time; a grid as fine as the sharpest bend needs
+is mostly skipped elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from ...box import Box
+from ...planar.flow import PlanarFlow
+from .maps import RidgeMaps
+from .pieces import pieces_on_grids
+
+# Buckets of a range: tables fill whole registers.
+_SIZES = (32, 64, 128, 256, 512, 1024, 2048, 4096)
+# Bends are known in so many parts of a range.
+_BINS = 64
+# Grids of so many sizes are tried.
+_TRIED = 16
+
+
+class Grids:
+    """The bends of smooth ridge maps, as the points x meet them."""
+
+    def __init__(self, maps: RidgeMaps, x: Float[np.ndarray, "n d"]):
+        self._maps = maps
+        states = maps.states(x)
+        self._bends = []
+        for r, S in enumerate(maps.sensitivities(states)):
+            s = states[r] @ maps.w[r]
+            bend = np.abs(S @ maps.profile(r, s, 2)[:, :, None]).max(axis=(1, 2))
+            self._bends.append(_largest_in_bins((maps.unit(r, s) + 1) / 2, bend))
+
+    def sizes(self, off: float) -> list[int]:
+        """The smallest tables in which every ridge map, with a kink at each mark, is off by that alone."""
+        return [
+            next((size for size in _SIZES if size >= _needed(bends, float(length), off)), _SIZES[-1])
+            for bends, length in zip(self._bends, self._maps.high - self._maps.low)
+        ]
+
+    def flow(self, off: float, sizes: Sequence[int], domain: Box) -> PlanarFlow:
+        """The flow with as few kinks as are off by that for each ridge map alone, as far as its table allows.
+
+        off = 0 stands for kinks at all marks.
+        """
+        lengths = self._maps.high - self._maps.low
+        chosen = [
+            _fewest_marks(bends, float(length), off, size)
+            for bends, length, size in zip(self._bends, lengths, sizes)
+        ]
+        return pieces_on_grids(self._maps, [marks for marks, _ in chosen], [n for _, n in chosen], domain)
+
+
+def _needed(bends: Float[np.ndarray, " bins"], length: float, off: float) -> int:
+    """Equal pieces of the range that are off by no more where it bends most."""
+    return max(2, int(np.ceil(length * np.sqrt(bends.max() / (16 * off)))))
+
+
+def _fewest_marks(
+    bends: Float[np.ndarray, " bins"], length: float, off: float, size: int
+) -> tuple[Int[np.ndarray, " _"], int]:
+    """The fewest marks of a grid of at most that size, and how many buckets it has."""
+    if off == 0:
+        return np.arange(1, size), size
+    least = min(_needed(bends, length, off), size)
+    tried = np.unique(np.linspace(least, size, _TRIED).astype(int)).tolist()
+    return min(((marks_for(bends, length, n, off), n) for n in tried), key=lambda entry: entry[0].size)
+
+
+def marks_for(
+    bends: Float[np.ndarray, " bins"], length: float, buckets: int, off: float
+) -> Int[np.ndarray, " _"]:
+    """The fewest inner marks of a grid between which kinks are off by no more than `off`.
+
+    bends : the largest |S f''| in equal parts of the range, which has this length. Between marks h apart a
+    profile is off by bend h^2 / 16, except within a single bucket, at any price.
+    """
+    edges = np.arange(buckets + 1) / buckets
+    first = (edges[:-1] * bends.size).astype(int)
+    last = np.maximum(np.ceil(edges[1:] * bends.size).astype(int) - 1, first)
+    largest = np.array([bends[i : j + 1].max() for i, j in zip(first, last)])
+    marks, begin = [], 0
+    while begin < buckets:
+        here = np.maximum.accumulate(largest[begin:])
+        offs = here * (length / buckets * np.arange(1, here.size + 1)) ** 2 / 16
+        begin += max(1, int(np.searchsorted(offs, off, side="right")))
+        marks.append(begin)
+    return np.array(marks[:-1], dtype=int)
+
+
+def _largest_in_bins(places: Float[np.ndarray, " n"], values: Float[np.ndarray, " n"]) -> np.ndarray:
+    """The largest value in equal bins of [0, 1]; in empty ones that of the nearest."""
+    largest = np.zeros(_BINS)
+    np.maximum.at(largest, np.clip((places * _BINS).astype(int), 0, _BINS - 1), values)
+    filled = np.flatnonzero(largest)
+    if not filled.size:
+        return largest
+    nearest = filled[np.abs(np.arange(_BINS)[:, None] - filled).argmin(axis=1)]
+    return largest[nearest]

@@ -1,0 +1,1 @@
+"""The split construction: exact flows of ridge pieces in turn, each made piecewise linear."""

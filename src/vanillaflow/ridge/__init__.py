@@ -1,3 +1,0 @@
-"""Few ridge maps x -> x + f(w.x): fitted while they are smooth, then made piecewise linear."""
-
-from .search import RidgeSearch as RidgeSearch
