@@ -21,6 +21,8 @@ from .planar import PlanarFlow
 
 CONDITION_LIMIT = 4.0
 _CARRIED_UP_TO = 16
+# A singular value that is a smaller part of the largest is lost in rounding.
+_LEAST_SINGULAR = 1e-13
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,14 +95,27 @@ class _Carried:
             self.condition *= (1 + abs(maps.slope) @ size) * (1 + abs(shrink) @ size)
 
 
+def invertible(M: Float[np.ndarray, "d d"], width: Float[np.ndarray, " d"]) -> Float[np.ndarray, "d d"]:
+    """M, or the nearest matrix that is not singular: fast decay carries whole directions to one point.
+
+    Singular values are those of coordinates in units of `width`.
+    """
+    if np.isfinite(np.linalg.slogdet(M)[1]):
+        return M
+    units = width[:, None] / width
+    U, s, V = np.linalg.svd(M / units)
+    return (U * np.maximum(s, _LEAST_SINGULAR * max(s[0], _LEAST_SINGULAR))) @ V * units
+
+
 def assemble(maps: Iterable[AffineMap | RidgeMaps], dim: int, domain: Box | None = None) -> PlanarFlow:
     """The composition of the maps, first to last."""
     carried = _Carried(dim)
     parts = [(np.zeros((0, dim)), np.zeros((0, dim)), np.zeros(0))]
     kinks, emitted = 0, []
+    width = np.ones(dim) if domain is None else domain.width
 
     def emit() -> None:
-        emitted.append((kinks, carried.M, carried.m))
+        emitted.append((kinks, invertible(carried.M, width), carried.m))
         carried.reset()
 
     for item in maps:

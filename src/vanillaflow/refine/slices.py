@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..assembly import invertible
 from ..certificates.sampled import search_points
 from ..samples import Samples
 from ..target import FlowMap
@@ -23,11 +24,11 @@ _STEPS = 15
 
 
 def affine_fit(x: np.ndarray, y: np.ndarray, held: int = 0) -> Parameters:
-    """The affine map that is closest to y at the points x in the mean square, and no planar maps."""
+    """The invertible affine map that is closest to y at the points x in the mean square; no planar maps."""
     d = x.shape[1]
     solution, *_ = np.linalg.lstsq(np.concatenate([x, np.ones((len(x), 1))], axis=1), y, rcond=None)
-    none = np.zeros((0, d))
-    return projected(none, none, np.zeros(0), solution[:d].T.copy(), solution[d].copy(), held)
+    none, M = np.zeros((0, d)), invertible(solution[:d].T.copy(), np.ptp(x, axis=0))
+    return projected(none, none, np.zeros(0), M, solution[d].copy(), held)
 
 
 def sliced_start(target: FlowMap, kinks: int, slices: int, rng: np.random.Generator, seed: int) -> Parameters:
