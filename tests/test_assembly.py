@@ -126,7 +126,7 @@ def test_a_singular_affine_map_becomes_one_that_can_be_undone_and_is_as_close_as
     """As exp(-3000) is in floating point."""
     units = np.array(units)
     M = np.array(M, dtype=float) * units[:, None] / units
-    flow = assemble([AffineMap(M, units)], 2, vf.Box(-units / 2, units / 2))
+    flow = assemble([AffineMap(M, units)], 2, Box(-units / 2, units / 2))
     x = flow.domain.sample(64)
     assert np.max(np.abs(flow(x) - x @ M.T - units) / units) <= 1e-12
     assert np.all(np.isfinite(flow.inverse(flow(x))))
