@@ -19,6 +19,7 @@ import numpy as np
 import vanillaflow as vf
 
 LIMIT = 5.0
+RAW = "raised "
 ALLOWED = 1.1 * LIMIT + 2
 # Tolerances as parts of the box's width: one that takes minutes, one that takes seconds.
 TOLERANCES = (3e-5, 3e-2)
@@ -81,6 +82,8 @@ def measured(method: str, target: vf.FlowMap, part: float) -> tuple[float, str]:
         outcome = "no flow"
     except vf.VanillaflowError:
         outcome = "refused in words"
+    except Exception as error:
+        outcome = f"{RAW}{type(error).__name__}: {error}"
     return perf_counter() - start, outcome
 
 
@@ -93,7 +96,7 @@ def warm(method: str) -> None:
 
 
 def run(seconds: float, seed: int) -> list[tuple[str, int, int]]:
-    """For each method, how many compilations were tried, and how many took longer than allowed."""
+    """For each method, how many calls were tried, and how many were late or raised no error of ours."""
     begun, rng = perf_counter(), np.random.default_rng(seed)
     cases = [(m, t, p) for m in METHODS for t in targets() for p in TOLERANCES]
     counts = {method: [0, 0] for method in METHODS}
@@ -107,11 +110,11 @@ def run(seconds: float, seed: int) -> list[tuple[str, int, int]]:
             warmed.add(method)
         took, outcome = measured(method, target, part)
         counts[method][0] += 1
-        counts[method][1] += took > ALLOWED
+        counts[method][1] += took > ALLOWED or outcome.startswith(RAW)
         print(f"{method:13s}{target.name:24s}{part:8.0e}{took:7.1f} s  {outcome}", flush=True)
     return [(f"max_seconds of {method}", tried, bad) for method, (tried, bad) in counts.items()]
 
 
 if __name__ == "__main__":
     for what, tried, bad in run(float(sys.argv[1]) if len(sys.argv) > 1 else 600.0, 0):
-        print(f"{what}: {tried} tried, {bad} took longer than {ALLOWED:g} s")
+        print(f"{what}: {tried} tried, {bad} were late, or raised no error of ours")

@@ -1,6 +1,7 @@
 """Constructions for tests: one that follows a script, and any one with these limits."""
 
 from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 
@@ -14,7 +15,7 @@ def scripted(*steps: PlanarFlow | BaseException) -> type[Construction]:
     left = list(steps)
 
     class Scripted(Construction):
-        aims: list[float] = []
+        aims: ClassVar[list[float]] = []
 
         def within(self, tolerance: float) -> Constructed:
             self.aims.append(tolerance)

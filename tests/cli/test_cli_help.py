@@ -86,7 +86,8 @@ def test_examples_work(say):
 
 
 def test_the_pages_name_what_there_is_to_choose(say):
-    assert f"{', '.join(METHODS)} (default: {METHODS[0]})" in " ".join(say("compile", "-h")[1].split())
+    said = " ".join(say("compile", "-h")[1].split())
+    assert all(f"{name}: {entry.summary}" in said for name, entry in CONSTRUCTIONS.items())
     for name in DIALECTS:
         assert name in say("compile", "-h")[1]
     for name in CERTIFICATION_METHODS:

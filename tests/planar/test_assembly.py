@@ -118,3 +118,15 @@ def test_strong_affine_maps_stay_in_place():
 def test_nothing_to_assemble():
     for flow in (assemble([], 3), assemble([AffineMap(np.eye(3), np.zeros(3))], 3)):
         assert flow.dim == 3 and flow.kinks == 0 and flow.stops.size == 0
+
+
+@pytest.mark.parametrize("units", [[1.0, 1.0], [1e-9, 1e9]])
+@pytest.mark.parametrize("M", [[[0, 0], [0, 0]], [[1, 2], [2, 4]], [[0, 1], [0, 0]]])
+def test_a_singular_affine_map_becomes_one_that_can_be_undone_and_is_as_close_as_rounding(M, units):
+    """As exp(-3000) is in floating point."""
+    units = np.array(units)
+    M = np.array(M, dtype=float) * units[:, None] / units
+    flow = assemble([AffineMap(M, units)], 2, Box(-units / 2, units / 2))
+    x = flow.domain.sample(64)
+    assert np.max(np.abs(flow(x) - x @ M.T - units) / units) <= 1e-12
+    assert np.all(np.isfinite(flow.inverse(flow(x))))

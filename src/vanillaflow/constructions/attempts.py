@@ -14,11 +14,11 @@ import numpy as np
 from ..certificates.sampled import certify_sampled
 from ..deadline import TimeIsUp, extended
 from ..errors import CompilationInterrupted, ToleranceNotReached
+from ..planar.affine import affine_fit
 from ..planar.flow import PlanarFlow
 from ..provenance import Provenance
 from ..target import FlowMap
 from .construction import Constructed, Construction, Path
-from .refine.slices import affine_fit
 
 _FEW_POINTS = 512
 # Seconds beyond the limit in which a last flow is measured at few points.
@@ -146,7 +146,9 @@ def best_attempt(construction: Construction, tol: float) -> Outcome:
 def _affine(target: FlowMap, seed: int) -> Constructed:
     """What is to be had in no time."""
     x = target.domain.sample(_FEW_POINTS, seed)
-    flow = affine_fit(x, target(x), target.held).flow(target.domain)
+    M, m = affine_fit(x, target(x), target.held)
+    none = np.zeros((0, target.dim))
+    flow = PlanarFlow(none, none, np.zeros(0), [0], M[None], m[None], target.domain)
     return Constructed(flow, "the affine map of least squares")
 
 

@@ -17,6 +17,7 @@ from jaxtyping import Float
 
 from ..box import Box
 from ..deadline import check
+from .affine import invertible
 from .flow import PlanarFlow
 
 CONDITION_LIMIT = 4.0
@@ -98,9 +99,10 @@ def assemble(maps: Iterable[AffineMap | RidgeMaps], dim: int, domain: Box | None
     carried = _Carried(dim)
     parts = [(np.zeros((0, dim)), np.zeros((0, dim)), np.zeros(0))]
     kinks, emitted = 0, []
+    width = np.ones(dim) if domain is None else domain.width
 
     def emit() -> None:
-        emitted.append((kinks, carried.M, carried.m))
+        emitted.append((kinks, invertible(carried.M, width), carried.m))
         carried.reset()
 
     for item in maps:

@@ -19,7 +19,7 @@ from vanillaflow.constructions.refine.least_squares.least_squares import minimiz
 from vanillaflow.constructions.refine.least_squares.normal_matrix import dense_matrix
 from vanillaflow.constructions.refine.parameters import KAPPA_RANGE, Parameters, projected
 from vanillaflow.constructions.refine.pruning import prune
-from vanillaflow.constructions.refine.slices import affine_fit, composed, sliced_start
+from vanillaflow.constructions.refine.slices import affine_start, composed, sliced_start
 from vanillaflow.sampling.samples import Samples, p_norm, sample, worst_points
 
 DIMENSIONS = [1, 2, 3, 5]
@@ -182,7 +182,7 @@ def test_growth_helps():
     rng = np.random.default_rng(2)
     x = rng.uniform(-1, 1, size=(800, 2))
     y = x + np.abs(x[:, :1] + 0.5 * x[:, 1:]) * np.array([0.3, -0.2])
-    affine = affine_fit(x, y)
+    affine = affine_start(x, y)
     grown = grow(affine, Samples(x, y), 2, rng)
     assert grown.kinks == 2
     # One kink is the whole truth: the first step towards it already takes half of the error away.
@@ -203,7 +203,7 @@ def test_pruning_takes_out_what_does_nothing():
 def test_the_search_finds_worse_points_than_the_samples():
     target = vf.zoo.pendulum().target()
     samples = sample(target, 200, 0)
-    affine = affine_fit(samples.x, samples.y)
+    affine = affine_start(samples.x, samples.y)
     found, error = worst_points(affine, target, samples, 20, np.random.default_rng(0))
     assert error >= np.abs(affine(samples.x) - samples.y).max()
     assert np.abs(affine(found.x) - found.y).max() == pytest.approx(error, rel=1e-9)

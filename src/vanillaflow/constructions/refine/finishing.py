@@ -14,7 +14,7 @@ from ...sampling.vertices import crossings, middles
 from .least_squares.least_squares import minimize
 from .parameters import Parameters
 from .search import Search
-from .slices import affine_fit
+from .slices import affine_start
 
 # (p, steps) of each stage, for few kinks and for many, which converge later. Fewer steps for large p, as the
 # crossings of the kinks move with them.
@@ -81,7 +81,7 @@ def finished(
 def affine_within(search: Search) -> bool:
     """Whether the closest affine map is within the tolerance; it is kept then."""
     samples = search.samples(0)
-    theta = affine_fit(samples.x, samples.y, search.target.held)
+    theta = affine_start(samples.x, samples.y, search.target.held)
     if np.abs(theta(samples.x) - samples.y).max() > search.tolerance:
         return False
     _, error = _searched(theta, search, search.rng(0))

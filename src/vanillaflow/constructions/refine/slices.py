@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...box import search_points
+from ...planar.affine import affine_fit
 from ...sampling.samples import Samples
 from ...target import FlowMap
 from .growth import grow
@@ -22,12 +23,10 @@ _CANDIDATES = 200
 _STEPS = 15
 
 
-def affine_fit(x: np.ndarray, y: np.ndarray, held: int = 0) -> Parameters:
+def affine_start(x: np.ndarray, y: np.ndarray, held: int = 0) -> Parameters:
     """The affine map that is closest to y at the points x in the mean square, and no planar maps."""
-    d = x.shape[1]
-    solution, *_ = np.linalg.lstsq(np.concatenate([x, np.ones((len(x), 1))], axis=1), y, rcond=None)
-    none = np.zeros((0, d))
-    return projected(none, none, np.zeros(0), solution[:d].T.copy(), solution[d].copy(), held)
+    none = np.zeros((0, x.shape[1]))
+    return projected(none, none, np.zeros(0), *affine_fit(x, y, held), held)
 
 
 def sliced_start(target: FlowMap, kinks: int, slices: int, rng: np.random.Generator, seed: int) -> Parameters:
@@ -42,7 +41,7 @@ def sliced_start(target: FlowMap, kinks: int, slices: int, rng: np.random.Genera
 
 def _fit(x: np.ndarray, y: np.ndarray, kinks: int, rng: np.random.Generator, held: int) -> Parameters:
     samples = Samples(x, y)
-    theta = grow(affine_fit(x, y, held), samples, kinks, rng, candidates=_CANDIDATES)
+    theta = grow(affine_start(x, y, held), samples, kinks, rng, candidates=_CANDIDATES)
     return minimize(theta, samples, 2.0, _STEPS, rng).parameters
 
 

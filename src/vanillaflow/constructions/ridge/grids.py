@@ -11,8 +11,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
+from numba import njit
 
 from ...box import Box
+from ...deadline import check
 from ...planar.flow import PlanarFlow
 from .maps import RidgeMaps
 from .pieces import pieces_on_grids
@@ -69,6 +71,7 @@ def _fewest_marks(
     if off == 0:
         return np.arange(1, size), size
     least = min(_needed(bends, length, off), size)
+    check()
     tried = np.unique(np.linspace(least, size, _TRIED).astype(int)).tolist()
     return min(((marks_for(bends, length, n, off), n) for n in tried), key=lambda entry: entry[0].size)
 
@@ -81,17 +84,23 @@ def marks_for(
     bends : the largest |S f''| in equal parts of the range, which has this length. Between marks h apart a
     profile is off by bend h^2 / 16, except within a single bucket, at any price.
     """
-    edges = np.arange(buckets + 1) / buckets
-    first = (edges[:-1] * bends.size).astype(int)
-    last = np.maximum(np.ceil(edges[1:] * bends.size).astype(int) - 1, first)
-    largest = np.array([bends[i : j + 1].max() for i, j in zip(first, last)])
-    marks, begin = [], 0
-    while begin < buckets:
-        here = np.maximum.accumulate(largest[begin:])
-        offs = here * (length / buckets * np.arange(1, here.size + 1)) ** 2 / 16
-        begin += max(1, int(np.searchsorted(offs, off, side="right")))
-        marks.append(begin)
-    return np.array(marks[:-1], dtype=int)
+    return _marks(bends, length / buckets, buckets, 16 * off)
+
+
+@njit(cache=True)
+def _marks(bends: np.ndarray, bucket: float, buckets: int, most: float) -> np.ndarray:
+    """From each mark as many buckets as keep bend h^2 within `most`, but one at least."""
+    marks = np.empty(buckets, dtype=np.int64)
+    count, begin, largest = 0, 0, 0.0
+    for k in range(buckets):
+        first = k * bends.size // buckets
+        last = max(-(-(k + 1) * bends.size // buckets), first + 1)
+        here = bends[first:last].max()
+        largest = max(largest, here)
+        if k > begin and largest * (bucket * (k + 1 - begin)) ** 2 > most:
+            marks[count] = k
+            count, begin, largest = count + 1, k, here
+    return marks[:count]
 
 
 def _largest_in_bins(places: Float[np.ndarray, " n"], values: Float[np.ndarray, " n"]) -> np.ndarray:
