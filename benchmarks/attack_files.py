@@ -31,11 +31,11 @@ from onnx import TensorProto, helper, numpy_helper
 import vanillaflow as vf
 from vanillaflow.certificates.certificate_file import to_json
 from vanillaflow.certificates.fingerprints import network_hash
-from vanillaflow.choices import DIALECTS
 from vanillaflow.enclosures.checkpoint import Checkpoint
 from vanillaflow.export import safetensors as exact
 from vanillaflow.export.onnx import network_from_onnx, read_onnx_metadata
 from vanillaflow.files.checksum import checksum
+from vanillaflow.network.dialects import DIALECTS
 from vanillaflow.provenance import Provenance
 
 _SECONDS = 3.0

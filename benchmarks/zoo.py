@@ -11,7 +11,7 @@ from results_file import table, write
 
 import vanillaflow as vf
 from vanillaflow.certificates.sampled import certify_sampled
-from vanillaflow.network.feedforward import DIALECTS
+from vanillaflow.network.dialects import DIALECTS
 from vanillaflow.network.precision import in_precision
 
 TOLERANCE = 1e-2

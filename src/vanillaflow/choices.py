@@ -13,9 +13,6 @@ from pathlib import Path
 CERTIFICATION_METHODS = ("sampled", "statistical", "rigorous")
 """How `certify` knows an error; the first is the default."""
 
-DIALECTS = ("leaky_relu", "prelu", "relu")
-"""What the activations are: leaky ReLUs of one slope a layer, of one slope a neuron, or plain ReLUs."""
-
 ZOO = (
     "pendulum",
     "van_der_pol",

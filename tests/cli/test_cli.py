@@ -17,6 +17,7 @@ import pytest
 import vanillaflow as vf
 from vanillaflow import cli, compiler
 from vanillaflow.cli import compiling
+from vanillaflow.constructions.registry import CONSTRUCTIONS
 from vanillaflow.export.onnx import network_from_onnx
 
 # For tests that need some flow, the method that has one soonest.
@@ -98,7 +99,7 @@ def test_version(run):
 def test_help_names_the_commands_and_methods(run):
     assert all(name in run("--help") for name in ("compile", "inspect", "zoo"))
     assert run() == run("--help")
-    assert all(method in run("compile", "--help") for method in compiler.METHODS)
+    assert all(method in run("compile", "--help") for method in CONSTRUCTIONS)
 
 
 def test_compiled_files_hold_what_the_summary_says(run):

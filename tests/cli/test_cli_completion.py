@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from vanillaflow import cli
-from vanillaflow.choices import DIALECTS, METHODS, ZOO
+from vanillaflow.choices import ZOO
 from vanillaflow.cli.completion import complete_system
+from vanillaflow.constructions.registry import CONSTRUCTIONS
+from vanillaflow.network.dialects import DIALECTS
 
 HEAVY = ("numpy", "scipy", "numba", "sympy", "onnx", "torch", "matplotlib", "rich")
 
@@ -61,7 +63,7 @@ def offered(monkeypatch, capsys, line: str) -> list[str]:
         ("vanillaflow certify network.onnx lo", ["lotka_volterra", "lorenz"]),
         ("vanillaflow certify netw", []),  # The shell's own files.
         ("vanillaflow zoo show f", ["fitzhugh_nagumo", "fput"]),
-        ("vanillaflow compile pendulum --method ", list(METHODS)),
+        ("vanillaflow compile pendulum --method ", list(CONSTRUCTIONS)),
         ("vanillaflow compile pendulum --dialect ", list(DIALECTS)),
         ("vanillaflow verify pendulum --dialect p", ["prelu"]),
         ("vanillaflow certify network.onnx pendulum --method s", ["sampled", "statistical"]),

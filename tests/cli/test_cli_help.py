@@ -12,8 +12,9 @@ import pytest
 
 import vanillaflow as vf
 from vanillaflow import cli
-from vanillaflow.choices import CERTIFICATION_METHODS, DIALECTS, ZOO, did_you_mean
+from vanillaflow.choices import CERTIFICATION_METHODS, ZOO, did_you_mean
 from vanillaflow.constructions.registry import CONSTRUCTIONS
+from vanillaflow.network.dialects import DIALECTS
 
 PAGES = ("", "compile", "report", "certify", "verify", "inspect", "zoo", "zoo list", "zoo show")
 SAFE = """

@@ -14,10 +14,10 @@ import vanillaflow as vf
 from random_objects import PROVENANCE, assert_same_network, random_network, rounding_bound
 from vanillaflow.certificates.certificate_file import from_json, to_json
 from vanillaflow.certificates.fingerprints import network_hash
-from vanillaflow.choices import DIALECTS
 from vanillaflow.export.onnx import embed_certificate, network_from_onnx, onnx_model, read_onnx_metadata
 from vanillaflow.export.tensors import named_tensors
 from vanillaflow.files.checksum import checksum
+from vanillaflow.network.dialects import DIALECTS
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -149,7 +149,7 @@ def test_metadata_of_a_network_that_knows_nothing(tmp_path):
 
 
 @settings(max_examples=40, deadline=None)
-@given(SEEDS, st.integers(1, 6), st.integers(0, 20), st.booleans(), st.sampled_from(DIALECTS))
+@given(SEEDS, st.integers(1, 6), st.integers(0, 20), st.booleans(), st.sampled_from(list(DIALECTS)))
 def test_float64_round_trip(directory, seed, d, depth, described, dialect):
     network = random_network(seed, d, depth, described, dialect)
     network.to_onnx(directory / "round", "float64")

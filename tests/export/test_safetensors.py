@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 import vanillaflow as vf
 from random_objects import assert_same_flow, assert_same_network, random_flow, random_network
-from vanillaflow.choices import DIALECTS
 from vanillaflow.export import safetensors as vf_safetensors
 from vanillaflow.files.checksum import checksum
+from vanillaflow.network.dialects import DIALECTS
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -33,7 +33,7 @@ def test_flow_round_trip(directory, seed, d, kinks, affine, described):
 
 
 @settings(max_examples=50, deadline=None)
-@given(SEEDS, st.integers(1, 6), st.integers(0, 20), st.booleans(), st.sampled_from(DIALECTS))
+@given(SEEDS, st.integers(1, 6), st.integers(0, 20), st.booleans(), st.sampled_from(list(DIALECTS)))
 def test_network_round_trip(directory, seed, d, depth, described, dialect):
     network = random_network(seed, d, depth, described, dialect)
     network.save(directory / "network")

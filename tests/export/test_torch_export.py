@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import vanillaflow as vf
 from random_objects import random_network, rounding_bound
-from vanillaflow.choices import DIALECTS
+from vanillaflow.network.dialects import DIALECTS
 
 torch = pytest.importorskip("torch")
 

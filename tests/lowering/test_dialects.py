@@ -15,7 +15,7 @@ from vanillaflow import Box, PlanarFlow
 from vanillaflow.box import search_points
 from vanillaflow.export.onnx import network_from_onnx
 from vanillaflow.lowering.dialects import read_dialect
-from vanillaflow.network.feedforward import DIALECTS
+from vanillaflow.network.dialects import DIALECTS
 from vanillaflow.planar.shears import LEAST_COSINE, cosines
 from zoo_cases import NAMES, compiled, lowered
 

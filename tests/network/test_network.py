@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vanillaflow import Box, FeedforwardNetwork
-from vanillaflow.network.feedforward import DIALECTS
+from vanillaflow.network.dialects import DIALECTS
 
 
 def random_network(seed: int, d: int, depth: int, dialect: str = "leaky_relu") -> FeedforwardNetwork:

@@ -1,4 +1,4 @@
-"""The middles of the cells between kinks: where they are, and that a fit errs most there or at crossings."""
+"""The centers of the cells between kinks: where they are, and that a fit errs most there or at vertices."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ import vanillaflow as vf
 from vanillaflow.constructions.refine.least_squares.least_squares import minimize
 from vanillaflow.constructions.refine.slices import sliced_start
 from vanillaflow.sampling.samples import sample
-from vanillaflow.sampling.vertices import crossings, middles
+from vanillaflow.sampling.vertices import cell_centers, vertices
 
 
 def grid(d: int, places: np.ndarray) -> vf.PlanarFlow:
@@ -27,7 +27,7 @@ def test_between_parallel_kinks(d):
     cell = np.searchsorted(edges, x) - 1
     expected = (edges[cell] + edges[cell + 1]) / 2
     # Each kink moves the later ones by a part in a million of the distance to it.
-    assert np.allclose(middles(grid(d, places), x, box), expected, rtol=0, atol=2 * d * 4 * 1e-6)
+    assert np.allclose(cell_centers(grid(d, places), x, box), expected, rtol=0, atol=2 * d * 4 * 1e-6)
 
 
 @pytest.mark.parametrize("d", [1, 2, 4])
@@ -43,7 +43,7 @@ def test_they_stay_in_the_box_and_are_finite(d):
         np.eye(d)[None],
         np.zeros((1, d)),
     )
-    found = middles(flow, box.sample(300, 1), box)
+    found = cell_centers(flow, box.sample(300, 1), box)
     assert np.all((found >= box.low) & (found <= box.high))
 
 
@@ -51,7 +51,7 @@ def test_infinite_heights_do_not_matter():
     box = vf.Box([-1, -1], [1, 1])
     a, w = np.array([[1e300, 0.0], [0.0, 0.0]]), np.array([[0.0, 1.0], [1e200, 0.0]])
     flow = vf.PlanarFlow(a, w, np.array([-1.0, 0.0]), [2], np.eye(2)[None], np.zeros((1, 2)))
-    assert np.all(np.isfinite(middles(flow, box.sample(50, 0), box)))
+    assert np.all(np.isfinite(cell_centers(flow, box.sample(50, 0), box)))
 
 
 @pytest.mark.parametrize("name", ["pendulum", "duffing", "brusselator"])
@@ -65,7 +65,7 @@ def test_with_crossings_they_are_where_a_fit_errs_most(name):
         rng = np.random.default_rng(seed)
         theta = minimize(sliced_start(target, 24, 4, rng, 0), samples, 2.0, 10, rng).parameters
         flow = theta.flow(target.domain)
-        peaks = np.concatenate([crossings(flow, x, target.domain), middles(flow, x, target.domain)])
+        peaks = np.concatenate([vertices(flow, x, target.domain), cell_centers(flow, x, target.domain)])
         at_peaks = np.abs(theta(peaks) - target(peaks)).max(axis=1)
         elsewhere = np.abs(theta(others) - exact).max(axis=1)
         ratios.append(at_peaks.max() / elsewhere.max())

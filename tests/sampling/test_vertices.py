@@ -1,4 +1,4 @@
-"""The crossings of kinks: where they are, and that errors are large there."""
+"""The vertices of kinks: where they are, and that errors are large there."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ import vanillaflow as vf
 from vanillaflow.constructions.refine.least_squares.least_squares import minimize
 from vanillaflow.constructions.refine.slices import sliced_start
 from vanillaflow.sampling.samples import sample
-from vanillaflow.sampling.vertices import crossings
+from vanillaflow.sampling.vertices import vertices
 
 
 def heights(flow: vf.PlanarFlow, x: np.ndarray) -> np.ndarray:
@@ -40,7 +40,7 @@ def test_two_maps_and_the_faces_of_the_box():
     x = np.array([[0.4, -0.1], [-0.9, -0.3], [0.4, 0.9], [0.0, -0.9]])
     # Behind the kink at x = 0.5 the second hyperplane, y = -0.2, is bent; none of these points goes there.
     expected = np.array([[0.5, -0.2], [-1, -0.2], [0.5, 1], [0.5, -1]])
-    assert np.allclose(crossings(flow, x, box), expected, rtol=0, atol=1e-12)
+    assert np.allclose(vertices(flow, x, box), expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("d", [1, 2, 3, 4])
@@ -48,7 +48,7 @@ def test_d_hyperplanes_or_faces_meet_at_a_crossing(d):
     rng = np.random.default_rng(d)
     box = vf.Box(-np.ones(d), np.ones(d))
     flow = random_flow(d, 12, rng)
-    found = crossings(flow, box.sample(300, 1), box)
+    found = vertices(flow, box.sample(300, 1), box)
     assert np.all((found >= box.low) & (found <= box.high))
     faces = np.stack([found - box.low, found - box.high], axis=-1).reshape(len(found), -1)
     meeting = (np.abs(np.concatenate([heights(flow, found), faces], axis=1)) < 1e-9).sum(axis=1)
@@ -60,7 +60,7 @@ def test_infinite_heights_do_not_matter():
     box = vf.Box([-1, -1], [1, 1])
     a, w = np.array([[1e300, 0.0], [0.0, 0.0]]), np.array([[0.0, 1.0], [1e200, 0.0]])
     flow = vf.PlanarFlow(a, w, np.array([-1.0, 0.0]), [2], np.eye(2)[None], np.zeros((1, 2)))
-    found = crossings(flow, box.sample(50, 0), box)
+    found = vertices(flow, box.sample(50, 0), box)
     # What is left are the faces.
     assert np.allclose(np.abs(found), 1, rtol=0, atol=1e-12)
 
@@ -71,7 +71,7 @@ def test_a_fit_errs_most_at_crossings(name):
     samples, rng = sample(target, 2048, 0), np.random.default_rng(0)
     theta = minimize(sliced_start(target, 24, 6, rng, 0), samples, 2.0, 30, rng).parameters
     x = target.domain.sample(2000, 3)
-    at = crossings(theta.flow(target.domain), x, target.domain)
+    at = vertices(theta.flow(target.domain), x, target.domain)
 
     def mean_error(points: np.ndarray) -> float:
         return float(np.mean(np.abs(theta(points) - target(points)).max(axis=1)))

@@ -16,12 +16,13 @@ from ..deadline import TimeIsUp, within
 from ..errors import VanillaflowError
 from ..network.feedforward import FeedforwardNetwork
 from ..planar.flow import PlanarFlow
+from ..sampling.search import thorough
 from ..target import FlowMap
 from ..validation import require_positive
 from .certificate import Certificate
 from .evaluation import evaluated
 from .fingerprints import network_hash, system_hash
-from .sampled import certify_sampled, thorough
+from .sampled import certify_sampled
 from .statistical import certify_statistical
 
 # What is stated is stated of a flow that is solved at least so well: a loose tolerance loosens no claim.

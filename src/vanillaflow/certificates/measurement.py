@@ -21,12 +21,12 @@ from jaxtyping import Bool, Float
 from ..errors import CertificateRefused
 from ..network.feedforward import FeedforwardNetwork
 from ..planar.flow import PlanarFlow
+from ..sampling.search import absolute_errors, affordable_points
 from ..target import FlowMap
 from ..text import point_text
 from .certificate import Certificate
 from .evaluation import evaluated
 from .resolution import FINER, rounding, solver_errors
-from .sampled import absolute_errors, affordable_points
 from .statistical import fresh_points
 
 # The most that rounding and a solver may move an error above its claim, as a part of the claim.

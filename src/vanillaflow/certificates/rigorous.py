@@ -30,13 +30,14 @@ from ..enclosures.workers import workers
 from ..errors import FieldError
 from ..network.feedforward import FeedforwardNetwork
 from ..planar.flow import PlanarFlow
+from ..sampling.search import absolute_errors
 from ..target import FlowMap
 from ..validation import require_positive
 from .agreement import Certain, certain_error, require_own_types, require_same_field, require_same_network
 from .certificate import Certificate
 from .evaluation import evaluated
 from .fingerprints import network_hash
-from .sampled import absolute_errors, certify_sampled
+from .sampled import certify_sampled
 
 if TYPE_CHECKING:
     from os import PathLike

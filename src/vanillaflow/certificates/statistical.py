@@ -7,12 +7,12 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float
 
+from ..sampling.search import absolute_errors
 from ..target import FlowMap
 from ..validation import require_count
 from .binomial import MOST_POINTS, largest_fraction, order_statistic, points_needed
 from .certificate import Certificate
 from .resolution import solver_errors
-from .sampled import absolute_errors
 
 _POINTS = 10_000
 # Points drawn and evaluated together; numbers kept, 512 MB of them.

@@ -11,11 +11,12 @@ import typer
 
 from ..constructions.registry import CONSTRUCTIONS
 from ..errors import CompilationInterrupted, ToleranceNotReached
+from ..export.file_kinds import FILE_KINDS
 from .interruption import saved_best
 from .option_values import complete_dialect, complete_method, fraction, known_dialect, known_method, positive
 from .outputs import require_output
 from .progress import progress
-from .result import SUFFIXES, Precision, Request, Result, lowered, measured
+from .result import Precision, Request, Result, lowered, measured
 from .system_argument import SYSTEM, read_target
 from .text import one_line, rows, size_text
 
@@ -42,9 +43,9 @@ def compile_system(
             "--output",
             "-o",
             metavar="FILE",
-            help="Write this file; give it again for more. FILE.onnx is the network, for any runtime; "
-            "FILE.c the same as a function of C99; FILE.py as a module that needs NumPy only; "
-            "FILE.safetensors the flow, exact and invertible, for vanillaflow.load.",
+            help="Write this file; give it again for more. "
+            + "; ".join(f"FILE{suffix} is {kind.summary}" for suffix, kind in FILE_KINDS.items())
+            + ".",
         ),
     ] = None,
     method: Annotated[
@@ -103,7 +104,7 @@ def compile_system(
     start = perf_counter()
     outputs = output or []
     for path in outputs:
-        require_output(path, SUFFIXES)
+        require_output(path, FILE_KINDS)
     dialect, slope = known_dialect(dialect, slope)
     target = read_target(system)
     request = Request(tol, dtype, dialect, slope, seed or 0)

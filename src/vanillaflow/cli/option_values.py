@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from ..choices import DIALECTS, did_you_mean
+from ..choices import did_you_mean
 from ..constructions.registry import CONSTRUCTIONS
 from ..errors import VanillaflowError
+from ..network.dialects import DIALECTS
 from .completion import among
 
 complete_dialect = among(DIALECTS)

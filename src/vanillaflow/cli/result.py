@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import VanillaflowError
+from ..export.file_kinds import FILE_KINDS
 
 if TYPE_CHECKING:
     from ..certificates import Certificate
@@ -43,17 +43,8 @@ class Result:
     dtype: Precision
 
     def write(self, path: Path) -> None:
-        """The kind of file that the name says, which must end in one of SUFFIXES."""
-        SUFFIXES[path.suffix.lower()](self, path)
-
-
-# The kinds of files, by how their names end, and what writes each.
-SUFFIXES: dict[str, Callable[[Result, Path], None]] = {
-    ".onnx": lambda result, path: result.network.to_onnx(path, result.dtype),
-    ".c": lambda result, path: result.network.to_c(path, result.dtype),
-    ".py": lambda result, path: result.network.to_numpy(path, result.dtype),
-    ".safetensors": lambda result, path: result.flow.save(path),
-}
+        """The kind of file that the name says, which must end as one of FILE_KINDS."""
+        FILE_KINDS[path.suffix.lower()].write(self.flow, self.network, path, self.dtype)
 
 
 def lowered(flow: PlanarFlow, request: Request) -> Result:

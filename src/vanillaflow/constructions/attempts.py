@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..certificates.sampled import certify_sampled
 from ..deadline import TimeIsUp, extended
 from ..errors import CompilationInterrupted, ToleranceNotReached
 from ..planar.affine import affine_fit
 from ..planar.flow import PlanarFlow
 from ..provenance import Provenance
+from ..sampling.search import largest_error
 from ..target import FlowMap
 from .construction import Constructed, Construction, Path
 
@@ -106,15 +106,14 @@ def best_attempt(construction: Construction, tol: float) -> Outcome:
             report(f"constructed {tried[-1].flow.kinks} kinks ({tried[-1].made.how})")
             # A sampled error is a lower bound: what is known to be above the tolerance needs no more search.
             if refusal is None or tried[-1].error <= tol:
-                certificate = certify_sampled(tried[-1].flow, target, seed=seed + 1)
-                at_worst = certificate.worst_point[None]
-                target.require_resolved(at_worst, _RESOLVED * max(certificate.bound, tol))
-                report(f"searched for the worst point: {certificate}")
-                tried[-1] = replace(tried[-1], error=certificate.bound)
+                found = largest_error(tried[-1].flow, target, seed=seed + 1)
+                target.require_resolved(found.point[None], _RESOLVED * max(found.largest, tol))
+                report(f"searched for the worst point: {found}")
+                tried[-1] = replace(tried[-1], error=found.largest)
             # After a refusal a stricter aim is hopeless.
             if refusal is not None or tried[-1].error <= tol:
                 break
-            construction.learn(at_worst)
+            construction.learn(found.point[None])
             # To know the worst point may be enough; otherwise, by so much it came out worse, and a bit.
             aim *= _STRICTER if len(tried) == 1 else min(_STRICTER, _BIT * tol / tried[-1].error)
     except KeyboardInterrupt as interruption:
@@ -153,8 +152,8 @@ def _affine(target: FlowMap, seed: int) -> Constructed:
 
 
 def _measured_at_few(attempt: Attempt, target: FlowMap, seed: int) -> Attempt:
-    error = certify_sampled(attempt.flow, target, _FEW_POINTS, rounds=0, seed=seed + 1).bound
-    return replace(attempt, error=error)
+    found = largest_error(attempt.flow, target, _FEW_POINTS, rounds=0, seed=seed + 1)
+    return replace(attempt, error=found.largest)
 
 
 def _best(tried: list[Attempt]) -> Attempt:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..box import Box
+from ..network.dialects import DIALECTS
 from ..network.feedforward import FeedforwardNetwork
 from ..planar.flow import PlanarFlow
 from ..provenance import Provenance
@@ -19,23 +20,19 @@ if TYPE_CHECKING:
 Rows = list[tuple[str, str]]
 
 
-_LAYERS = {"leaky_relu": "leaky-ReLU", "prelu": "PReLU", "relu": "ReLU"}
-_DIALECTS = {
-    "leaky_relu": "one slope a layer, width d",
-    "prelu": "one slope a neuron, width d",
-    "relu": "plain ReLUs, width d + 1",
-}
+_LAYERS = {"LeakyRelu": "leaky-ReLU", "PRelu": "PReLU", "Relu": "ReLU"}
 
 
 def network_rows(network: FeedforwardNetwork, condition: bool = True) -> Rows:
     """Shape, dialect, slopes; and the condition, which takes singular values of all weights."""
+    dialect = DIALECTS[network.dialect]
     rows = [
         (
             "network",
-            f"width {network.width}, depth {network.depth} ({_LAYERS[network.dialect]} layers), "
+            f"width {network.width}, depth {network.depth} ({_LAYERS[dialect.activation]} layers), "
             f"{network.parameters} parameters",
         ),
-        ("dialect", f"{network.dialect}: {_DIALECTS[network.dialect]}"),
+        ("dialect", f"{network.dialect}: {dialect.summary}"),
         *_slopes_rows(network),
     ]
     if condition:
@@ -45,9 +42,10 @@ def network_rows(network: FeedforwardNetwork, condition: bool = True) -> Rows:
 
 def _slopes_rows(network: FeedforwardNetwork) -> Rows:
     slopes = network.slopes
-    if network.dialect == "relu":
+    kind = DIALECTS[network.dialect].activation
+    if kind == "Relu":
         return []
-    if network.dialect == "prelu":
+    if kind == "PRelu":
         # Those of 1 only pass a coordinate on.
         return [("slopes", range_text(slopes[slopes < 1]))]
     # A kappa that stands for one slope, before it is lowered with that slope, has its rounding.

@@ -16,6 +16,7 @@ from .. import __version__
 from ..errors import FileFormatError
 from ..files import write_atomically
 from ..files.onnx_models import read_model
+from ..network.dialects import DIALECTS
 from ..network.feedforward import FeedforwardNetwork
 from ..network.precision import first_outputs, rounded_layers
 from .onnx_chain import chain_of
@@ -96,6 +97,7 @@ def onnx_model(
         entries |= certificate_entry(certificate, network, dtype)
     by_attribute = np.array_equal(slopes.astype(np.float32), slopes)
     nodes, tensors, name = [], [], "x"
+    kind = DIALECTS[network.dialect].activation
     for i, (W, b) in enumerate(zip(weights, biases)):
         if i == network.depth:
             W, b = W[:kept], b[:kept]
@@ -106,9 +108,9 @@ def onnx_model(
             break
         name = f"y{i}"
         label = f"activation{i}"
-        if network.dialect == "relu":
+        if kind == "Relu":
             nodes.append(helper.make_node("Relu", [out], [name], name=label))
-        elif network.dialect == "leaky_relu" and by_attribute:
+        elif kind == "LeakyRelu" and by_attribute:
             nodes.append(helper.make_node("LeakyRelu", [out], [name], name=label, alpha=float(slopes[i])))
         else:
             tensors.append(numpy_helper.from_array(np.atleast_1d(slopes[i]), f"slope{i}"))

@@ -9,9 +9,9 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from ..errors import FileFormatError
+from ..network.dialects import DIALECTS
 
 _FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE)
-_ACTIVATION = {"leaky_relu": "LeakyRelu", "prelu": "PRelu", "relu": "Relu"}
 
 
 def chain_of(graph: onnx.GraphProto, dialect: str) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray]:
@@ -44,7 +44,7 @@ def chain_of(graph: onnx.GraphProto, dialect: str) -> tuple[list[np.ndarray], li
         raise FileFormatError(f"it gives only {outputs} of the {inputs} outputs of its network")
     if len({slope.shape for slope in slopes}) > 1:
         raise FileFormatError("its layers differ in width")
-    none = (0, *biases[0].shape) if dialect == "prelu" else (0,)
+    none = (0,) if DIALECTS[dialect].slopes_per_layer else (0, *biases[0].shape)
     return weights, biases, np.stack(slopes) if slopes else np.zeros(none)
 
 
@@ -56,13 +56,14 @@ def _slopes(
     dialect: str,
 ) -> np.ndarray:
     """The slope of the activation, or one for each neuron."""
-    if dialect == "relu" and node.op_type == "Relu" and len(node.input) == 1 and not attributes:
+    kind = DIALECTS[dialect].activation
+    if kind == node.op_type == "Relu" and len(node.input) == 1 and not attributes:
         return np.zeros(())
-    if dialect == "leaky_relu" and node.op_type == "LeakyRelu" and attributes.keys() == {"alpha"}:
+    if kind == node.op_type == "LeakyRelu" and attributes.keys() == {"alpha"}:
         return np.array(attributes["alpha"], dtype=np.float64)
-    if dialect != "relu" and node.op_type == "PRelu" and len(node.input) == 2 and not attributes:
+    if kind != "Relu" and node.op_type == "PRelu" and len(node.input) == 2 and not attributes:
         slope = _tensor(tensors, node.input[1])
-        if dialect == "prelu":
+        if kind == "PRelu":
             return slope
         if slope.shape != (1,):
             raise FileFormatError(f"node {position} has one slope per neuron")
@@ -72,7 +73,7 @@ def _slopes(
 
 def _breaks_chain(position: int, node: onnx.NodeProto, dialect: str) -> FileFormatError:
     return FileFormatError(
-        f"node {position}, {node.op_type}, does not continue a chain of Gemm and {_ACTIVATION[dialect]}"
+        f"node {position}, {node.op_type}, does not continue a chain of Gemm and {DIALECTS[dialect].activation}"
     )
 
 

@@ -17,7 +17,8 @@ from .. import __version__
 from ..box import Box
 from ..errors import FileFormatError
 from ..files.checksum import checksum
-from ..network.feedforward import DIALECTS, FeedforwardNetwork
+from ..network.dialects import DIALECTS
+from ..network.feedforward import FeedforwardNetwork
 from ..provenance import Provenance
 from .tensors import named_tensors
 

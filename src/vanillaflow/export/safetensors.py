@@ -24,7 +24,8 @@ from ..box import Box
 from ..errors import FileFormatError
 from ..files import read_bytes, write_atomically
 from ..files.checksum import checksum
-from ..network.feedforward import DIALECTS, FeedforwardNetwork
+from ..network.dialects import DIALECTS
+from ..network.feedforward import FeedforwardNetwork
 from ..planar.flow import PlanarFlow
 from ..provenance import Provenance
 from .tensors import from_named, named_tensors, tensor_names
@@ -127,7 +128,7 @@ def _dialect(header: dict[str, Any]) -> str:
     if header["format"] == 1:
         return "leaky_relu"
     dialect = header.get("dialect")
-    if not isinstance(dialect, str) or dialect not in DIALECTS[1:]:
+    if not isinstance(dialect, str) or dialect not in DIALECTS or dialect == "leaky_relu":
         raise FileFormatError(f"it holds a network of the dialect {dialect!r}, not one of its format's")
     return dialect
 

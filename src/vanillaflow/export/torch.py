@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import import_optional
+from ..network.dialects import DIALECTS
 from ..network.feedforward import FeedforwardNetwork
 from ..network.precision import first_outputs, rounded_layers
 
@@ -50,9 +51,10 @@ def to_torch(
 def _activation(dialect: str, slopes: np.ndarray) -> torch.nn.Module:
     """The activation of one layer; `slopes` is its slope, or one for each of its neurons."""
     torch = import_optional("torch", extra="torch", purpose="to_torch")
-    if dialect == "relu":
+    kind = DIALECTS[dialect].activation
+    if kind == "Relu":
         return torch.nn.ReLU()
-    if dialect == "leaky_relu":
+    if kind == "LeakyRelu":
         return torch.nn.LeakyReLU(float(slopes))
     # The slopes replace its initial value, a constant: no random numbers are drawn.
     activation = torch.nn.PReLU(slopes.size, device="cpu", dtype=getattr(torch, slopes.dtype.name))

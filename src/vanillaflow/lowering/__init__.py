@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
+from ..network.dialects import DIALECTS
 from ..network.feedforward import FeedforwardNetwork
 from ..planar.flow import PlanarFlow
 from .dialects import read_dialect
-from .leaky_relu import lower_to_leaky_relu
-from .prelu import lower_to_prelu
-from .relu import lower_to_relu
 
 __all__ = ["lower"]
 
 
 def lower(flow: PlanarFlow, dialect: str = "leaky_relu", slope: float | None = None) -> FeedforwardNetwork:
-    """The network that equals `flow`, in one of these dialects:
+    """The network that equals `flow`, in one of these dialects (`network.dialects`):
 
     "leaky_relu" : width d, one slope per layer, equal on the flow's domain. With `slope` given, or
         "leaky_relu(0.5)", that is the slope of every layer; a flow made for it comes from
@@ -25,8 +25,5 @@ def lower(flow: PlanarFlow, dialect: str = "leaky_relu", slope: float | None = N
     needs, or one that takes other slopes than the one given.
     """
     name, slope = read_dialect(dialect, slope)
-    if name == "prelu":
-        return lower_to_prelu(flow)
-    if name == "relu":
-        return lower_to_relu(flow)
-    return lower_to_leaky_relu(flow, slope)
+    module, function = DIALECTS[name].lowering.split(":")
+    return getattr(import_module(f"{__name__}.{module}"), function)(flow, slope)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ..choices import DIALECTS, did_you_mean
+from ..choices import did_you_mean
+from ..network.dialects import DIALECTS
 from ..validation import require_finite
 
 _WITH_SLOPE = re.compile(r"leaky_relu\s*\((.*)\)")
@@ -32,6 +33,6 @@ def read_dialect(text: str, slope: float | None = None) -> tuple[str, float | No
             f"unknown dialect {text!r}; known are {', '.join(DIALECTS)} and leaky_relu(SLOPE)"
             + did_you_mean(name, DIALECTS)
         )
-    if slope is not None and name != "leaky_relu":
+    if slope is not None and not DIALECTS[name].takes_slope:
         raise ValueError(f"the dialect {name} takes no slope; one for all layers is leaky_relu's")
     return name, slope

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from ..network.dialects import DIALECTS
 from ..network.feedforward import FeedforwardNetwork
 from ..planar.flow import PlanarFlow
 
@@ -45,7 +46,7 @@ def chained(
     return FeedforwardNetwork(
         [*weights, outward],
         [*biases, shift],
-        slopes if dialect == "prelu" else slopes[:, 0],
+        slopes[:, 0] if DIALECTS[dialect].slopes_per_layer else slopes,
         domain=flow.domain,
         provenance=flow.provenance,
         dialect=dialect,

@@ -8,7 +8,7 @@ from ..planar.normal_form import normal_form
 from .square import square_network
 
 
-def lower_to_prelu(flow: PlanarFlow) -> FeedforwardNetwork:
+def lower_to_prelu(flow: PlanarFlow, slope: None = None) -> FeedforwardNetwork:
     """The network of width d, one slope per neuron, equal to `flow` on all of R^d up to rounding.
 
     Neurons that only pass a coordinate on have slope 1, so that it needs no domain. Depth is the number of

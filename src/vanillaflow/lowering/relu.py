@@ -17,7 +17,7 @@ from .balance import balanced
 from .layer import Layer, chained
 
 
-def lower_to_relu(flow: PlanarFlow) -> FeedforwardNetwork:
+def lower_to_relu(flow: PlanarFlow, slope: None = None) -> FeedforwardNetwork:
     """The network of width d + 1 with plain ReLUs, equal to `flow` on `flow.domain` up to rounding.
 
     Depth is the number of planar maps that have a kink. Raises ValueError if the flow has no domain: the

@@ -10,7 +10,6 @@ import numpy as np
 from jaxtyping import Float
 
 from ..box import Box
-from ..choices import DIALECTS as DIALECTS
 from ..choices import did_you_mean
 from ..provenance import Provenance
 from ..validation import require_finite, require_points
@@ -61,7 +60,7 @@ class FeedforwardNetwork:
             )
         _check_shapes(weights, biases, dialect)
         depth, width = len(weights) - 1, len(biases[0])
-        needed = (depth, width) if dialect == "prelu" else (depth,)
+        needed = (depth,) if DIALECTS[dialect].slopes_per_layer else (depth, width)
         if slopes.shape != needed:
             raise ValueError(
                 f"a {dialect} network of depth {depth} and width {width} needs slopes of shape {needed}, "
@@ -96,7 +95,7 @@ class FeedforwardNetwork:
     @property
     def parameters(self) -> int:
         """The number of weights, biases and slopes; a plain ReLU has no slope to count."""
-        slopes = 0 if self.dialect == "relu" else self.slopes.size
+        slopes = 0 if DIALECTS[self.dialect].activation == "Relu" else self.slopes.size
         return sum(array.size for array in (*self.weights, *self.biases)) + slopes
 
     def condition_numbers(self) -> Float[np.ndarray, " layers"]:
@@ -204,7 +203,7 @@ def _check_shapes(weights: tuple[np.ndarray, ...], biases: tuple[np.ndarray, ...
     if rows != [shape[:1] for shape in shapes]:
         raise ValueError(f"network weights of shapes {shapes} need a bias for each row, got biases {rows}")
     d, inner = shapes[0][1], len(weights) - 1
-    n = max(shapes[0][0], d + 1) if dialect == "relu" else d
+    n = max(shapes[0][0], d + 1) if DIALECTS[dialect].wider else d
     needed = [(n, d), *[(n, n)] * (inner - 1), (d, n)] if inner else [(d, d)]
     for layer, (found, want) in enumerate(zip(shapes, needed)):
         if found != want:
@@ -215,11 +214,12 @@ def _check_shapes(weights: tuple[np.ndarray, ...], biases: tuple[np.ndarray, ...
 
 
 def _check_slopes(slopes: np.ndarray, dialect: str) -> None:
-    wrong = slopes != 0 if dialect == "relu" else (slopes <= 0) | (slopes > 1)
+    plain = DIALECTS[dialect].activation == "Relu"
+    wrong = slopes != 0 if plain else (slopes <= 0) | (slopes > 1)
     if np.any(wrong):
         place = np.argwhere(wrong)[0]
         neuron = f", neuron {place[1]}," if len(place) > 1 else ""
-        allowed = "0 in the dialect relu" if dialect == "relu" else "in (0, 1]"
+        allowed = f"0 in the dialect {dialect}" if plain else "in (0, 1]"
         raise ValueError(
             f"the slope of layer {place[0]}{neuron} is {slopes[tuple(place)]:g}; slopes must be {allowed}"
         )

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ..box import Box
-from ..certificates.sampled import absolute_errors
+from ..sampling.search import absolute_errors
 from ..target import FlowMap
 
 # Points along a side, more in one dimension and fewer in many, and every how many of them there is a line of

@@ -12,7 +12,7 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def steps_to_peaks(x, a, w, t, stops, M, m, low, high, least, parallel, to_middle, out):
+def steps_to_peaks(x, a, w, t, stops, M, m, low, high, least, parallel, to_center, out):
     """Fill out (n, d) with the steps from x (n, d); hyperplanes are those of the flow, and the box's faces.
 
     `least` is the squared part of a unit normal that must be orthogonal to those before it, `parallel` the
@@ -90,7 +90,7 @@ def steps_to_peaks(x, a, w, t, stops, M, m, low, high, least, parallel, to_middl
                 here[i] /= np.sqrt(length)
                 basis[chosen, i] = here[i]
             missing = -height[nearest] / size[nearest]
-            if to_middle:
+            if to_center:
                 ahead, behind = np.inf, -np.inf
                 for k in range(count):
                     along = 0.0

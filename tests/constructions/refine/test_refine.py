@@ -20,7 +20,8 @@ from vanillaflow.constructions.refine.least_squares.normal_matrix import dense_m
 from vanillaflow.constructions.refine.parameters import KAPPA_RANGE, Parameters, projected
 from vanillaflow.constructions.refine.pruning import prune
 from vanillaflow.constructions.refine.slices import affine_start, composed, sliced_start
-from vanillaflow.sampling.samples import Samples, p_norm, sample, worst_points
+from vanillaflow.sampling.samples import Samples, p_norm, sample
+from vanillaflow.sampling.search import large_errors
 
 DIMENSIONS = [1, 2, 3, 5]
 
@@ -204,7 +205,7 @@ def test_the_search_finds_worse_points_than_the_samples():
     target = vf.zoo.pendulum().target()
     samples = sample(target, 200, 0)
     affine = affine_start(samples.x, samples.y)
-    found, error = worst_points(affine, target, samples, 20, np.random.default_rng(0))
+    found, error = large_errors(affine, target, samples, 20, np.random.default_rng(0))
     assert error >= np.abs(affine(samples.x) - samples.y).max()
     assert np.abs(affine(found.x) - found.y).max() == pytest.approx(error, rel=1e-9)
     assert np.allclose(found.y, target(found.x), rtol=0, atol=1e-8)

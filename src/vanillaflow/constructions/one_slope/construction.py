@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from ...certificates.sampled import certify_sampled
 from ...deadline import TimeIsUp
 from ...errors import CompilationInterrupted, ToleranceNotReached
 from ...planar.flow import PlanarFlow
+from ...sampling.search import largest_error
 from ...target import FlowMap
 from ..construction import Constructed, Construction, Limits
 from .rewrite import with_one_slope
@@ -90,7 +90,7 @@ class _OneSlope:
     limits: Limits
 
     def error_of(self, flow: PlanarFlow) -> float:
-        return certify_sampled(flow, self.target, seed=self.limits.seed + _OWN_SEARCH).bound
+        return largest_error(flow, self.target, seed=self.limits.seed + _OWN_SEARCH).largest
 
     def made(self, flow: PlanarFlow, distance: float) -> tuple[PlanarFlow, float]:
         """Within `distance` of the flow, and its error."""

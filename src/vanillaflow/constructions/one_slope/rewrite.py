@@ -30,12 +30,12 @@ import numpy as np
 from jaxtyping import Float
 
 from ...box import search_points
-from ...certificates.sampled import certify_sampled
 from ...deadline import check
 from ...errors import ToleranceNotReached
 from ...planar.flow import PlanarFlow
 from ...planar.parallel_runs import Run, runs_of
 from ...planar.shears import LEAST_COSINE
+from ...sampling.search import largest_error
 from ...validation import require_fraction, require_positive
 from .staircase import Polyline, best_base, staircase
 
@@ -71,7 +71,7 @@ class Piece:
 def with_one_slope(flow: PlanarFlow, alpha: float, tolerance: float, seed: int = 0) -> PlanarFlow:
     """A PlanarFlow within `tolerance` of `flow` on its domain, every kappa of which is alpha or 1/alpha.
 
-    The distance is the supremum over the domain of the max norm, as `certify_sampled` finds it from `seed`.
+    The distance is the supremum over the domain of the max norm, as `largest_error` finds it from `seed`.
     Maps of `flow` that are shears, or whose kappa is a power of alpha, are reproduced exactly; each of the
     others takes a number of kinks that is inversely proportional to what it may err. No map is a (near) shear
     as `lowering` understands it, so `to_network(slope=alpha)` has one layer for each.
@@ -93,7 +93,7 @@ def with_one_slope(flow: PlanarFlow, alpha: float, tolerance: float, seed: int =
         made = _build(flow, pieces, alpha, total)
         distance = float(np.max(np.abs(made(x) - y)))
         if distance <= _AIM * tolerance:
-            distance = max(distance, certify_sampled(made, flow, 2 * points, seed=seed + 10).bound)
+            distance = max(distance, largest_error(made, flow, 2 * points, seed=seed + 10).largest)
         return made, distance
 
     made, distance = _fewest_kinks(attempt, pieces, tolerance)

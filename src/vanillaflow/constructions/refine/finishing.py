@@ -1,6 +1,6 @@
 """Finishing: the maximum error, by p-norms with growing p over points that follow the peaks.
 
-Between the stages the points are renewed: a dense sample of the box, and the crossings of the present kinks
+Between the stages the points are renewed: a dense sample of the box, and the vertices of the present kinks
 near the points of large error, where the peaks are.
 """
 
@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...certificates.sampled import certify_sampled
-from ...sampling.samples import Samples, worst_points
-from ...sampling.vertices import crossings, middles
+from ...sampling.samples import Samples
+from ...sampling.search import around, large_errors, largest_error
+from ...sampling.vertices import cell_centers, vertices
 from .least_squares.least_squares import minimize
 from .parameters import Parameters
 from .search import Search
 from .slices import affine_start
 
 # (p, steps) of each stage, for few kinks and for many, which converge later. Fewer steps for large p, as the
-# crossings of the kinks move with them.
+# vertices of the kinks move with them.
 _FEW = 32
 _LAST_STAGES = *[(64.0, 3)] * 6, *[(96.0, 3)] * 8
 _STAGES_OF_FEW = ((6.0, 6), (12.0, 6), (24.0, 4), (24.0, 4), *[(48.0, 3)] * 4, *_LAST_STAGES)
@@ -31,16 +31,14 @@ _STAGES_OF_MANY = (
 # From this p on, a stage that is further than this above the tolerance ends it: there is no hope.
 Hopeless = tuple[tuple[float, float], ...]
 HOPELESS: Hopeless = ((8.0, 1.6), (12.0, 1.35), (24.0, 1.18), (48.0, 1.1), (64.0, 1.05))
-# Crossings that join the points at each stage: so many pieces for one, at least and at most.
-_PIECES_PER_CROSSING, _LEAST_CROSSINGS, _MOST_CROSSINGS = 6, 4000, 9000
+# Vertices that join the points at each stage: so many pieces for one, at least and at most.
+_PIECES_PER_VERTEX, _LEAST_VERTICES, _MOST_VERTICES = 6, 4000, 9000
 _GENERATIONS = 2
 _SEARCHES = 100
 # Points that agree to so many digits of the width are one.
 _DIGITS = 7
 # The search that chooses must not be the one that certifies.
 _OWN_SEARCHES, _STARTS = (1000, 1010), 48
-# Around each point that such a search finds, so many join the samples, within this part of the width.
-_NEAR, _RADIUS = 50, 0.01
 
 
 def finished(
@@ -59,7 +57,7 @@ def finished(
             samples = samples.joined(generation)
         error = float(np.abs(theta(samples.x) - samples.y).max())
         if error < min(least, search.tolerance):
-            worst, error = worst_points(theta, search.training, samples, _SEARCHES, rng)
+            worst, error = large_errors(theta, search.training, samples, _SEARCHES, rng)
             samples, peaks[-1] = samples.joined(worst), peaks[-1].joined(worst)
         if error <= search.tolerance:
             missed, error = _searched(theta, search, rng)
@@ -91,13 +89,13 @@ def affine_within(search: Search) -> bool:
 
 
 def _peaks(theta: Parameters, samples: Samples, search: Search) -> Samples:
-    """Crossings of the kinks, and middles of the cells between them, near the samples of largest error."""
+    """Vertices of the kinks, and centers of the cells between them, near the samples of largest error."""
     errors = np.abs(theta(samples.x) - samples.y).max(axis=1)
-    count = theta.kinks**2 // 2 // _PIECES_PER_CROSSING
-    count = int(np.clip(count, _LEAST_CROSSINGS, _MOST_CROSSINGS))
+    count = theta.kinks**2 // 2 // _PIECES_PER_VERTEX
+    count = int(np.clip(count, _LEAST_VERTICES, _MOST_VERTICES))
     top = samples.x[np.argsort(-errors, kind="stable")[:count]]
     flow, domain = theta.flow(search.target.domain), search.target.domain
-    peaks = np.concatenate([crossings(flow, top, domain), middles(flow, top, domain)])
+    peaks = np.concatenate([vertices(flow, top, domain), cell_centers(flow, top, domain)])
     _, first = np.unique(np.round(peaks / domain.width, _DIGITS), axis=0, return_index=True)
     peaks = peaks[np.sort(first)]
     return Samples(peaks, search.training(peaks))
@@ -105,14 +103,9 @@ def _peaks(theta: Parameters, samples: Samples, search: Search) -> Samples:
 
 def _searched(theta: Parameters, search: Search, rng: np.random.Generator) -> tuple[Samples, float]:
     """The largest error that searches of their own find, and points around where they find it."""
-    domain = search.target.domain
-    flow = theta.flow(domain)
-    found = [
-        certify_sampled(flow, search.training, starts=_STARTS, seed=search.seed + seed)
-        for seed in _OWN_SEARCHES
-    ]
-    near = rng.normal(size=(len(found), _NEAR, domain.dim)) * _RADIUS * domain.width
-    centres = np.array([certificate.worst_point for certificate in found])
-    x = domain.clip((centres[:, None] + near).reshape(-1, domain.dim))
-    error = max(certificate.bound for certificate in found) + search.training_error
+    flow, domain = theta.flow(search.target.domain), search.target.domain
+    seeds = [search.seed + seed for seed in _OWN_SEARCHES]
+    found = [largest_error(flow, search.training, starts=_STARTS, seed=seed) for seed in seeds]
+    x = around(np.array([each.point for each in found]), domain, rng)
+    error = max(each.largest for each in found) + search.training_error
     return Samples(x, search.training(x)), error

@@ -13,13 +13,13 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import minimize
 
-from ...certificates.sampled import certify_sampled
 from ...deadline import check
 from ...errors import ToleranceNotReached
 from ...fields.ridge import is_ridge_sum, ridge_segments
 from ...planar.flow import PlanarFlow
 from ...runtime.threads import own_threads
 from ...sampling.samples import Samples, sample, training_target
+from ...sampling.search import largest_error
 from ...target import FlowMap
 from ..construction import Constructed, Construction, Limits, Report
 from ..split.construction import Split
@@ -35,7 +35,7 @@ _NORMS = ((2.0, 40), (8.0, 60), (24.0, 60))
 _MEMORY = 30
 # More than so many points never, and so many residuals for each number at least, or nothing is fitted.
 _MOST_POINTS, _RESIDUALS_PER_NUMBER = 4096, 8
-# Points times the cost of the exact flow at one, as in certificates.sampled; and times multiply-adds of a
+# Points times the cost of the exact flow at one, as in sampling.search; and times multiply-adds of a
 # gradient, which are to take a minute at most.
 _AFFORDABLE, _MULTIPLY_ADDS = 2**27, 4 * 10**8
 # The points that judge are others than those of the split construction and of the fit.
@@ -89,7 +89,7 @@ class HighDimension(Construction):
 
     def _enter(self, path: list[tuple[str, int, float]], stage: str, flow: PlanarFlow) -> float:
         """Enter a stage into the path; the error of its flow."""
-        error = certify_sampled(flow, self.target, seed=self.limits.seed + _JUDGE).bound
+        error = largest_error(flow, self.target, seed=self.limits.seed + _JUDGE).largest
         path.append((stage, flow.kinks, error))
         self.report(f"{stage}: {flow.kinks} kinks, error {error:.2e}")
         return error

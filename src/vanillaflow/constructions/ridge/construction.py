@@ -13,12 +13,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from ...box import search_points
-from ...certificates.sampled import certify_sampled
 from ...deadline import TimeIsUp, extended
 from ...errors import CompilationInterrupted, ToleranceNotReached
 from ...planar.flow import PlanarFlow
 from ...runtime.threads import own_threads
 from ...sampling.samples import Samples, training_target
+from ...sampling.search import around, largest_error
 from ...target import FlowMap
 from ..construction import Constructed, Construction
 from .finishing import RATIO, finished, lacks_degree
@@ -43,8 +43,6 @@ _FEW_POINTS = 512
 # Seconds beyond the limit in which the maps that there are become a flow.
 _LAST_SECONDS = 0.5
 _SEARCHES, _STARTS = (1000, 1010), 48
-# Around each point that such a search finds, so many join the samples, within this part of the width.
-_NEAR_EACH, _RADIUS = 50, 0.01
 
 
 class Ridge(Construction):
@@ -135,12 +133,10 @@ class Ridge(Construction):
 
     def _worst(self, flow: PlanarFlow, training: FlowMap) -> Samples:
         """The worst points that searches find, none of them that which certifies, and points around them."""
-        domain = self.target.domain
         rng = np.random.default_rng([self.limits.seed, flow.kinks])
         seeds = [self.limits.seed + seed for seed in _SEARCHES]
-        worst = [certify_sampled(flow, training, starts=_STARTS, seed=seed).worst_point for seed in seeds]
-        near = rng.normal(size=(len(worst), _NEAR_EACH, domain.dim)) * _RADIUS * domain.width
-        x = np.concatenate([worst, domain.clip((np.array(worst)[:, None] + near).reshape(-1, domain.dim))])
+        worst = [largest_error(flow, training, starts=_STARTS, seed=seed).point for seed in seeds]
+        x = np.concatenate([worst, around(np.array(worst), self.target.domain, rng)])
         return Samples(x, training(x))
 
     def _in_haste(self) -> tuple[PlanarFlow, float]:
@@ -150,7 +146,7 @@ class Ridge(Construction):
         grids, off = Grids(self._best.maps, x), self._tolerance
         while (flow := grids.flow(off, grids.sizes(off), self.target.domain)).kinks > self.limits.max_kinks:
             off *= 2
-        return flow, certify_sampled(flow, self.target, _FEW_POINTS, rounds=3, seed=self.limits.seed).bound
+        return flow, largest_error(flow, self.target, _FEW_POINTS, rounds=3, seed=self.limits.seed).largest
 
     def _not_reached(self, limit: str) -> ToleranceNotReached:
         flow, error = self._in_haste()

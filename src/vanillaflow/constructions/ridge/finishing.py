@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Float
 
 from ...box import Box
-from ...certificates.sampled import certify_sampled
-from ...sampling.samples import Samples, worst_points
+from ...sampling.samples import Samples
+from ...sampling.search import large_errors, largest_error
 from ...target import FlowMap
 from ..construction import Stop
 from .fit import RidgeFit, lowered
@@ -56,9 +56,9 @@ def finished(fit: RidgeFit, target: FlowMap, goal: float, seed: int, stop: Stop)
         fit = lowered(replace(fit, damping=_DAMPING), objective, p, _STEPS, 0.0, stop)
     best, least, missed = fit, np.inf, 0
     for _ in range(_ROUNDS):
-        worst, error = worst_points(fit.maps, target, objective.samples, _SEARCHES, rng)
+        worst, error = large_errors(fit.maps, target, objective.samples, _SEARCHES, rng)
         if error <= goal:
-            error = max(error, certify_sampled(fit.maps, target, seed=seed + 2).bound)
+            error = max(error, largest_error(fit.maps, target, seed=seed + 2).largest)
         missed = 0 if error < _GAIN * least else missed + 1
         if error < least:
             best, least = fit, error
