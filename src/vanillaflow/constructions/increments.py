@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -33,6 +33,7 @@ _STEP = 1e-4
 _NOISE = 1e-6
 
 
+@runtime_checkable
 class Compile(Protocol):
     """compile(), for one of the targets."""
 

@@ -72,8 +72,9 @@ def _slopes(
 
 
 def _breaks_chain(position: int, node: onnx.NodeProto, dialect: str) -> FileFormatError:
+    activation = DIALECTS[dialect].activation
     return FileFormatError(
-        f"node {position}, {node.op_type}, does not continue a chain of Gemm and {DIALECTS[dialect].activation}"
+        f"node {position}, {node.op_type}, does not continue a chain of Gemm and {activation}"
     )
 
 

@@ -13,6 +13,7 @@ from ..box import Box
 from ..choices import did_you_mean
 from ..provenance import Provenance
 from ..validation import require_finite, require_points
+from .dialects import DIALECTS
 
 if TYPE_CHECKING:
     from os import PathLike

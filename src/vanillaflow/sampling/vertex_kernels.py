@@ -1,8 +1,8 @@
-"""Steps to where the error of a planar flow peaks: the nearest crossing, or the middle of the cell.
+"""Steps to where the error of a planar flow peaks: the nearest vertex, or the center of the cell.
 
 In the linear piece around x the height of hyperplane k is h_k + g_k.step. Along the unit normal u of the
 nearest hyperplane it lies at s = -h / |g|, and so on for the nearest that differ in direction: d equations
-u_j . step = s_j for a crossing. For a middle, s_j is half way between the two around 0 that are parallel.
+u_j . step = s_j for a vertex. For a center, s_j is half way between the two around 0 that are parallel.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Where the error of a planar flow has its peaks: at the vertices and the centers of the cells of its kinks.
 
-A fitted piecewise-linear map errs to one side at vertices, where kinks cross, and to the other at the centers of cells.
-Near a vertex the error is a cone, which samples miss by the cone's slope times their spacing; and the
+A fitted piecewise-linear map errs to one side at vertices, where kinks cross, and to the other at the centers
+of cells. Near a vertex the error is a cone, which samples miss by the cone's slope times their spacing; and
 cells are narrow where there are many kinks. Going there does not miss them.
 """
 
