@@ -25,7 +25,7 @@ _CELL_BUDGET = 2**18
 _MOST_GENERATORS = 160
 # Rounding of the bounds themselves: many orders above what float64 arithmetic on them can lose.
 _SLACK = 1e-9
-# Rounding of what is parallel.
+# Rounding of what is parallel, in each coordinate: the bounds here must hold, in any units.
 _PARALLEL = 1e-13
 
 

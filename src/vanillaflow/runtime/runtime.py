@@ -12,14 +12,18 @@ from jaxtyping import Float
 from numba import typeof
 
 from . import dense_kernels, small_kernels
+from .parallel import parallel_runs
 from .register_tables import CLASSES, packed_in_registers, size_class, worth_registers
 from .small_kernels import AFFINE, PLANAR, REGISTER_TABLE, TABLE, groups_for
 from .sparse import SparseMaps, sparse_maps
-from .tables import Table, packed, parallel_runs, table_of
+from .tables import Table, packed, table_of
 from .threads import parts_of, side_by_side, thread_count
 
 # Rows of a state, tangents and all, that registers can hold.
 _MOST_ROWS = 24
+# Longer runs of parallel planar maps are cut: a table for all of them would take too long to make, and the
+# cost of a point falls by that factor anyway.
+_LONGEST = 256
 # From as many parallel planar maps on a table is faster; measured where they are equally fast, about.
 _LEAST_FOR_TABLE = 48
 # Of shorter runs no table is made.
@@ -149,7 +153,8 @@ def _small(
     """What `small_kernels.carry` takes of the maps."""
     a, w, t, stops, M, m = maps
     d = a.shape[1]
-    runs = parallel_runs(w, stops) if tables else []
+    whole = parallel_runs(w, stops) if tables else []
+    runs = [(i, min(i + _LONGEST, end)) for begin, end in whole for i in range(begin, end, _LONGEST)]
     found = [
         (first, last, table_of(a[first:last], w[first:last], t[first:last]))
         for first, last in runs

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -20,8 +19,6 @@ from numba.extending import register_jitable
 
 # Buckets to a kink, at the most; fewer if none of them holds two kinks.
 _MOST_BUCKETS = 64
-_PARALLEL = 1e-12
-_LONGEST = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,23 +34,6 @@ class Table:
     values: Float[np.ndarray, "pieces d"]
     slopes: Float[np.ndarray, "pieces d"]
     log_kappa: Float[np.ndarray, " pieces"]
-
-
-def parallel_runs(w: Float[np.ndarray, "L d"], stops: Int[np.ndarray, " J"]) -> list[tuple[int, int]]:
-    """begin and end of the runs of planar maps with parallel w != 0 and no affine map among them.
-
-    Runs of more than 256 are cut into parts of that length: a table for all of them would take too long to
-    make, and the cost of a point falls by that factor anyway.
-    """
-    norms = np.linalg.norm(w, axis=1)
-    unit = w / np.where(norms > 0, norms, 1)[:, None]
-    along = np.einsum("ld,ld->l", unit[1:], unit[:-1])
-    apart = np.linalg.norm(unit[1:] - along[:, None] * unit[:-1], axis=1)
-    joined = (apart <= _PARALLEL) & (norms[1:] > 0) & (norms[:-1] > 0)
-    joined[stops[(stops > 0) & (stops < len(w))] - 1] = False
-    borders = np.concatenate([[0], np.flatnonzero(~joined) + 1, [len(w)]])
-    whole = [(int(i), int(j)) for i, j in pairwise(borders) if i < j and norms[i] > 0]
-    return [(i, min(i + _LONGEST, j)) for begin, j in whole for i in range(begin, j, _LONGEST)]
 
 
 def table_of(a: Float[np.ndarray, "K d"], w: Float[np.ndarray, "K d"], t: Float[np.ndarray, " K"]) -> Table:

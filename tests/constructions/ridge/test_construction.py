@@ -14,7 +14,8 @@ from vanillaflow.constructions.ridge.finishing import finished
 from vanillaflow.constructions.ridge.fit import RidgeFit, fit_ridges
 from vanillaflow.constructions.ridge.grids import Grids, marks_for
 from vanillaflow.constructions.ridge.maps import RidgeMaps, idle_maps
-from vanillaflow.runtime.tables import parallel_runs, table_of
+from vanillaflow.runtime.parallel import parallel_runs
+from vanillaflow.runtime.tables import table_of
 from vanillaflow.runtime.threads import own_threads
 from vanillaflow.sampling.samples import p_norm
 

@@ -33,7 +33,7 @@ from ...box import search_points
 from ...deadline import check
 from ...errors import ToleranceNotReached
 from ...planar.flow import PlanarFlow
-from ...planar.parallel_runs import Run, runs_of
+from ...planar.runs import Run, runs_of
 from ...planar.shears import LEAST_COSINE
 from ...sampling.search import largest_error
 from ...validation import require_fraction, require_positive
@@ -150,6 +150,7 @@ def _fewest_kinks(
 
 def _piece(flow: PlanarFlow, run: Run, alpha: float, negligible: float) -> Piece:
     """The run as functions of nu. Motions across w that move images less than `negligible` are left out."""
+    check()
     part = slice(run.begin, run.end)
     a, t, size = flow.a[part], flow.t[part], run.size
     along = a @ run.w

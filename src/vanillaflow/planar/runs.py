@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
+from ..deadline import check
+from ..runtime.parallel import parallel_runs
 from .flow import PlanarFlow
 
-_PARALLEL = 1e-12
 _PROBES = 256
 
 
@@ -42,6 +43,7 @@ def runs_of(flow: PlanarFlow, x: Float[np.ndarray, "n d"], margin: float) -> lis
     runs: list[Run] = []
     done = 0
     for begin, end, w in _parallel(flow):
+        check()
         while done < begin:
             x = _affine(flow, done, x) + flow.a[done] * np.maximum(-flow.t[done], 0)
             done += 1
@@ -61,21 +63,10 @@ def runs_of(flow: PlanarFlow, x: Float[np.ndarray, "n d"], margin: float) -> lis
 
 def _parallel(flow: PlanarFlow) -> Iterator[tuple[int, int, np.ndarray]]:
     """begin, end and w of each run."""
-    norms = np.linalg.norm(flow.w, axis=1)
-    kinked = (norms > 0) & np.any(flow.a != 0, axis=1)
-    stops = set(flow.stops.tolist())
-    begin = 0
-    while begin < flow.kinks:
-        end = begin + 1
-        if kinked[begin]:
-            w = flow.w[begin] / norms[begin]
-            w /= np.linalg.norm(w)
-            while end < flow.kinks and kinked[end] and end not in stops:
-                if np.linalg.norm(flow.w[end] - (flow.w[end] @ w) * w) > _PARALLEL * norms[end]:
-                    break
-                end += 1
-            yield begin, end, w
-        begin = end
+    kinked = np.any(flow.a != 0, axis=1)
+    for begin, end in parallel_runs(flow.w * kinked[:, None], flow.stops):
+        w = flow.w[begin] / np.linalg.norm(flow.w[begin])
+        yield begin, end, w / np.linalg.norm(w)
 
 
 def _affine(flow: PlanarFlow, stop: int, x: np.ndarray) -> np.ndarray:
@@ -97,6 +88,7 @@ def _amplifications(flow: PlanarFlow, runs: list[Run], active: np.ndarray) -> li
         for q in reversed(range(*np.searchsorted(flow.stops, [j + 1, j + 2]))):
             rest = rest @ flow.M[q]
         if j in ends:
+            check()
             largest = float(np.max(np.abs(rest @ runs[ends[j]].w)))
             found[ends[j]] = max(largest, np.finfo(np.float64).tiny)
         rest = rest + ((rest @ flow.a[j]) * active[j][:, None])[:, :, None] * flow.w[j]
