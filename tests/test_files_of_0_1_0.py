@@ -1,4 +1,4 @@
-"""Files that version 0.1.0 wrote load, and say the same: flows, networks, certificates, a proof to go on with.
+"""Files that version 0.1.0 wrote load, and say the same: flows, networks, certificates, half a proof.
 
 They are of `vf.compile(TARGET, 1e-2, "split")`: the flow, its network in each dialect, certificates of its
 leaky-ReLU network in float32 by each method, alone and inside ONNX files. `proof.checkpoint` is of a proof of

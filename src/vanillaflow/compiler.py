@@ -16,7 +16,7 @@ from .constructions.registry import construction
 from .deadline import within
 from .planar.flow import PlanarFlow
 from .provenance import Provenance
-from .target import FlowMap
+from .target import Target
 from .validation import require_fraction, require_positive
 
 # The exact flow is computed to so much of the tolerance, in units of the state.
@@ -28,7 +28,7 @@ _LATEST, _GRACE = 1.05, 0.5
 
 @overload
 def compile(
-    target: FlowMap,
+    target: Target,
     tol: float,
     method: str = ...,
     *,
@@ -43,7 +43,7 @@ def compile(
 
 @overload
 def compile(
-    target: FlowMap,
+    target: Target,
     tol: float,
     method: str = ...,
     *,
@@ -57,7 +57,7 @@ def compile(
 
 
 def compile(
-    target: FlowMap,
+    target: Target,
     tol: float,
     method: str = "refine",
     *,

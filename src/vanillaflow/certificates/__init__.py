@@ -17,7 +17,7 @@ from ..errors import VanillaflowError
 from ..network.feedforward import FeedforwardNetwork
 from ..planar.flow import PlanarFlow
 from ..sampling.search import thorough
-from ..target import FlowMap
+from ..target import Target
 from ..validation import require_positive
 from .certificate import Certificate
 from .evaluation import evaluated
@@ -35,7 +35,7 @@ _RESOLVED_AT, _PART = 15, 0.1
 __all__ = ["Certificate", "certify", "known_seed"]
 
 
-def _sampled(flow: Any, target: FlowMap, dtype: str, **options: Any) -> Certificate:
+def _sampled(flow: Any, target: Target, dtype: str, **options: Any) -> Certificate:
     # Every output is searched, since the certificate speaks of each; and a network more thoroughly than a
     # PlanarFlow, whose kinks are known.
     if not isinstance(flow, PlanarFlow):
@@ -43,11 +43,11 @@ def _sampled(flow: Any, target: FlowMap, dtype: str, **options: Any) -> Certific
     return certify_sampled(evaluated(flow, dtype), target, each_output=True, **options)
 
 
-def _statistical(flow: Any, target: FlowMap, dtype: str, **options: Any) -> Certificate:
+def _statistical(flow: Any, target: Target, dtype: str, **options: Any) -> Certificate:
     return certify_statistical(evaluated(flow, dtype), target, **options)
 
 
-def _rigorous(flow: Any, target: FlowMap, dtype: str, **options: Any) -> Certificate:
+def _rigorous(flow: Any, target: Target, dtype: str, **options: Any) -> Certificate:
     # SymPy comes with it, which the other methods do without.
     from .rigorous import certify_rigorous
 
@@ -60,7 +60,7 @@ _METHODS: dict[str, Callable[..., Certificate]] = {"sampled": _sampled, "statist
 
 def certify(
     flow: PlanarFlow | FeedforwardNetwork,
-    target: FlowMap,
+    target: Target,
     method: str = "sampled",
     seed: int | None = 0,
     dtype: str = "float64",
@@ -131,7 +131,7 @@ def certify(
 
 def _measured(
     flow: PlanarFlow | FeedforwardNetwork,
-    target: FlowMap,
+    target: Target,
     method: str,
     dtype: str,
     seed: int,

@@ -22,7 +22,7 @@ from ..enclosures.integrator import Integrator
 from ..errors import FieldError
 from ..network.feedforward import FeedforwardNetwork
 from ..planar.flow import PlanarFlow
-from ..target import FlowMap
+from ..target import FlowMap, Target
 from ..validation import require_positive
 
 # Points of the box, and around it: trajectories leave it. How much larger that is, in widths.
@@ -36,8 +36,11 @@ _ROUNDINGS, _TOLERANCES = 64.0, 1e4
 _PART = 1e-12
 
 
-def require_own_types(flow: object, target: FlowMap) -> None:
-    """Raises FieldError for subclasses of what a proof can be of, and for a target whose parts do not fit."""
+def require_own_types(flow: object, target: Target) -> FlowMap:
+    """The target, a FlowMap.
+
+    Raises FieldError for subclasses of what a proof can be of, and for a target whose parts do not fit.
+    """
     for thing, known in (
         (flow, (PlanarFlow, FeedforwardNetwork)),
         (target, (FlowMap,)),
@@ -49,10 +52,12 @@ def require_own_types(flow: object, target: FlowMap) -> None:
                 f"a rigorous certificate is of the numbers of a {names} itself, and this is a "
                 f"{type(thing).__name__}, which may compute something else; method='sampled' measures that"
             )
+    assert isinstance(target, FlowMap)
     require_positive("duration", target.duration)
     dim = getattr(target.field, "dim", target.dim)
     if dim != target.dim:
         raise FieldError(f"the field has dimension {dim} but the box has dimension {target.dim}")
+    return target
 
 
 def require_same_field(exact: Integrator, target: FlowMap, rng: np.random.Generator) -> None:

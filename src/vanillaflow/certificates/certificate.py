@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ..network.feedforward import FeedforwardNetwork
     from ..planar.flow import PlanarFlow
-    from ..target import FlowMap
+    from ..target import Target
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +139,7 @@ class Certificate:
     def check(
         self,
         flow: PlanarFlow | FeedforwardNetwork,
-        target: FlowMap,
+        target: Target,
         dtype: str | None = None,
         seed: int | None = None,
     ) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from ..errors import CertificateRefused
 from ..network.feedforward import FeedforwardNetwork
 from ..planar.flow import PlanarFlow
-from ..target import FlowMap
+from ..target import Target
 from ..text import point_text
 from . import certify, known_seed
 from .binomial import order_statistic, smallest_fraction
@@ -32,7 +32,7 @@ _FACTOR = 2
 def check(
     certificate: Certificate,
     flow: PlanarFlow | FeedforwardNetwork,
-    target: FlowMap,
+    target: Target,
     dtype: str | None = None,
     seed: int | None = None,
 ) -> str:
@@ -76,7 +76,7 @@ def check(
 
 
 def _require_same(
-    certificate: Certificate, flow: PlanarFlow | FeedforwardNetwork, target: FlowMap, dtype: str
+    certificate: Certificate, flow: PlanarFlow | FeedforwardNetwork, target: Target, dtype: str
 ) -> None:
     """Raise CertificateRefused if it is about something else."""
     if certificate.dtype != dtype:

@@ -23,7 +23,7 @@ from ..files.checksum import checksum
 from ..network.feedforward import FeedforwardNetwork
 from ..network.precision import rounded_layers
 from ..planar.flow import PlanarFlow
-from ..target import FlowMap
+from ..target import FlowMap, Target
 
 _POINTS = 16
 # Parts of each span between switches; no special times, at which a forcing may vanish.
@@ -52,17 +52,19 @@ def network_hash(flow: PlanarFlow | FeedforwardNetwork, dtype: str = "float64") 
     return checksum({"kind": "planar_flow"}, arrays)
 
 
-def system_hash(target: FlowMap) -> str:
+def system_hash(target: Target) -> str:
     """SHA-256, in hexadecimal, of the box, the duration and the rounded values of the field on them.
 
     Where there is no field, as for a flow that is known by samples, the flow's own values take its place.
     """
-    box, duration, field = target.domain, float(target.duration), target.field
+    box, duration = target.domain, float(target.duration)
     x = box.from_unit(_spread(_POINTS, box.dim))
-    switches = np.array([float(t) for t in getattr(field, "times", ()) if 0 < t < duration])
-    if field is None:
+    switches = np.zeros(0)
+    if not isinstance(target, FlowMap):
         values = _rounded(target(x), _FLOW_DIGITS)
     else:
+        field = target.field
+        switches = np.array([float(t) for t in getattr(field, "times", ()) if 0 < t < duration])
         spans = pairwise([0.0, *switches, duration])
         times = [start + part * (end - start) for start, end in spans for part in _FRACTIONS]
         values = _rounded(np.concatenate([values_at(field, t, x) for t in times]), _FIELD_DIGITS)

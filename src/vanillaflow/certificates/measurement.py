@@ -22,7 +22,7 @@ from ..errors import CertificateRefused
 from ..network.feedforward import FeedforwardNetwork
 from ..planar.flow import PlanarFlow
 from ..sampling.search import absolute_errors, affordable_points
-from ..target import FlowMap
+from ..target import Target
 from ..text import point_text
 from .certificate import Certificate
 from .evaluation import evaluated
@@ -57,7 +57,7 @@ class Measurement:
 
     certificate: Certificate
     flow: PlanarFlow | FeedforwardNetwork
-    target: FlowMap
+    target: Target
     seed: int
     evaluate: Callable[[np.ndarray], np.ndarray] = field(init=False)
     solver_error: Float[np.ndarray, " d"] = field(init=False)

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from ..network.feedforward import FeedforwardNetwork
 from ..network.precision import rounded_layers
 from ..planar.flow import PlanarFlow
-from ..target import FlowMap
+from ..target import Target
 
 # Evaluations with random roundings; the largest of so many deviations is rarely below one standard deviation.
 _TRIALS = 8
@@ -23,7 +23,7 @@ FINER = 1000
 
 
 def rounding(
-    flow: PlanarFlow | FeedforwardNetwork, dtype: str, target: FlowMap, x: Float[np.ndarray, "n d"]
+    flow: PlanarFlow | FeedforwardNetwork, dtype: str, target: Target, x: Float[np.ndarray, "n d"]
 ) -> Float[np.ndarray, "n d"]:
     """How far roundings in `dtype` move each output at each row of x: the largest of a few random trials.
 
@@ -55,7 +55,7 @@ def rounding(
 
 
 def solver_errors(
-    target: FlowMap, x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "n d"] | None = None
+    target: Target, x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "n d"] | None = None
 ) -> Float[np.ndarray, "n d"]:
     """How far the images of the rows of x, y if they are known, are from those of a smaller tolerance; 0
     where the target has no solver."""

@@ -31,7 +31,7 @@ from ..errors import FieldError
 from ..network.feedforward import FeedforwardNetwork
 from ..planar.flow import PlanarFlow
 from ..sampling.search import absolute_errors
-from ..target import FlowMap
+from ..target import FlowMap, Target
 from ..validation import require_positive
 from .agreement import Certain, certain_error, require_own_types, require_same_field, require_same_network
 from .certificate import Certificate
@@ -57,7 +57,7 @@ _GRACE = 1.0
 
 def certify_rigorous(
     flow: PlanarFlow | FeedforwardNetwork,
-    target: FlowMap,
+    target: Target,
     dtype: str = "float64",
     factor: float = 1.25,
     goal: float | None = None,
@@ -108,12 +108,12 @@ def certify_rigorous(
     def late() -> bool:
         return time.time() > deadline - _GRACE
 
-    require_own_types(flow, target)
-    exact = replace(integrator(target.field, target.duration, 0.0), deadline=deadline)
+    own = require_own_types(flow, target)
+    exact = replace(integrator(own.field, own.duration, 0.0), deadline=deadline)
     evaluate, enclosure, fresh = evaluated(flow, dtype), enclosure_of(flow, dtype), np.random.default_rng()
-    require_same_field(exact, target, fresh)
+    require_same_field(exact, own, fresh)
     require_same_network(enclosure, evaluate, target.domain, fresh)
-    found, searched = _found(evaluate, target, seed, deadline)
+    found, searched = _found(evaluate, own, seed, deadline)
     if not searched or not isfinite(found.largest):
         # No time to prove anything, or nothing to prove: there is a point where the error is infinite.
         return _certificate(found, np.full((1, target.dim), np.inf), found.largest, seed)
@@ -121,7 +121,7 @@ def certify_rigorous(
     goal = goal or factor * error
     exact = replace(exact, tolerance=_REMAINDERS * goal)
     allowed = max(_REST * (goal - error), _LEAST_REST * goal)
-    certain = certain_error(exact, target, evaluate, found.worst_point)
+    certain = certain_error(exact, own, evaluate, found.worst_point)
     known = monomials(target.dim, _DEGREES.get(target.dim, _LEAST_DEGREE))
     ends = target.domain.low.tobytes().hex() + target.domain.high.tobytes().hex()
     proof = f"{network_hash(flow, dtype)} {exact.identity} {ends} {dtype} {goal!r} {max_cells} {__version__}"

@@ -7,12 +7,12 @@ from jaxtyping import Bool, Float
 
 from ..box import search_points
 from ..planar.flow import PlanarFlow
-from ..target import FlowMap
+from ..target import Target
 from ..validation import require_positive
 
 
 def rollout_errors(
-    flow: PlanarFlow, target: FlowMap, steps: int, points: int = 2048, seed: int = 0
+    flow: PlanarFlow, target: Target, steps: int, points: int = 2048, seed: int = 0
 ) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
     """The largest error of `flow.rollout` after 0, 1, ..., `steps` applications, and where it was looked for.
 

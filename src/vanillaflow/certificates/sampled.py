@@ -9,12 +9,12 @@ import numpy as np
 
 from ..planar.flow import PlanarFlow
 from ..sampling.search import largest_error
-from ..target import FlowMap
+from ..target import Target
 from .certificate import Certificate
 
 
 def certify_sampled(
-    flow: Callable[[np.ndarray], np.ndarray], target: FlowMap | PlanarFlow, seed: int = 0, **options: Any
+    flow: Callable[[np.ndarray], np.ndarray], target: Target | PlanarFlow, seed: int = 0, **options: Any
 ) -> Certificate:
     """What `sampling.search.largest_error` finds with these options.
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..sampling.search import absolute_errors
-from ..target import FlowMap
+from ..target import Target
 from ..validation import require_count
 from .binomial import MOST_POINTS, largest_fraction, order_statistic, points_needed
 from .certificate import Certificate
@@ -25,7 +25,7 @@ _SOLVER_POINTS = 256
 
 def certify_statistical(
     flow: Callable[[np.ndarray], np.ndarray],
-    target: FlowMap,
+    target: Target,
     points: int | None = None,
     confidence: float = 0.999,
     coverage: float | None = None,
@@ -97,7 +97,7 @@ def _plan(points: int | None, confidence: float, coverage: float | None, dim: in
     return points, float(coverage), order_statistic(points, confidence, coverage)
 
 
-def fresh_points(target: FlowMap, points: int, seed: int) -> list[Float[np.ndarray, "n d"]]:
+def fresh_points(target: Target, points: int, seed: int) -> list[Float[np.ndarray, "n d"]]:
     """`points` independent uniform points of the target's box, in batches."""
     sizes = [min(_BATCH, points - start) for start in range(0, points, _BATCH)]
     seeds = np.random.SeedSequence([_STREAM, seed]).generate_state(len(sizes), np.uint64)

@@ -17,7 +17,7 @@ from ..planar.affine import affine_fit
 from ..planar.flow import PlanarFlow
 from ..provenance import Provenance
 from ..sampling.search import largest_error
-from ..target import FlowMap
+from ..target import Target
 from .construction import Constructed, Construction, Path
 
 _FEW_POINTS = 512
@@ -142,7 +142,7 @@ def best_attempt(construction: Construction, tol: float) -> Outcome:
     return Outcome(_best(tried), refusal)
 
 
-def _affine(target: FlowMap, seed: int) -> Constructed:
+def _affine(target: Target, seed: int) -> Constructed:
     """What is to be had in no time."""
     x = target.domain.sample(_FEW_POINTS, seed)
     M, m = affine_fit(x, target(x), target.held)
@@ -151,7 +151,7 @@ def _affine(target: FlowMap, seed: int) -> Constructed:
     return Constructed(flow, "the affine map of least squares")
 
 
-def _measured_at_few(attempt: Attempt, target: FlowMap, seed: int) -> Attempt:
+def _measured_at_few(attempt: Attempt, target: Target, seed: int) -> Attempt:
     found = largest_error(attempt.flow, target, _FEW_POINTS, rounds=0, seed=seed + 1)
     return replace(attempt, error=found.largest)
 

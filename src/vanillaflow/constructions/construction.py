@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..planar.flow import PlanarFlow
-from ..target import FlowMap
+from ..target import Target
 
 # Whether time is up.
 Stop = Callable[[], bool]
@@ -70,7 +70,7 @@ class Construction(ABC):
     To add one, write such a class in a module of this folder and its line in `registry`.
     """
 
-    def __init__(self, target: FlowMap, limits: Limits, report: Report = quiet):
+    def __init__(self, target: Target, limits: Limits, report: Report = quiet):
         self.target, self.limits, self.report = target, limits, report
 
     @abstractmethod

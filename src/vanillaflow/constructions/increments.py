@@ -21,7 +21,7 @@ from ..deadline import TimeIsUp
 from ..errors import CompilationInterrupted, ToleranceNotReached
 from ..planar.flow import PlanarFlow, concatenate
 from ..planar.zonotope import image_box
-from ..target import FlowMap
+from ..target import Target
 from ..validation import require_finite
 from .chain import FlowChain
 from .construction import Limits, Report
@@ -37,11 +37,11 @@ _NOISE = 1e-6
 class Compile(Protocol):
     """compile(), for one of the targets."""
 
-    def __call__(self, target: FlowMap, tol: float, *, max_kinks: int, max_seconds: float) -> PlanarFlow: ...
+    def __call__(self, target: Target, tol: float, *, max_kinks: int, max_seconds: float) -> PlanarFlow: ...
 
 
 def compile_chain(
-    target: FlowMap,
+    target: Target,
     tol: float,
     times: Sequence[float],
     compile_one: Compile,
@@ -82,12 +82,12 @@ def compile_chain(
     return FlowChain(tuple(ends), tuple(flows), tuple(increments))
 
 
-def _composed(before: PlanarFlow, increment: PlanarFlow, target: FlowMap) -> PlanarFlow:
+def _composed(before: PlanarFlow, increment: PlanarFlow, target: Target) -> PlanarFlow:
     """The increment after the flow before it, on the target's box."""
     return replace(concatenate([before, increment]), domain=target.domain)
 
 
-def _require_times(times: Sequence[float], target: FlowMap) -> list[float]:
+def _require_times(times: Sequence[float], target: Target) -> list[float]:
     ends = require_finite("times", times)
     if ends.ndim != 1 or ends.size == 0:
         raise ValueError(f"times must be a sequence of numbers, got {times!r}")
@@ -95,8 +95,7 @@ def _require_times(times: Sequence[float], target: FlowMap) -> list[float]:
         raise ValueError(
             f"times must increase from above 0 to at most the duration {target.duration:g}, got {times!r}"
         )
-    if target.field is None:
-        raise ValueError("a flow that is known by samples has no states at several times")
+    target.until(ends[-1])
     return [float(time) for time in ends]
 
 
@@ -127,17 +126,23 @@ class CarriedBox(Box):
         return self.flow(self.box.boundary(n, seed))
 
 
-class Increment(FlowMap):
+class Increment(Target):
     """y -> Phi_t(F^-1(y)) on the image of the box under F, the compiled flow to `since`."""
 
-    def __init__(self, target: FlowMap, compiled: PlanarFlow, since: float, time: float):
+    def __init__(self, target: Target, compiled: PlanarFlow, since: float, time: float):
         self._target, self._compiled, self._time = target, compiled, time
         self._since = since
-        self.field = None
         self.duration = time - since
         self.domain = CarriedBox(compiled, target.domain)
         self.name = target.name
         self.rtol = target.rtol
+
+    # It is short: fits start from the whole of it, not from slices.
+    knows_trajectories = False
+
+    @property
+    def reference(self) -> str:
+        return self._target.reference
 
     @property
     def held(self) -> int:
@@ -167,7 +172,7 @@ class Increment(FlowMap):
         return np.concatenate([start, states]) if later else start
 
 
-def tolerances(target: FlowMap, times: Sequence[float], tol: float) -> list[float]:
+def tolerances(target: Target, times: Sequence[float], tol: float) -> list[float]:
     """The error to aim at for each time, so that the last is `tol` and each increment has its share.
 
     An error e at one time may be A e at the next, A the largest max norm of the flow's Jacobian between them.
@@ -180,7 +185,7 @@ def tolerances(target: FlowMap, times: Sequence[float], tol: float) -> list[floa
     return aims
 
 
-def _growth(target: FlowMap, times: Sequence[float]) -> list[float]:
+def _growth(target: Target, times: Sequence[float]) -> list[float]:
     """The largest max norm of the Jacobian of the flow from each time to the next, over a sample."""
     x = np.concatenate([target.domain.sample(_POINTS), target.domain.corners()[:_POINTS]])
     step = _STEP * target.domain.width

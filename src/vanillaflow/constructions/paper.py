@@ -21,9 +21,9 @@ from jaxtyping import Float
 from ..box import search_points
 from ..deadline import check
 from ..errors import ToleranceNotReached
-from ..fields.ridge import RidgeField, ridge_segments
+from ..fields.ridge import RidgeField
 from ..planar.assembly import AffineMap, RidgeMaps, assemble
-from ..target import FlowMap
+from ..target import Target
 from .construction import Constructed, Construction
 from .piecewise_linear import PiecewiseLinear
 
@@ -58,11 +58,11 @@ class Paper(Construction):
         )
 
 
-def _segments(target: FlowMap) -> list[tuple[RidgeField, float]]:
-    return ridge_segments(target.field, target.duration)
+def _segments(target: Target) -> list[tuple[RidgeField, float]]:
+    return target.ridge_segments()
 
 
-def _steps_and_kinks(target: FlowMap, tolerance: float, x: np.ndarray, y: np.ndarray) -> tuple[int, int]:
+def _steps_and_kinks(target: Target, tolerance: float, x: np.ndarray, y: np.ndarray) -> tuple[int, int]:
     """The least n and K with C/n and B/K^2 within half of the tolerance each."""
     least = _least_steps(target, x)
     steps = max(_FIRST_STEPS, least)
@@ -80,7 +80,7 @@ def _steps_and_kinks(target: FlowMap, tolerance: float, x: np.ndarray, y: np.nda
     return exact_steps, max(1, int(np.ceil(np.sqrt(2 * B / tolerance))))
 
 
-def _least_steps(target: FlowMap, x: np.ndarray) -> int:
+def _least_steps(target: Target, x: np.ndarray) -> int:
     """So many Euler steps that every sub-step is invertible, with something to spare.
 
     A sub-step of length tau stretches its own coordinate by 1 + tau r, with r = A_jj or a_ij w_ij g'; it is
@@ -97,12 +97,12 @@ def _least_steps(target: FlowMap, x: np.ndarray) -> int:
     return max(1, int(np.ceil(2 * target.duration * fastest)))
 
 
-def _error(target: FlowMap, steps: int, kinks: int | None, x: np.ndarray, y: np.ndarray) -> float:
+def _error(target: Target, steps: int, kinks: int | None, x: np.ndarray, y: np.ndarray) -> float:
     error = np.max(np.abs(_walk(target, steps, kinks, x) - y))
     return float(error) if np.isfinite(error) else np.inf
 
 
-def _walk(target: FlowMap, steps: int, kinks: int | None, x: np.ndarray) -> np.ndarray:
+def _walk(target: Target, steps: int, kinks: int | None, x: np.ndarray) -> np.ndarray:
     """The points after all sub-steps, with the profiles exact (kinks None) or interpolated."""
     x = x.copy()
     with np.errstate(all="ignore"):
@@ -117,7 +117,7 @@ def _walk(target: FlowMap, steps: int, kinks: int | None, x: np.ndarray) -> np.n
 
 
 def _schedule(
-    target: FlowMap, steps: int, kinks: int | None, x: np.ndarray
+    target: Target, steps: int, kinks: int | None, x: np.ndarray
 ) -> Iterator[tuple[RidgeField, float, list[PiecewiseLinear]]]:
     """For each Euler step: the field, the step's length, the interpolated profiles."""
     for field, length in _segments(target):
@@ -128,7 +128,7 @@ def _schedule(
             yield field, length / share, curves
 
 
-def _ranges(target: FlowMap, field: RidgeField, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _ranges(target: Target, field: RidgeField, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The range of each w_i.x + b_i along the trajectories, with a margin."""
     states = target.trajectory(x[:: max(1, len(x) // 256)], np.linspace(0, target.duration, 9))
     nu = states @ field.w.T + field.b
@@ -148,7 +148,7 @@ def _interpolants(field: RidgeField, kinks: int, low: np.ndarray, high: np.ndarr
 
 
 def _maps(
-    target: FlowMap, steps: int, kinks: int, x: Float[np.ndarray, "n d"]
+    target: Target, steps: int, kinks: int, x: Float[np.ndarray, "n d"]
 ) -> Iterator[AffineMap | RidgeMaps]:
     """Every sub-step as planar maps, as in `SubFlow.maps`, with direction a_ij e_j."""
     for field, tau, curves in _schedule(target, steps, kinks, x):

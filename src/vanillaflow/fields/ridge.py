@@ -255,11 +255,6 @@ def ridge_segments(field: object, duration: float) -> list[tuple[RidgeField, flo
     """`field.segments(duration)`; raises FieldError if the field is not made of ridges."""
     if not isinstance(field, RidgeField | PiecewiseField) or not is_ridge_sum(field):
         reason = getattr(field, "reason", None)
-        if field is None:
-            raise FieldError(
-                "this construction needs a field, and this target is known by samples only; the default "
-                "method does without"
-            )
         raise FieldError(
             "this construction needs a RidgeField or PiecewiseField, "
             f"the target's field is a {type(field).__name__}" + (f": {reason}" if reason else "")

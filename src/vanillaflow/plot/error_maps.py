@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..display import palette
-from ..target import FlowMap
+from ..target import Target
 from ..validation import require_count
 from .axes import axes_or_new, dress_plane
 from .coordinates import coordinate_names
@@ -25,7 +25,7 @@ _DECADES = 2.0
 
 def error_map(
     flow: Callable[[np.ndarray], np.ndarray],
-    target: FlowMap,
+    target: Target,
     *,
     ax: Axes | None = None,
     points: int = 201,

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from ..box import Box
 from ..display.grid_lines import grid_lines
 from ..planar.flow import PlanarFlow
-from ..target import FlowMap
+from ..target import Target
 from ..validation import require_count
 from .axes import dress_plane, require_matplotlib
 from .coordinates import coordinate_names, math_text
@@ -27,7 +27,7 @@ def layers(
     flow: PlanarFlow,
     steps: int = 6,
     *,
-    target: FlowMap | None = None,
+    target: Target | None = None,
     box: Box | None = None,
     lines: int = 17,
     points: int = 200,

@@ -17,7 +17,7 @@ from ..files import require_writable, write_atomically
 from ..network.feedforward import FeedforwardNetwork
 from ..planar.flow import PlanarFlow
 from ..systems.system import System
-from ..target import FlowMap
+from ..target import FlowMap, Target
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -27,7 +27,7 @@ ENDINGS = (".html", ".htm")
 
 def report(
     flow: PlanarFlow | FeedforwardNetwork,
-    target: FlowMap | System,
+    target: Target | System,
     path: str | PathLike[str],
     certificate: Certificate | None = None,
     pairs: Sequence[Sequence[int]] | None = None,

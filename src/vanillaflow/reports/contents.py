@@ -15,7 +15,7 @@ from ..network.feedforward import FeedforwardNetwork
 from ..planar.flow import PlanarFlow
 from ..provenance import Provenance
 from ..systems.system import System
-from ..target import FlowMap
+from ..target import Target
 from ..text import box_text
 from .frames import affine_root
 from .planar_form import planar_form
@@ -52,7 +52,7 @@ class Contents:
     """
 
     system: Description
-    target: FlowMap
+    target: Target
     flow: PlanarFlow
     root: np.ndarray | None
     network: FeedforwardNetwork
@@ -71,7 +71,7 @@ class Contents:
 
 def gathered(
     flow: PlanarFlow | FeedforwardNetwork,
-    target: FlowMap | System,
+    target: Target | System,
     certificate: Certificate | None,
     pairs: Sequence[Sequence[int]] | None,
     dialect: str,
@@ -119,7 +119,7 @@ def gathered(
     )
 
 
-def _described(target: FlowMap | System) -> Description:
+def _described(target: Target | System) -> Description:
     """The description, with a name for every coordinate."""
     names = tuple(f"x{i + 1}" for i in range(target.domain.dim))
     if not isinstance(target, System):
@@ -133,7 +133,7 @@ def _require_about(
     flow: PlanarFlow | FeedforwardNetwork,
     network: FeedforwardNetwork,
     dtype: str,
-    target: FlowMap,
+    target: Target,
 ) -> None:
     """Raise CertificateRefused if the certificate says that it is about something else."""
     networks = {network_hash(flow, dtype), network_hash(network, "float64"), network_hash(network, "float32")}

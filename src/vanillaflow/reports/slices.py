@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 
 from ..box import Box
 from ..sampling.search import absolute_errors
-from ..target import FlowMap
+from ..target import Target
 
 # Points along a side, more in one dimension and fewer in many, and every how many of them there is a line of
 # the grid.
@@ -82,7 +82,7 @@ def slice_points(box: Box, pair: tuple[int, ...], side: int) -> Float[np.ndarray
     return x
 
 
-def measured_slice(flow: Callable[[np.ndarray], np.ndarray], target: FlowMap, pair: tuple[int, ...]) -> Slice:
+def measured_slice(flow: Callable[[np.ndarray], np.ndarray], target: Target, pair: tuple[int, ...]) -> Slice:
     """The slice with its exact images and errors, at as many points as the dimension lets one afford."""
     side, every = _resolution(target.dim)
     x = slice_points(target.domain, pair, side)

@@ -10,9 +10,8 @@ from jaxtyping import Float
 
 from ..errors import FieldError
 from ..fields.profiles import Profile, get_profile
-from ..fields.ridge import PiecewiseField, RidgeField, is_ridge_sum
-from ..target import FlowMap
-from ..target.samples import SampledFlow
+from ..fields.ridge import RidgeField
+from ..target import Target
 from .slices import slice_points
 
 # The page's Runge-Kutta steps are doubled until they agree with the solver this well, relative to the box.
@@ -54,12 +53,11 @@ def known_profile(profile: Profile) -> bool:
         return False
 
 
-def integrable(target: FlowMap) -> Integrable | None:
+def integrable(target: Target) -> Integrable | None:
     """The field for the page, if it is a sum of known ridges that Runge-Kutta steps can follow."""
-    field = target.field
-    if not isinstance(field, RidgeField | PiecewiseField) or not is_ridge_sum(field):
+    if not target.is_ridge_sum:
         return None
-    segments = field.segments(target.duration)
+    segments = target.ridge_segments()
     if not all(known_profile(profile) for part, _ in segments for profile in part.profiles):
         return None
     box = target.domain
@@ -90,8 +88,8 @@ def runge_kutta(
     return np.where(np.isfinite(x), x, np.inf)
 
 
-def stored(target: FlowMap, pair: tuple[int, ...]) -> Stored:
+def stored(target: Target, pair: tuple[int, ...]) -> Stored:
     """Trajectories from a grid of starts in the slice; of a flow known by samples, their ends only."""
-    times = np.linspace(0, target.duration, 2 if isinstance(target, SampledFlow) else _TIMES)
+    times = np.linspace(0, target.duration, _TIMES if target.knows_trajectories else 2)
     states = target.trajectory(slice_points(target.domain, pair, _STARTS), times)
     return Stored(_STARTS, times, states[:, :, list(pair)])

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..box import search_points
-from ..target import FlowMap
+from ..target import Target
 
 # The training images need to be right to a small part of the tolerance only.
 _PART_OF_TOLERANCE = 1e-3
@@ -45,14 +45,14 @@ def p_norm(residual: np.ndarray, p: float) -> float:
     return top * float(np.mean((size / top) ** p)) ** (1 / p) if top else 0.0
 
 
-def training_target(target: FlowMap, tolerance: float) -> FlowMap:
+def training_target(target: Target, tolerance: float) -> Target:
     """The same flow, computed only as accurately as training needs."""
     size = float(np.max(np.abs([target.domain.low, target.domain.high]))) + 1.0
     rtol = min(_LOOSEST, _PART_OF_TOLERANCE * tolerance / size)
     return target.coarser(rtol)
 
 
-def sample(target: FlowMap, count: int, seed: int) -> Samples:
+def sample(target: Target, count: int, seed: int) -> Samples:
     """Interior points, half as many on the faces, and corners."""
     x = search_points(target.domain, count, seed)
     return Samples(x, target(x))

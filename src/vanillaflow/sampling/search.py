@@ -15,7 +15,7 @@ from jaxtyping import Float
 from ..box import Box, search_points
 from ..deadline import check
 from ..planar.flow import PlanarFlow
-from ..target import FlowMap
+from ..target import Target
 from ..text import point_text
 from .samples import Samples
 from .vertices import vertices
@@ -70,7 +70,7 @@ class Found:
 
 def largest_error(
     flow: Callable[[np.ndarray], np.ndarray],
-    target: FlowMap | PlanarFlow,
+    target: Target | PlanarFlow,
     points: int | None = None,
     starts: int = 24,
     rounds: int = 20,
@@ -121,7 +121,7 @@ def largest_error(
 
 def large_errors(
     flow: Callable[[np.ndarray], np.ndarray],
-    target: FlowMap,
+    target: Target,
     samples: Samples,
     starts: int,
     rng: np.random.Generator,
@@ -166,7 +166,7 @@ class _Climb:
     def rounds(
         self,
         flow: Callable[[np.ndarray], np.ndarray],
-        target: FlowMap | PlanarFlow,
+        target: Target | PlanarFlow,
         count: int,
         moves: int,
         rng: np.random.Generator,
@@ -201,19 +201,19 @@ def absolute_errors(
     return np.where(np.isnan(residual), np.inf, residual)
 
 
-def thorough(target: FlowMap) -> dict[str, int]:
+def thorough(target: Target) -> dict[str, int]:
     """Options of `largest_error` for a flow that is just a function."""
     points = min(_THOROUGH_POINTS, _COORDINATES // target.dim, affordable_points(target))
     return {"points": points, "starts": _THOROUGH_STARTS, "rounds": _THOROUGH_ROUNDS}
 
 
-def affordable_points(target: FlowMap | PlanarFlow) -> int:
+def affordable_points(target: Target | PlanarFlow) -> int:
     """At how many points the exact flow can be compared with."""
     ridges = getattr(getattr(target, "field", None), "ridges", 0)
     return max(1, _AFFORDABLE // (target.dim * max(target.dim, ridges)))
 
 
-def _default_points(flow: Callable[[np.ndarray], np.ndarray], target: FlowMap | PlanarFlow) -> int:
+def _default_points(flow: Callable[[np.ndarray], np.ndarray], target: Target | PlanarFlow) -> int:
     affordable = min(_COORDINATES // target.dim, affordable_points(target))
     count = min(8192, affordable)
     if not isinstance(flow, PlanarFlow):

@@ -14,7 +14,9 @@ from jaxtyping import Float
 from ..box import Box
 from ..errors import FieldError, FlowLeavesDomain, FlowNotResolved
 from ..fields.callable_field import from_callable, require_field, times_of_jumps
+from ..fields.ridge import RidgeField, is_ridge_sum, ridge_segments
 from ..validation import require_points, require_positive
+from .base import Target
 from .solver import Solver
 from .time_mesh import TimeMesh, is_searched, time_mesh
 
@@ -45,7 +47,7 @@ class Field(Protocol):
     def __call__(self, t: float, x: np.ndarray) -> np.ndarray: ...
 
 
-class FlowMap:
+class FlowMap(Target):
     """x -> Phi(x), where the solution of y' = v(t, y), y(0) = x stands at time `duration`.
 
     Parameters
@@ -69,6 +71,8 @@ class FlowMap:
     FlowLeavesDomain, when called, at a point whose trajectory does not exist up to `duration`;
     FlowNotResolved for a field that changes too fast in time.
     """
+
+    knows_trajectories = True
 
     def __init__(
         self,
@@ -115,17 +119,15 @@ class FlowMap:
         smoothing: float = 0.0,
         name: str | None = None,
     ) -> SampledFlow:
-        """A flow that is known only by points x and their images y; see `sampled_flow.SampledFlow`."""
+        """A flow that is known only by points x and their images y; see `target.samples.SampledFlow`."""
         from .samples import SampledFlow
 
         return SampledFlow(x, y, domain, duration, smoothing, name)
 
     def coarser(self, rtol: float) -> FlowMap:
-        """The same flow, computed only to a relative tolerance of `rtol` if that is larger than its own."""
         return self._with(rtol=max(self.rtol, rtol))
 
     def finer(self, factor: float) -> FlowMap:
-        """The same flow, computed to a relative tolerance so many times smaller."""
         return self._with(rtol=self.rtol / factor)
 
     def until(self, time: float) -> FlowMap:
@@ -163,12 +165,14 @@ class FlowMap:
         return mesh.joined(time_mesh(self.field, np.concatenate(states), *known))
 
     @property
-    def dim(self) -> int:
-        return self.domain.dim
+    def is_ridge_sum(self) -> bool:
+        return is_ridge_sum(self.field)
+
+    def ridge_segments(self) -> list[tuple[RidgeField, float]]:
+        return ridge_segments(self.field, self.duration)
 
     @property
     def reference(self) -> str:
-        """What computes the flow, in words: an error is relative to this."""
         return (
             f"the ODE solver DOP853 at a relative tolerance of {self.rtol:g}, checked by a second solve with "
             f"steps of at most 1/{_STEPS} of the duration"
@@ -176,18 +180,15 @@ class FlowMap:
 
     @property
     def held(self) -> int:
-        """How many of the last coordinates are inputs, which the flow leaves as they are."""
         return int(getattr(self.field, "held", 0))
 
     def __call__(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
-        """Phi at the rows of x."""
         x = require_points(x, self.dim)
         return self._solved(self._solver(self.mesh), x, 0.0, self.duration)
 
     def trajectory(
         self, x: Float[np.ndarray, "n d"], times: np.ndarray | Sequence[float]
     ) -> Float[np.ndarray, "m n d"]:
-        """The states at increasing `times` (m,) within [0, duration], from the rows of x at time 0."""
         solver = self._solver(self.mesh)
         states, now, y = [], 0.0, require_points(x, self.dim)
         for t in np.asarray(times, dtype=np.float64):

@@ -18,7 +18,7 @@ from ..box import Box, search_points
 from ..errors import UncoveredDomain
 from ..text import point_text
 from ..validation import require_finite, require_points, require_positive
-from . import FlowMap
+from .base import Target
 from .left_out import NEIGHBOURS, expected_errors, uncovered
 
 _KERNEL = "thin_plate_spline"
@@ -37,7 +37,7 @@ _BATCH = 8192
 _MARGIN = 0.1
 
 
-class SampledFlow(FlowMap):
+class SampledFlow(Target):
     """x -> Phi(x) from samples y_i = Phi(x_i).
 
     Parameters
@@ -62,7 +62,7 @@ class SampledFlow(FlowMap):
     farthest : the place of the box that is the farthest from all samples.
 
     The error of a compilation is relative to the spline: that of the network to the flow may be larger by
-    about `left_out_error`. It has no `field` (None): only the default method compiles it.
+    about `left_out_error`. It has no field: only the methods "refine" and "ridge" compile it.
 
     Warns UncoveredDomain if more than a tenth of the box is not covered.
     Raises ValueError for arrays that do not fit, points that coincide but have different images (without
@@ -87,11 +87,8 @@ class SampledFlow(FlowMap):
         if not np.isfinite(smoothing) or smoothing < 0:
             raise ValueError(f"smoothing must be 0 or positive, got {smoothing!r}")
         self.domain = _covered(x, domain)
-        self.field = None
         self.duration = require_positive("duration", duration)
         self.name = name or "samples"
-        self.rtol = 0.0
-        self.variables = ()
         self._smoothing = float(smoothing)
         scaled = self._scaled(x)
         if np.linalg.matrix_rank(scaled - scaled.mean(axis=0), tol=1e-8 * np.sqrt(n)) < d:
@@ -145,17 +142,6 @@ class SampledFlow(FlowMap):
     def reference(self) -> str:
         far = f", {100 * self.uncovered:.0f} % of the box being far from all of them"
         return "the spline through the samples" + (far if self.uncovered > _MUCH else "")
-
-    def coarser(self, rtol: float) -> SampledFlow:
-        return self
-
-    def finer(self, factor: float) -> SampledFlow:
-        return self
-
-    def require_resolved(
-        self, x: Float[np.ndarray, "n d"], allowed: float | Float[np.ndarray, " d"] = 0.0
-    ) -> None:
-        """The spline is what it is: there is no solver to disagree with."""
 
     def _scaled(self, x: np.ndarray) -> np.ndarray:
         return 2 * (x - self.domain.low) / self.domain.width - 1

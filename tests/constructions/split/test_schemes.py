@@ -24,7 +24,7 @@ STEPS["blanes-moan-6"] = (3, 6)
 
 
 def splitting_error(field: RidgeField, x: np.ndarray, y: np.ndarray, scheme: str, steps: int) -> float:
-    for flow in sub_flows(field, 1.0, SCHEMES[scheme], steps):
+    for flow in sub_flows(field.segments(1.0), SCHEMES[scheme], steps):
         x = flow(x)
     return float(np.max(np.abs(x - y)))
 

@@ -51,7 +51,7 @@ def test_every_kink_goes_to_one_sub_flow(times, kinks, profile):
 
 def test_sub_flows_in_opposite_directions_and_of_other_pieces_share_nothing():
     field = vf.zoo.pendulum().field
-    flows = list(sub_flows(field, 1.0, SCHEMES["yoshida"], 2))
+    flows = list(sub_flows(field.segments(1.0), SCHEMES["yoshida"], 2))
     ranges = [flow.ranges(np.array([[0.0, 0.0], [1.0, 1.0]])) for flow in flows]
     curves = shared_curves(flows, ranges, window=16)
     assert {tuple(np.sign(shared.taus)) for shared in curves} <= {

@@ -55,7 +55,7 @@ def test_sub_flow_solves_its_piece(seed, d, piece, tau):
 
 
 def segments_of(field: PiecewiseField | RidgeField, duration: float, scheme: str, steps: int):
-    flows = list(sub_flows(field, duration, SCHEMES[scheme], steps))
+    flows = list(sub_flows(field.segments(duration), SCHEMES[scheme], steps))
     totals: dict[tuple[int, tuple[int, ...]], float] = {}
     for flow in flows:
         key = (id(flow.field), flow.pieces)
@@ -88,7 +88,7 @@ def test_splitting_error_of_a_switching_field():
     y = target(x)
 
     def error(steps: int) -> float:
-        flows = list(sub_flows(field, 1.0, SCHEMES["strang"], steps))
+        flows = list(sub_flows(field.segments(1.0), SCHEMES["strang"], steps))
         return plan(SCHEMES["strang"], steps, flows, x, y).splitting_error
 
     # 20 and 40 steps are shared out as 6, 6, 8 and 12, 12, 16: an honest halving.
@@ -114,7 +114,7 @@ def test_a_plan_predicts_its_kinks():
     target = vf.zoo.hopfield().target()
     x = search_points(target.domain, 256, 0)
     y = target(x)
-    flows = list(sub_flows(target.field, target.duration, SCHEMES["strang"], 8))
+    flows = list(sub_flows(target.ridge_segments(), SCHEMES["strang"], 8))
     p = plan(SCHEMES["strang"], 8, flows, x, y)
     assert p.predicted_kinks(p.splitting_error) == np.inf
     for tolerance in (2 * p.splitting_error, 4 * p.splitting_error):
@@ -137,7 +137,7 @@ def test_a_sub_flow_that_blows_up_makes_its_plan_useless_not_the_compiler():
     target = FlowMap(field, 1.0, box)
     x = search_points(box, 64, 0)
     y = target(x)
-    flows = list(sub_flows(field, 1.0, SCHEMES["lie"], 1))[::-1]
+    flows = list(sub_flows(field.segments(1.0), SCHEMES["lie"], 1))[::-1]
     assert plan(SCHEMES["lie"], 1, flows, x, y).splitting_error == np.inf
     flow = Split(target, Limits(5000)).within(5e-2).flow
     assert np.max(np.abs(flow(x) - y)) <= 5e-2

@@ -16,7 +16,7 @@ from ...deadline import TimeIsUp
 from ...errors import CompilationInterrupted, ToleranceNotReached
 from ...planar.flow import PlanarFlow
 from ...sampling.search import largest_error
-from ...target import FlowMap
+from ...target import Target
 from ..construction import Constructed, Construction, Limits
 from .rewrite import with_one_slope
 
@@ -85,7 +85,7 @@ class _OneSlope:
     """Makes flows of one slope and measures them against the target."""
 
     slope: float
-    target: FlowMap
+    target: Target
     tolerance: float
     limits: Limits
 

@@ -15,12 +15,11 @@ from scipy.optimize import minimize
 
 from ...deadline import check
 from ...errors import ToleranceNotReached
-from ...fields.ridge import is_ridge_sum, ridge_segments
 from ...planar.flow import PlanarFlow
 from ...runtime.threads import own_threads
 from ...sampling.samples import Samples, sample, training_target
 from ...sampling.search import largest_error
-from ...target import FlowMap
+from ...target import Target
 from ..construction import Constructed, Construction, Limits, Report
 from ..split.construction import Split
 from .sparse_gradient import SparseNumbers
@@ -42,9 +41,9 @@ _AFFORDABLE, _MULTIPLY_ADDS = 2**27, 4 * 10**8
 _JUDGE = 3000
 
 
-def is_high_dimensional(target: FlowMap) -> bool:
+def is_high_dimensional(target: Target) -> bool:
     """Whether this is how to refine it."""
-    return target.dim >= _MANY and target.field is not None and is_ridge_sum(target.field)
+    return target.dim >= _MANY and target.is_ridge_sum
 
 
 class HighDimension(Construction):
@@ -53,7 +52,7 @@ class HighDimension(Construction):
     Without time left, or where too few points can be afforded for a fit, it is the split construction.
     """
 
-    def __init__(self, target: FlowMap, limits: Limits, report: Report):
+    def __init__(self, target: Target, limits: Limits, report: Report):
         super().__init__(target, limits, report)
         self._split = Split(target, limits)
 
@@ -95,9 +94,9 @@ class HighDimension(Construction):
         return error
 
 
-def _points(target: FlowMap, flow: PlanarFlow) -> int:
+def _points(target: Target, flow: PlanarFlow) -> int:
     """How many points to fit to: 0 if so many as that takes cannot be afforded."""
-    ridges = max(field.ridges for field, _ in ridge_segments(target.field, target.duration))
+    ridges = max(field.ridges for field, _ in target.ridge_segments())
     exact = _AFFORDABLE // (target.dim * max(target.dim, ridges))
     entries = int(np.count_nonzero(flow.a) + np.count_nonzero(flow.w))
     gradient = _MULTIPLY_ADDS // (entries + flow.stops.size * target.dim**2)
@@ -105,7 +104,7 @@ def _points(target: FlowMap, flow: PlanarFlow) -> int:
     return points if points * target.dim >= _RESIDUALS_PER_NUMBER * (entries + flow.kinks) else 0
 
 
-def _fitted(flow: PlanarFlow, target: FlowMap, points: int, tolerance: float, limits: Limits) -> PlanarFlow:
+def _fitted(flow: PlanarFlow, target: Target, points: int, tolerance: float, limits: Limits) -> PlanarFlow:
     """The flow with its nonzero numbers fitted to the target."""
     numbers, samples = SparseNumbers.of(flow), sample(target, points, limits.seed + 1)
     best, sizes = numbers.start, numbers.sizes

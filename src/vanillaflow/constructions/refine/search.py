@@ -7,7 +7,7 @@ import numpy as np
 from ...box import search_points
 from ...planar.flow import PlanarFlow
 from ...sampling.samples import Samples, sample, training_target
-from ...target import FlowMap
+from ...target import Target
 from ..construction import Limits, Report
 from .parameters import Parameters
 
@@ -32,7 +32,7 @@ class Search:
 
     def __init__(
         self,
-        target: FlowMap,
+        target: Target,
         tolerance: float,
         limits: Limits,
         report: Report,

@@ -13,7 +13,7 @@ import numpy as np
 from ...box import search_points
 from ...planar.affine import affine_fit
 from ...sampling.samples import Samples
-from ...target import FlowMap
+from ...target import Target
 from .growth import grow
 from .least_squares.least_squares import minimize
 from .parameters import Parameters, projected
@@ -29,7 +29,7 @@ def affine_start(x: np.ndarray, y: np.ndarray, held: int = 0) -> Parameters:
     return projected(none, none, np.zeros(0), *affine_fit(x, y, held), held)
 
 
-def sliced_start(target: FlowMap, kinks: int, slices: int, rng: np.random.Generator, seed: int) -> Parameters:
+def sliced_start(target: Target, kinks: int, slices: int, rng: np.random.Generator, seed: int) -> Parameters:
     """`kinks` planar maps, evenly on `slices` equal parts of the duration, that follow the flow."""
     counts = np.full(slices, kinks // slices)
     counts[: kinks - counts.sum()] += 1

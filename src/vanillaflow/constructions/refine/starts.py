@@ -14,10 +14,9 @@ from functools import partial
 import numpy as np
 
 from ...errors import ToleranceNotReached
-from ...fields.ridge import is_ridge_sum
 from ...runtime.threads import side_by_side
 from ...sampling.samples import Samples, p_norm
-from ...target import FlowMap
+from ...target import Target
 from ..construction import Stop, never
 from ..ridge.fit import RidgeFit, fit_ridges
 from ..split.plan import plan
@@ -59,13 +58,13 @@ _WORSE = 1.2
 class Starts:
     """The starts for one target. They remember the smooth fits, and which kinds did well."""
 
-    def __init__(self, target: FlowMap, goal: float, seed: int, stop: Stop = never):
+    def __init__(self, target: Target, goal: float, seed: int, stop: Stop = never):
         self._target = target
         self._goal = goal
         self._seed = seed
         self._stop = stop
         self._good: tuple[Kind, ...] = ()
-        self._untried = () if target.field is None else _KINDS
+        self._untried = _KINDS if target.knows_trajectories else ()
         self._ridges: dict[int, list[RidgeFit]] = {}
         # Those of the last `best`, the best first.
         self.families: list[Families] = []
@@ -150,21 +149,21 @@ def _by_norm(fits: list[tuple[Kind | None, Fit]]) -> list[tuple[Kind | None, Fit
 
 
 def _start(
-    target: FlowMap, kind: Kind, kinks: int, samples: Samples, rng: np.random.Generator, seed: int
+    target: Target, kind: Kind, kinks: int, samples: Samples, rng: np.random.Generator, seed: int
 ) -> Parameters | None:
     name, number = kind
     if name == "slices":
         # What is known by samples only has no states in between.
-        slices = 1 if target.field is None else -(-kinks // number)
+        slices = -(-kinks // number) if target.knows_trajectories else 1
         return sliced_start(target, kinks, slices, rng, seed)
-    if is_ridge_sum(target.field):
+    if target.is_ridge_sum:
         return _split_start(target, name, number, kinks, samples)
     return None
 
 
-def _split_start(target: FlowMap, scheme: str, steps: int, kinks: int, samples: Samples) -> Parameters | None:
+def _split_start(target: Target, scheme: str, steps: int, kinks: int, samples: Samples) -> Parameters | None:
     """The split construction with about `kinks` kinks; None where it needs more, or does not exist."""
-    flows = list(sub_flows(target.field, target.duration, SCHEMES[scheme], steps))
+    flows = list(sub_flows(target.ridge_segments(), SCHEMES[scheme], steps))
     if sum(len(flow.pieces) for flow in flows) > kinks:
         return None
     candidate = plan(SCHEMES[scheme], steps, flows, samples.x, samples.y)

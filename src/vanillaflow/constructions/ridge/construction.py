@@ -19,7 +19,7 @@ from ...planar.flow import PlanarFlow
 from ...runtime.threads import own_threads
 from ...sampling.samples import Samples, training_target
 from ...sampling.search import around, largest_error
-from ...target import FlowMap
+from ...target import Target
 from ..construction import Constructed, Construction
 from .finishing import RATIO, finished, lacks_degree
 from .fit import RidgeFit, fit_ridges, numbers_per_map
@@ -82,7 +82,7 @@ class Ridge(Construction):
             with extended(_LAST_SECONDS):
                 raise self._not_reached(f"{self._count} ridge maps, when {late}") from None
 
-    def _fit(self, training: FlowMap, tolerance: float) -> None:
+    def _fit(self, training: Target, tolerance: float) -> None:
         """More smooth maps, until their error leaves enough of the tolerance."""
         while self._best is None or self._error > _ENOUGH * tolerance:
             count = 0 if self._best is None else self._next_count(tolerance)
@@ -106,7 +106,7 @@ class Ridge(Construction):
         growth = min((self._error / (_AIM * tolerance)) ** _EXPONENT, _MOST_GROWTH)
         return max(least, self._count + 1, int(self._count * growth))
 
-    def _made_of_pieces(self, training: FlowMap, tolerance: float) -> PlanarFlow | None:
+    def _made_of_pieces(self, training: Target, tolerance: float) -> PlanarFlow | None:
         """The smallest tables, and in them the fewest kinks, within the tolerance; None if they fold over."""
         assert self._best is not None
         domain = self.target.domain
@@ -131,7 +131,7 @@ class Ridge(Construction):
             tried.append(sizes)
         return None
 
-    def _worst(self, flow: PlanarFlow, training: FlowMap) -> Samples:
+    def _worst(self, flow: PlanarFlow, training: Target) -> Samples:
         """The worst points that searches find, none of them that which certifies, and points around them."""
         rng = np.random.default_rng([self.limits.seed, flow.kinks])
         seeds = [self.limits.seed + seed for seed in _SEARCHES]

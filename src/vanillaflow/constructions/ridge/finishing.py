@@ -14,7 +14,7 @@ from jaxtyping import Float
 from ...box import Box
 from ...sampling.samples import Samples
 from ...sampling.search import large_errors, largest_error
-from ...target import FlowMap
+from ...target import Target
 from ..construction import Stop
 from .fit import RidgeFit, lowered
 from .objective import Objective, pieces_for
@@ -37,7 +37,7 @@ RATIO, _HOPELESS = 2.5, 2.0
 _DAMPING = 1e-2
 
 
-def finished(fit: RidgeFit, target: FlowMap, goal: float, seed: int, stop: Stop) -> tuple[RidgeFit, float]:
+def finished(fit: RidgeFit, target: Target, goal: float, seed: int, stop: Stop) -> tuple[RidgeFit, float]:
     """The fit with a lower maximum error, at best below the goal, and that error by a search.
 
     Where the root mean square promises far more than the goal, no more than that is lowered.

@@ -16,7 +16,7 @@ from ...box import search_points
 from ...deadline import check
 from ...runtime.threads import side_by_side
 from ...sampling.samples import Samples
-from ...target import FlowMap
+from ...target import Target
 from ..construction import Stop
 from .maps import RidgeMaps, idle_maps
 from .objective import Objective
@@ -43,7 +43,7 @@ class RidgeFit:
     x: np.ndarray
 
 
-def fit_ridges(target: FlowMap, count: int, goal: float, seed: int, stop: Stop) -> list[RidgeFit]:
+def fit_ridges(target: Target, count: int, goal: float, seed: int, stop: Stop) -> list[RidgeFit]:
     """The best few fits of `count` ridge maps, best first; the root mean square need not be below `goal`."""
     rng = np.random.default_rng([seed, count])
     d = target.dim

@@ -17,10 +17,9 @@ from jaxtyping import Float
 
 from ...box import search_points
 from ...errors import ToleranceNotReached
-from ...fields.ridge import ridge_segments
 from ...planar.flow import PlanarFlow
 from ...sampling.samples import Samples
-from ...target import FlowMap
+from ...target import Target
 from ..construction import Constructed, Construction, Limits, Report, quiet
 from .plan import SplitPlan, plan
 from .schemes import SCHEMES, Scheme
@@ -54,7 +53,7 @@ class Split(Construction):
 
     def __init__(
         self,
-        target: FlowMap,
+        target: Target,
         limits: Limits,
         report: Report = quiet,
         schemes: tuple[str, ...] = tuple(SCHEMES),
@@ -71,7 +70,7 @@ class Split(Construction):
     @cached_property
     def _ridges(self) -> int:
         """How many ridges the field has, at the time when it has most."""
-        return max(field.ridges for field, _ in ridge_segments(self.target.field, self.target.duration))
+        return max(field.ridges for field, _ in self.target.ridge_segments())
 
     @cached_property
     def _samples(self) -> Samples:
@@ -153,7 +152,7 @@ class Split(Construction):
         """
         found: list[SplitPlan] = []
         for steps in _STEPS:
-            flows = list(sub_flows(self.target.field, self.target.duration, scheme, steps))
+            flows = list(sub_flows(self.target.ridge_segments(), scheme, steps))
             if sum(len(flow.pieces) for flow in flows) > fewest:
                 break
             candidate = self._trace(scheme, steps, flows)
@@ -205,7 +204,7 @@ class Split(Construction):
     def _one_step(self, max_kinks: int) -> tuple[PlanarFlow | None, float]:
         """A single Lie-Trotter step with at most `max_kinks` kinks and its error, to show with a refusal."""
         lie = SCHEMES["lie"]
-        flows = list(sub_flows(self.target.field, self.target.duration, lie, 1))
+        flows = list(sub_flows(self.target.ridge_segments(), lie, 1))
         only = plan(lie, 1, flows, self._samples.x, self._samples.y)
         if not np.isfinite(only.splitting_error):
             return None, np.inf

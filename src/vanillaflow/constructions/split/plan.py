@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 
 from ...planar.assembly import assemble
 from ...planar.flow import PlanarFlow
-from ...target import FlowMap
+from ...target import Target
 from .schemes import Scheme
 from .shared_curves import SharedCurve, shared_curves
 from .sub_flows import Part, SubFlow
@@ -118,7 +118,7 @@ class SplitPlan:
             x = flow.image(x, parts)
         return x
 
-    def build(self, density: float, target: FlowMap) -> PlanarFlow:
+    def build(self, density: float, target: Target) -> PlanarFlow:
         """The PlanarFlow with `counts(density)` kinks on the curves."""
         maps = (flow.maps(parts) for flow, parts in zip(self.sub_flows, self.parts(density)))
         return assemble(maps, target.dim, target.domain)

@@ -15,7 +15,7 @@ from jaxtyping import Float
 
 from ...deadline import check
 from ...errors import ToleranceNotReached
-from ...fields.ridge import RidgeField, ridge_segments
+from ...fields.ridge import RidgeField
 from ...planar.assembly import AffineMap, RidgeMaps
 from ..piecewise_linear import PiecewiseLinear
 from .commuting import commuting_blocks
@@ -135,13 +135,13 @@ class SubFlow:
         )
 
 
-def sub_flows(field: object, duration: float, scheme: Scheme, steps: int) -> Iterator[SubFlow]:
-    """The sub-flows of a scheme with `steps` steps over the duration, shared out over the field's segments.
+def sub_flows(segments: list[tuple[RidgeField, float]], scheme: Scheme, steps: int) -> Iterator[SubFlow]:
+    """The sub-flows of a scheme with `steps` steps over the segments, shared out among them.
 
-    What it splits is the affine piece, if there is one, and the blocks of ridge pieces that commute. Raises
-    FieldError unless the field is a RidgeField or PiecewiseField.
+    What it splits is the affine piece, if there is one, and the blocks of ridge pieces that commute.
     """
-    for segment, length in ridge_segments(field, duration):
+    duration = sum(length for _, length in segments)
+    for segment, length in segments:
         blocks = _blocks(segment)
         parts = list(range(len(blocks)))
         if np.any(segment.A) or np.any(segment.c):
