@@ -6,6 +6,7 @@
 # make verify  networks in the hands of Marabou and onnx2torch
 # make screenshots  the pictures of reports in docs/images; needs Chromium and its chromedriver
 # make docs   the documentation site, into out/site; its figures are drawn by the code on its pages
+# make lint   style, types, and that each folder imports only those below it
 # make test   lint, then the whole test suite
 # make bench  the measurements of benchmarks/, written to benchmarks/results/
 # make bench-scale  what compiling costs against the dimension
@@ -58,6 +59,7 @@ lint: $(VENV)/.test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 
 bench: $(VENV)/.test
 	$(BIN)/python benchmarks/zoo.py

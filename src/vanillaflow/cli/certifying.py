@@ -27,7 +27,7 @@ from .text import box_text, one_line, rows, size_text
 if TYPE_CHECKING:
     from ..box import Box
     from ..certificates import Certificate
-    from ..target import FlowMap
+    from ..target import Target
 
 # A name without an ending is taken as it is.
 _SUFFIXES = (".json", "")
@@ -177,7 +177,7 @@ def _require_outputs(network: Path, output: Path | None, embed: bool, checkpoint
         note_output(checkpoint)
 
 
-def require_fit(domain: Box | None, target: FlowMap) -> None:
+def require_fit(domain: Box | None, target: Target) -> None:
     """Raise VanillaflowError if the network was not made for the whole box of the system."""
     box = target.domain
     if domain is None:
@@ -192,7 +192,7 @@ def require_fit(domain: Box | None, target: FlowMap) -> None:
 
 
 def _certified(
-    flow: Any, target: FlowMap, seed: int | None, dtype: str, tol: float | None, options: dict[str, Any]
+    flow: Any, target: Target, seed: int | None, dtype: str, tol: float | None, options: dict[str, Any]
 ) -> Certificate:
     from ..certificates import certify
 
@@ -213,7 +213,7 @@ def _certified(
         raise VanillaflowError(str(wrong)) from None
 
 
-def _checked(path: Path, flow: Any, target: FlowMap, seed: int | None, dtype: str) -> tuple[Certificate, str]:
+def _checked(path: Path, flow: Any, target: Target, seed: int | None, dtype: str) -> tuple[Certificate, str]:
     """The certificate of the file and what was found again. CertificateRefused, naming the file."""
     certificate = certificate_of(path)
     try:

@@ -22,7 +22,7 @@ from .text import one_line, rows, size_text
 
 if TYPE_CHECKING:
     from ..certificates import Certificate
-    from ..target import FlowMap
+    from ..target import Target
 
 # The exported network is measured at other points than the compiler's. Where the error then comes out above
 # the tolerance, by a hair, the second of these fractions of the tolerance leaves room.
@@ -128,7 +128,7 @@ def compile_system(
 
 
 def compiled(
-    target: FlowMap, request: Request, report: Callable[[str], None], options: dict[str, Any]
+    target: Target, request: Request, report: Callable[[str], None], options: dict[str, Any]
 ) -> tuple[Result, Certificate]:
     """Compile, and measure what will be exported. ToleranceNotReached if that is above the tolerance;
     CompilationInterrupted on Ctrl-C once there is a flow."""
@@ -169,7 +169,7 @@ def _advised(refusal: ToleranceNotReached, options: dict[str, Any]) -> Tolerance
 
 
 def _summary(
-    result: Result, certificate: Certificate, target: FlowMap, outputs: list[Path], seconds: float
+    result: Result, certificate: Certificate, target: Target, outputs: list[Path], seconds: float
 ) -> list[tuple[str, str]]:
     from ..display.describe import flow_rows, network_rows, origin_rows
 

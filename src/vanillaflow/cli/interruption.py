@@ -9,7 +9,7 @@ from ..errors import CompilationInterrupted, VanillaflowError
 from .result import Request, lowered, measured
 
 if TYPE_CHECKING:
-    from ..target import FlowMap
+    from ..target import Target
 
 
 class Interrupted(VanillaflowError):
@@ -20,7 +20,7 @@ class Interrupted(VanillaflowError):
 
 
 def saved_best(
-    interruption: CompilationInterrupted, target: FlowMap, request: Request, outputs: list[Path]
+    interruption: CompilationInterrupted, target: Target, request: Request, outputs: list[Path]
 ) -> Interrupted:
     """Write the outputs with the flow of the interruption. Returns the exception that is to end the command.
 

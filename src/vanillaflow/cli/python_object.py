@@ -18,14 +18,14 @@ from ..errors import FieldError, reason_of
 
 if TYPE_CHECKING:
     from ..systems.system import System
-    from ..target import FlowMap
+    from ..target import Target
 
 _NAME = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)")
 # The object whose code the command runs, if there is one.
 _RUNNING: ContextVar[str | None] = ContextVar("_RUNNING", default=None)
 
 
-def system_named(name: str) -> System | FlowMap:
+def system_named(name: str) -> System | Target:
     """The System or FlowMap of `package.module:object`, looked for in the current directory first.
 
     The object is a System or a FlowMap, or a function without arguments that returns one. Raises FieldError,
@@ -85,14 +85,14 @@ def _attribute(module: Any, module_name: str, path: str) -> Any:
     return value
 
 
-def _system(value: Any, name: str) -> System | FlowMap:
+def _system(value: Any, name: str) -> System | Target:
     from ..systems.system import System
-    from ..target import FlowMap
+    from ..target import Target
 
     with _told(f"{name}() fails"):
-        if callable(value) and not isinstance(value, FlowMap | System):
+        if callable(value) and not isinstance(value, Target | System):
             value = value()
-        if isinstance(value, System | FlowMap):
+        if isinstance(value, System | Target):
             return value
     raise FieldError(
         f"{name} is a {type(value).__name__}; it should be a vanillaflow.System or FlowMap, or a function "

@@ -23,7 +23,7 @@ from .text import one_line, rows, size_text
 if TYPE_CHECKING:
     from ..network.feedforward import FeedforwardNetwork
     from ..planar.flow import PlanarFlow
-    from ..target import FlowMap
+    from ..target import Target
 
 _TOL = 1e-2
 _FILES = (".onnx", ".safetensors")
@@ -137,7 +137,7 @@ def report_on_system(
     print(rows([("written", f"{output} ({size_text(output.stat().st_size)}); open it in a browser")]))
 
 
-def _compiled(target: FlowMap, options: dict[str, Any], dialect: str, seed: int) -> PlanarFlow:
+def _compiled(target: Target, options: dict[str, Any], dialect: str, seed: int) -> PlanarFlow:
     """The system, compiled as the command compile does, its network measured in float64."""
     known_method(options.get("method"))
     name, slope = known_dialect(dialect, None)

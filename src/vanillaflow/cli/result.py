@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..certificates import Certificate
     from ..network.feedforward import FeedforwardNetwork
     from ..planar.flow import PlanarFlow
-    from ..target import FlowMap
+    from ..target import Target
 
 
 class Precision(StrEnum):
@@ -53,7 +53,7 @@ def lowered(flow: PlanarFlow, request: Request) -> Result:
     return Result(flow, flow.to_network(request.dialect, request.slope), request.dtype)
 
 
-def measured(result: Result, target: FlowMap, seed: int) -> tuple[Result, Certificate]:
+def measured(result: Result, target: Target, seed: int) -> tuple[Result, Certificate]:
     """The error of the network in the precision of the export, and the result that tells it in its file."""
     from ..certificates.sampled import certify_sampled
     from ..network.precision import in_precision

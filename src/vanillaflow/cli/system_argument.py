@@ -14,7 +14,7 @@ from .completion import complete_system
 
 if TYPE_CHECKING:
     from ..systems.system import System
-    from ..target import FlowMap
+    from ..target import Target
 
 # What a model alone does not say, or would take executing it to say.
 _UNPICKLED = (
@@ -35,19 +35,19 @@ SYSTEM = typer.Argument(
 )
 
 
-def read_target(name: str) -> FlowMap:
-    """The FlowMap that SYSTEM names. Raises FieldError, saying what it is not, if it is none."""
+def read_target(name: str) -> Target:
+    """The target that SYSTEM names. Raises FieldError, saying what it is not, if it is none."""
     return target_of(read_system(name))
 
 
-def target_of(system: System | FlowMap) -> FlowMap:
-    """The FlowMap of a system, or the FlowMap itself."""
+def target_of(system: System | Target) -> Target:
+    """The target of a system, or the target itself."""
     from ..systems.system import System
 
     return system.target() if isinstance(system, System) else system
 
 
-def read_system(name: str) -> System | FlowMap:
+def read_system(name: str) -> System | Target:
     """What SYSTEM names, with its equations where it has any. Raises FieldError as `read_target` does."""
     if name not in ZOO:
         ending = Path(name).suffix.lower()

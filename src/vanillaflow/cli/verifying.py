@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..certificates import Certificate
     from ..network.feedforward import FeedforwardNetwork
     from ..planar.flow import PlanarFlow
-    from ..target import FlowMap
+    from ..target import Target
     from ..verification import Property, Verdict
 
 _SUFFIXES = (".onnx", ".vnnlib", ".json")
@@ -113,7 +113,7 @@ def verify_system(
     return _CODES[verdict.status]
 
 
-def _require_fit(prop: Property, target: FlowMap) -> None:
+def _require_fit(prop: Property, target: Target) -> None:
     """Raise VanillaflowError before any work, if the property cannot be one of this flow."""
     from ..verification.margins import require_within
 
@@ -130,7 +130,7 @@ def _require_fit(prop: Property, target: FlowMap) -> None:
 
 
 def _given_or_compiled(
-    network: Path | None, target: FlowMap, tol: float, seed: int, report: Callable[[str], None]
+    network: Path | None, target: Target, tol: float, seed: int, report: Callable[[str], None]
 ) -> tuple[PlanarFlow | FeedforwardNetwork, str]:
     """The flow or network, and the precision in which it computes."""
     if network is not None:
@@ -156,7 +156,7 @@ def _as_file(
 
 def _proved(
     flow: PlanarFlow | FeedforwardNetwork,
-    target: FlowMap,
+    target: Target,
     precision: str,
     seed: int,
     report: Callable[[str], None],

@@ -109,7 +109,7 @@ def _shortened(names: tuple[str, ...]) -> list[str]:
 
 def _toml_text(name: str) -> str | None:
     """The TOML file of a system, None if it has none."""
-    resource = files("vanillaflow.fields.zoo") / f"{name}.toml"
+    resource = files("vanillaflow.systems.zoo") / f"{name}.toml"
     return resource.read_text(encoding="utf-8") if resource.is_file() else None
 
 

@@ -17,7 +17,7 @@ from ..files import require_writable, write_atomically
 from ..network.feedforward import FeedforwardNetwork
 from ..planar.flow import PlanarFlow
 from ..systems.system import System
-from ..target import FlowMap, Target
+from ..target import Target
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -71,7 +71,7 @@ def report(
         raise ValueError(
             f"a report is about a PlanarFlow or FeedforwardNetwork, got {type(flow).__name__}{hint}"
         )
-    if not isinstance(target, FlowMap | System):
+    if not isinstance(target, Target | System):
         raise ValueError(f"target must be a FlowMap or System, got {type(target).__name__}")
     from .contents import gathered
     from .page import page

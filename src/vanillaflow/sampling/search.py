@@ -88,7 +88,7 @@ def largest_error(
     """
     domain = target.domain
     if domain is None:
-        raise ValueError("an error is searched over a domain; this target has none")
+        raise ValueError("a search for the largest error needs the domain to search; this target has none")
     x = search_points(domain, points or _default_points(flow, target), seed)
     residual = absolute_errors(flow(x), target(x))
     errors = residual.max(axis=1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Self
 
 import numpy as np
 from jaxtyping import Float
@@ -74,11 +73,11 @@ class Target(ABC):
             "does without"
         )
 
-    def coarser(self, rtol: float) -> Self:
+    def coarser(self, rtol: float) -> Target:
         """The same flow, computed only to a relative tolerance of `rtol` if that is larger than its own."""
         return self
 
-    def finer(self, factor: float) -> Self:
+    def finer(self, factor: float) -> Target:
         """The same flow, computed to a relative tolerance so many times smaller."""
         return self
 

@@ -7,11 +7,12 @@ from time import perf_counter
 import numpy as np
 
 from ..certificates import Certificate
+from ..certificates.agreement import require_own_types
 from ..certificates.evaluation import evaluated
 from ..enclosures.integrator import integrator
 from ..network.feedforward import FeedforwardNetwork
 from ..planar.flow import PlanarFlow
-from ..target import FlowMap
+from ..target import Target
 from .branch_and_bound import explored, slack
 from .counterexample import counterexample
 from .margins import margin_of, proved, require_within
@@ -29,7 +30,7 @@ _REMAINDERS = 1e-4
 
 def verify(
     flow: PlanarFlow | FeedforwardNetwork,
-    target: FlowMap,
+    target: Target,
     prop: Property,
     certificate: Certificate | None = None,
     max_cells: int = 1_000_000,
@@ -55,10 +56,11 @@ def verify(
         )
     for each in prop.unsafe:
         require_within(each.box, target.domain)
+    own = require_own_types(flow, target)
     certificate, enclosure = proved(flow, target, certificate)
     margin = margin_of(certificate)
     begun = perf_counter()
-    exact = integrator(target.field, target.duration, _REMAINDERS * certificate.bound)
+    exact = integrator(own.field, own.duration, _REMAINDERS * certificate.bound)
     network = evaluated(flow, certificate.dtype)
 
     def late() -> bool:

@@ -8,7 +8,7 @@ from scipy.stats import qmc
 
 from ..enclosures.forms import Forms
 from ..enclosures.integrator import Integrator
-from ..target import FlowMap
+from ..target import Target
 from .branch_and_bound import slack, surely_within
 from .properties import UnsafeSet
 
@@ -17,7 +17,7 @@ _SEARCHES, _ROUNDS, _LOG_TRIED = 4, 14, 5
 
 
 def counterexample(
-    target: FlowMap, exact: Integrator, unsafe: UnsafeSet, starts: Float[np.ndarray, "n d"]
+    target: Target, exact: Integrator, unsafe: UnsafeSet, starts: Float[np.ndarray, "n d"]
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """A start in the box and the middle of an enclosure of its image, all of which is in the unsafe set.
 
@@ -39,7 +39,7 @@ def counterexample(
     return None
 
 
-def _deepest(target: FlowMap, unsafe: UnsafeSet, start: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
+def _deepest(target: Target, unsafe: UnsafeSet, start: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:
     """A start near the given one whose image is as deep in the unsafe set as was found.
 
     Each round tries points of a box around the deepest one so far, half as large as the one before; many at

@@ -13,12 +13,12 @@ from ..enclosures.images import enclosure_of
 from ..errors import CertificateRefused, VanillaflowError
 from ..network.feedforward import FeedforwardNetwork
 from ..planar.flow import PlanarFlow
-from ..target import FlowMap
+from ..target import Target
 
 
 def proved(
     flow: PlanarFlow | FeedforwardNetwork,
-    target: FlowMap,
+    target: Target,
     certificate: Certificate | None,
     dtype: str = "float64",
 ) -> tuple[Certificate, Enclosure]:

@@ -16,7 +16,7 @@ from ..enclosures.forms import ROUNDING, UP
 from ..enclosures.tiling import first_cells, halved
 from ..network.feedforward import FeedforwardNetwork
 from ..planar.flow import PlanarFlow
-from ..target import FlowMap
+from ..target import Target
 from ..validation import require_points
 from .margins import margin_of, proved, require_within
 
@@ -96,7 +96,7 @@ class ReachableSet:
 
 def reach(
     flow: PlanarFlow | FeedforwardNetwork,
-    target: FlowMap,
+    target: Target,
     box: Box | None = None,
     certificate: Certificate | None = None,
     max_cells: int = 4096,
