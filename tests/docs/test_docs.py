@@ -21,9 +21,10 @@ RUNNABLE = [page for page, text in PAGES.items() if blocks(text)]
 def outcomes() -> dict:
     """What came of the blocks of each page, see `run_pages`."""
     here = Path(__file__).parent
+    path = [str(here), str(DOCS / "_site"), *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
         [sys.executable, here / "run_pages.py", *RUNNABLE],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(here), str(DOCS / "_site")])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path)},
         capture_output=True,
         text=True,
     )
