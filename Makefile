@@ -43,7 +43,7 @@ docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m mkdocs build --strict
 
 fuzz: $(VENV)/.fuzz
-	$(BIN)/python tests/fields/fuzz_equations.py -max_total_time=60
+	$(BIN)/python tests/fields/equations/fuzz_equations.py -max_total_time=60
 
 verify: $(VENV)/.verify
 	$(BIN)/python -m pytest tests/export/test_verifiers.py tests/verification/test_marabou.py

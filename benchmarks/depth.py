@@ -34,7 +34,7 @@ from trained_mlp import TrainedMLP, width_for
 import vanillaflow as vf
 from vanillaflow.box import search_points
 from vanillaflow.certificates.sampled import certify_sampled
-from vanillaflow.compiler import METHODS
+from vanillaflow.constructions.registry import CONSTRUCTIONS
 
 TOLERANCES = (1e-1, 1e-2, 1e-3)
 # Systems whose tolerance is relative to the largest displacement over the box; it is absolute for the others,
@@ -170,7 +170,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--systems", type=_names(vf.zoo.names()), default=vf.zoo.names())
     parser.add_argument("--tolerances", type=_numbers, default=list(TOLERANCES), metavar="1e-1,1e-2")
-    parser.add_argument("--methods", type=_names(METHODS), default="paper,split,ridge,refine")
+    parser.add_argument("--methods", type=_names(tuple(CONSTRUCTIONS)), default="paper,split,ridge,refine")
     parser.add_argument("--max-seconds", type=float, default=240.0, help="for each compilation")
     parser.add_argument("--max-kinks", type=int, default=20_000, help="for each compilation")
     parser.add_argument("--seed", type=int, default=0)

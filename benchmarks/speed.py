@@ -29,7 +29,7 @@ from speed_report import BATCHES, OURS
 
 import vanillaflow as vf
 from vanillaflow.planar.flow import PlanarFlow
-from vanillaflow.runtime.tables import parallel_runs
+from vanillaflow.runtime.parallel import parallel_runs
 
 TOLERANCES = (1e-2, 1e-3)
 # Beyond so many dimensions only the method split is of use.

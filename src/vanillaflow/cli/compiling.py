@@ -12,6 +12,7 @@ import typer
 from ..constructions.registry import CONSTRUCTIONS
 from ..errors import CompilationInterrupted, ToleranceNotReached
 from ..export.file_kinds import FILE_KINDS
+from ..network.dialects import DIALECTS
 from .interruption import saved_best
 from .option_values import complete_dialect, complete_method, fraction, known_dialect, known_method, positive
 from .outputs import require_output
@@ -62,8 +63,9 @@ def compile_system(
         str,
         typer.Option(
             metavar="NAME",
-            help="The network's activations: leaky_relu, one slope a layer; prelu, one a neuron, which takes "
-            "the fewest layers; relu, which is wider by one. leaky_relu(ALPHA) is the same as --slope ALPHA.",
+            help="What the network's activations are. "
+            + "; ".join(f"{name}: {known.summary}" for name, known in DIALECTS.items())
+            + ". leaky_relu(ALPHA) is the same as --slope ALPHA.",
             autocompletion=complete_dialect,
         ),
     ] = "leaky_relu",

@@ -1,1 +1,1 @@
-"""Everything becomes a RidgeField, the compiler's input language."""
+"""Fields: sums of ridges, layers, equations, functions and models as right-hand sides of an ODE."""

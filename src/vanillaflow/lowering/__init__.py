@@ -17,7 +17,7 @@ def lower(flow: PlanarFlow, dialect: str = "leaky_relu", slope: float | None = N
 
     "leaky_relu" : width d, one slope per layer, equal on the flow's domain. With `slope` given, or
         "leaky_relu(0.5)", that is the slope of every layer; a flow made for it comes from
-        `one_slope.with_one_slope`.
+        `with_one_slope`.
     "prelu" : width d, one slope per neuron, equal on all of R^d; needs no domain, and has the fewest layers.
     "relu" : width d + 1, plain ReLUs, equal on the flow's domain.
 

@@ -17,7 +17,7 @@ def lower_to_leaky_relu(flow: PlanarFlow, slope: float | None = None) -> Feedfor
     """The network of width d, one slope per layer, equal to `flow` on `flow.domain` up to rounding.
 
     With `slope` given, every layer has exactly that slope: each kappa must be `slope` or 1 / `slope` up to
-    rounding, and no map a shear, as `one_slope.with_one_slope` makes them.
+    rounding, and no map a shear, as `with_one_slope` makes them.
 
     Depth is the number of layers of planar maps that commute and have the same slope (see `packing`); a layer
     of shears counts twice. Without any that commute it is the number of planar maps that have a kink, shears
