@@ -83,9 +83,9 @@ class Split(Construction):
         if not plans:
             flow, error = self._one_step(max_kinks)
             raise ToleranceNotReached(
-                f"no splitting scheme of up to {self.settings.steps[-1]} steps and {max_kinks} sub-flows comes "
-                "close enough to the flow; the field's ridge pieces are too strong for a box and a duration of "
-                "this size",
+                f"no splitting scheme of up to {self.settings.steps[-1]} steps and {max_kinks} sub-flows "
+                "comes close enough to the flow; the field's ridge pieces are too strong for a box and a "
+                "duration of this size",
                 flow,
                 error,
             )
