@@ -97,7 +97,7 @@ def _require_times(times: Sequence[float], target: Target) -> list[float]:
 class CarriedBox(Box):
     """The image of a box under a PlanarFlow, sampled as the box is; `low` and `high` bound a sample of it."""
 
-    def __init__(self, flow: PlanarFlow, domain: Box, points: int = 4096):
+    def __init__(self, flow: PlanarFlow, domain: Box, points: int = CHAINS.image_points):
         x = np.concatenate([domain.sample(points), domain.boundary(points), domain.corners()])
         y = flow(x)
         super().__init__(y.min(axis=0), y.max(axis=0))

@@ -58,10 +58,9 @@ class Curve:
         low: float,
         high: float,
         corners: Sequence[float] = (),
-        points: int = 513,
         settings: PiecewiseLinears = PIECEWISE_LINEARS,
     ):
-        self.f, self.settings = f, settings
+        self.f, self.settings, points = f, settings, settings.points
         self.nu = np.linspace(low, high, points)
         self.value = f(self.nu)
         step = (high - low) / (points - 1)
@@ -167,7 +166,7 @@ class Curve:
 
     def _level(self, vertices: np.ndarray, errors: np.ndarray) -> np.ndarray:
         """Move the free vertices so that pieces with large chord errors shrink (errors scale as length^2)."""
-        weight = np.sqrt(errors + 1e-3 * np.max(errors))
+        weight = np.sqrt(errors + self.settings.least_error * np.max(errors))
         fixed = np.isin(vertices, self.corners) | (np.arange(vertices.size) % (vertices.size - 1) == 0)
         anchors = np.flatnonzero(fixed)
         moved = vertices.copy()

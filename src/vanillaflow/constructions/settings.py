@@ -35,6 +35,8 @@ class Chains:
 
     # Points of the box, and corners at most, where that is measured: more find a larger growth. By trial.
     points: int = 256
+    # Points, and points of the boundary, whose images bound the image of a box.
+    image_points: int = 4096
     # Finite differences, in parts of the box's width: smaller sees more noise, larger more curvature.
     step: float = 1e-4
 
@@ -48,8 +50,12 @@ class Chains:
 class PiecewiseLinears:
     """Piecewise-linear functions with the fewest kinks (`piecewise_linear`). All chosen by trial."""
 
+    # Points at which a function is sampled once, for its curvature: fewer miss sharp bends.
+    points: int = 513
     # Rounds that move vertices from pieces with small errors to those with large ones.
     levelling_rounds: int = 4
+    # This part of the largest error of a piece is added to each: pieces without error do not become endless.
+    least_error: float = 1e-3
     # Sweeps over the values at the vertices: one is the optimum for convex functions, inflections need more.
     balancing_sweeps: int = 8
     # Points at which the deviation is measured, for each piece: fewer miss its peaks, more cost time.

@@ -140,7 +140,9 @@ class Ridge(Construction):
         grids, off = Grids(self._best.maps, x), self._tolerance
         while (flow := grids.flow(off, grids.sizes(off), self.target.domain)).kinks > self.limits.max_kinks:
             off *= 2
-        return flow, largest_error(flow, self.target, few, rounds=3, seed=self.limits.seed).largest
+        return flow, largest_error(
+            flow, self.target, few, rounds=self.settings.few_rounds, seed=self.limits.seed
+        ).largest
 
     def _not_reached(self, limit: str) -> ToleranceNotReached:
         flow, error = self._in_haste()

@@ -126,9 +126,10 @@ class Settings:
     most_numbers: int = 4096
     # Least squares ends at this part of the tolerance.
     close: float = 0.05
-    # Points at which flows are measured, and when time is short.
+    # Points at which flows are measured, and when time is short; the rounds of its search then.
     points: int = 8192
     few_points: int = 512
+    few_rounds: int = 3
     # What each ridge map may be off alone: tried from so many tolerances down, by one factor for the tables
     # and by another for the kinks; further down than this part it is not for want of kinks.
     coarsest: float = 4.0

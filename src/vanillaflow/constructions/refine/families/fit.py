@@ -123,7 +123,7 @@ class _Compression:
         """(J B)^T W (J B), in float32: a damped step needs no more."""
         theta, root = self.theta, np.sqrt(weights)
         P, d = theta.count - theta.kinks, theta.dim
-        most = theta.settings.families.chunk_numbers // (P * d)
+        most = theta.settings.least_squares.chunk_numbers // (P * d)
         chunk = max(1, min(-(-len(x) // len(parts_of(len(x)))), most))
 
         def part_of(first: int) -> np.ndarray:

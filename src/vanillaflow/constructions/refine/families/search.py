@@ -16,7 +16,8 @@ import numpy as np
 from ....runtime.threads import side_by_side
 from ....sampling.samples import Samples, p_norm
 from ...construction import Stop
-from .. import settings as refine
+from ..settings import DEFAULTS
+from ..settings import Families as Stage
 from .families import Families
 from .fit import fit_families
 
@@ -30,7 +31,7 @@ def best_families(
     samples: Samples,
     rng: np.random.Generator,
     stop: Stop,
-    settings: refine.Families = refine.DEFAULTS.families,
+    settings: Stage = DEFAULTS.families,
 ) -> list[Families]:
     """The best few found with `kinks` planar maps, for a root mean square of `goal`, best first.
 

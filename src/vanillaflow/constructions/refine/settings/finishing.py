@@ -135,8 +135,6 @@ class Families:
     covered: float = 0.99
     # A run ends with a step that gains less.
     least_gain: float = 1e-3
-    # Rows of the Jacobian held at once: about this many numbers.
-    chunk_numbers: int = 4_000_000
 
 
 @dataclass(frozen=True)
