@@ -23,6 +23,7 @@ def finished(
 ) -> tuple[Parameters, float]:
     """`theta` with its maximum error lowered, and that error by searches of its own."""
     settings = search.settings.finishing
+    hopeless = settings.hopeless if hopeless is None else hopeless
     base = search.dense_samples(theta.kinks)
     peaks: list[Samples] = []
     samples = base
@@ -43,9 +44,7 @@ def finished(
         if error < least:
             best, least = theta, error
             search.keep(theta, error, searched=error <= search.tolerance)
-        given_up = any(
-            p > at and error > part * search.tolerance for at, part in hopeless or settings.hopeless
-        )
+        given_up = any(p > at and error > part * search.tolerance for at, part in hopeless)
         if steps == 0 or error <= search.tolerance or given_up or search.late():
             break
         theta = minimize(theta, samples, p, steps, rng, search.late).parameters
