@@ -25,7 +25,7 @@ class Settings:
     most_parameters: int = 16_384
     # Between which every kappa stays. Wider leaves a fit more freedom, and layers that are harder to invert.
     kappa_range: tuple[float, float] = (0.1, 10.0)
-    # Kinks per dimension of the first fit.
+    # Kinks per dimension of the first fit: far from those wanted takes more fits.
     first_rung: int = 12
     # More kinks than this are many: each step of least squares takes seconds.
     many: int = 200

@@ -18,7 +18,7 @@ Hopeless = tuple[tuple[float, float], ...]
 
 @dataclass(frozen=True)
 class Finishing:
-    """The maximum error lowered (`finishing`)."""
+    """The maximum error lowered (`finishing`): more stages, steps and points save kinks, and cost time."""
 
     # Stages up to so many kinks, and for more, which converge later. Fewer steps for large p, as the vertices
     # of the kinks move with them.
@@ -57,7 +57,10 @@ class Finishing:
 
 @dataclass(frozen=True)
 class Shrinking:
-    """Kinks taken out while what is left is within the tolerance (`construction`, `pruning`)."""
+    """Kinks taken out while what is left is within the tolerance (`construction`, `pruning`).
+
+    Many at once takes fewer finishes, and ends with more kinks.
+    """
 
     # At once, as a part of all, of few and of many; halved where that was too many, down to the least.
     # Families are resampled, not pruned: what they leave is shrunk by little.
@@ -82,7 +85,7 @@ class Shrinking:
 
 @dataclass(frozen=True)
 class Families:
-    """Families of planar maps: fitted, found by trial and finished (`families`)."""
+    """Families of planar maps: fitted, found by trial and finished (`families`). More trials save kinks."""
 
     # Families are judged by trial, for the kinks from here to there. With fewer kinks other ways are as good,
     # with more the trials take too long.
@@ -139,7 +142,7 @@ class Families:
 
 @dataclass(frozen=True)
 class HighDimension:
-    """A coarser split construction, fitted (`high_dimension`)."""
+    """A coarser split construction, fitted (`high_dimension`): kinks are saved for minutes."""
 
     # From this dimension on.
     least_dim: int = 10

@@ -33,7 +33,10 @@ class Points:
 
 @dataclass(frozen=True)
 class KinkCounts:
-    """How many kinks to fit next (`kink_counts`); an excess is an error in units of the one wanted."""
+    """How many kinks to fit next (`kink_counts`): bolder takes fewer fits, and ends with more kinks.
+
+    An excess is an error in units of the one wanted.
+    """
 
     # The excess falls with kinks^-order: until two fits tell, and between which it is believed.
     order: float = 1.6
@@ -55,7 +58,10 @@ class KinkCounts:
 
 @dataclass(frozen=True)
 class Growing:
-    """Growth after a finish that missed (`construction`), and new planar maps (`growth`)."""
+    """Growth after a finish that missed (`construction`), and new planar maps (`growth`).
+
+    Much growth takes fewer finishes, and ends with more kinks.
+    """
 
     # Kinks ~ error^-0.8, at least and at most so many times as many. Too many can be taken out again.
     exponent: float = 0.8
@@ -74,7 +80,7 @@ class Growing:
 
 @dataclass(frozen=True)
 class LeastSquares:
-    """Levenberg-Marquardt for p-norms (`least_squares`)."""
+    """Levenberg-Marquardt for p-norms (`least_squares`): what a step gains is traded for its time."""
 
     # The damping: the first, the factor from one tried to the next, and between which it stays.
     damping: float = 1e-2
@@ -165,7 +171,7 @@ class Starts:
 
 @dataclass(frozen=True)
 class Equalizing:
-    """Errors made alike (`equalize`)."""
+    """Errors made alike (`equalize`): more rounds and steps cost time, and leave finishing less to do."""
 
     # Rounds of new weights, and steps of least squares in each.
     rounds: int = 4
