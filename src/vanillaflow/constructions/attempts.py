@@ -19,17 +19,7 @@ from ..provenance import Provenance
 from ..sampling.search import largest_error
 from ..target import Target
 from .construction import Constructed, Construction, Path
-
-_FEW_POINTS = 512
-# Seconds beyond the limit in which a last flow is measured at few points.
-_LAST_SECONDS = 0.5
-# Before anything is constructed, the exact flow is solved twice at so many points, and must agree to this
-# part of the tolerance.
-_RESOLVED_AT, _RESOLVED = 16, 0.1
-# The more dimensions, the further a search may come beyond the points that a construction was measured on.
-_AIMS = ((8, 0.88), (3, 0.94), (1, 0.97))
-_ATTEMPTS = 4
-_STRICTER, _BIT = 0.93, 0.97
+from .settings import ATTEMPTS
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,9 +80,11 @@ def best_attempt(construction: Construction, tol: float) -> Outcome:
     tried: list[Attempt] = []
     refusal: ToleranceNotReached | None = None
     try:
-        target.require_resolved(target.domain.sample(_RESOLVED_AT, seed), _RESOLVED * tol)
-        aim = next(aim for dim, aim in _AIMS if target.dim >= dim)
-        for _ in range(_ATTEMPTS):
+        target.require_resolved(
+            target.domain.sample(ATTEMPTS.resolved_points, seed), ATTEMPTS.resolved_part * tol
+        )
+        aim = next(aim for dim, aim in ATTEMPTS.aims if target.dim >= dim)
+        for _ in range(ATTEMPTS.tries):
             try:
                 tried.append(Attempt(construction.within(aim * tol)))
             except ToleranceNotReached as caught:
@@ -107,7 +99,7 @@ def best_attempt(construction: Construction, tol: float) -> Outcome:
             # A sampled error is a lower bound: what is known to be above the tolerance needs no more search.
             if refusal is None or tried[-1].error <= tol:
                 found = largest_error(tried[-1].flow, target, seed=seed + 1)
-                target.require_resolved(found.point[None], _RESOLVED * max(found.largest, tol))
+                target.require_resolved(found.point[None], ATTEMPTS.resolved_part * max(found.largest, tol))
                 report(f"searched for the worst point: {found}")
                 tried[-1] = replace(tried[-1], error=found.largest)
             # After a refusal a stricter aim is hopeless.
@@ -115,7 +107,8 @@ def best_attempt(construction: Construction, tol: float) -> Outcome:
                 break
             construction.learn(found.point[None])
             # To know the worst point may be enough; otherwise, by so much it came out worse, and a bit.
-            aim *= _STRICTER if len(tried) == 1 else min(_STRICTER, _BIT * tol / tried[-1].error)
+            worse = np.inf if len(tried) == 1 else ATTEMPTS.bit * tol / tried[-1].error
+            aim *= min(ATTEMPTS.stricter, worse)
     except KeyboardInterrupt as interruption:
         if isinstance(interruption, CompilationInterrupted):
             last = Constructed(interruption.flow, "until interrupted")
@@ -128,7 +121,7 @@ def best_attempt(construction: Construction, tol: float) -> Outcome:
         return Outcome(_best(tried), interrupted=True)
     except TimeIsUp as late:
         if not tried:
-            with suppress(TimeIsUp), extended(_LAST_SECONDS):
+            with suppress(TimeIsUp), extended(ATTEMPTS.last_seconds):
                 tried.append(Attempt(_affine(target, seed)))
         if not tried:
             raise ToleranceNotReached(
@@ -136,7 +129,7 @@ def best_attempt(construction: Construction, tol: float) -> Outcome:
             ) from None
         certified = bool(np.isfinite(tried[-1].error))
         if not certified:
-            with suppress(TimeIsUp), extended(_LAST_SECONDS):
+            with suppress(TimeIsUp), extended(ATTEMPTS.last_seconds):
                 tried[-1] = _measured_at_few(tried[-1], target, seed)
         return Outcome(_best(tried), ToleranceNotReached(str(late)), certified=certified)
     return Outcome(_best(tried), refusal)
@@ -144,7 +137,7 @@ def best_attempt(construction: Construction, tol: float) -> Outcome:
 
 def _affine(target: Target, seed: int) -> Constructed:
     """What is to be had in no time."""
-    x = target.domain.sample(_FEW_POINTS, seed)
+    x = target.domain.sample(ATTEMPTS.few_points, seed)
     M, m = affine_fit(x, target(x), target.held)
     none = np.zeros((0, target.dim))
     flow = PlanarFlow(none, none, np.zeros(0), [0], M[None], m[None], target.domain)
@@ -152,7 +145,7 @@ def _affine(target: Target, seed: int) -> Constructed:
 
 
 def _measured_at_few(attempt: Attempt, target: Target, seed: int) -> Attempt:
-    found = largest_error(attempt.flow, target, _FEW_POINTS, rounds=0, seed=seed + 1)
+    found = largest_error(attempt.flow, target, ATTEMPTS.few_points, rounds=0, seed=seed + 1)
     return replace(attempt, error=found.largest)
 
 

@@ -25,12 +25,7 @@ from ..target import Target
 from ..validation import require_finite
 from .chain import FlowChain
 from .construction import Limits, Report
-
-_POINTS = 256
-# Finite differences for the growth of errors, in parts of the box's width.
-_STEP = 1e-4
-# What the differences are known to: the solver's 1e-10 by that step.
-_NOISE = 1e-6
+from .settings import CHAINS
 
 
 @runtime_checkable
@@ -102,7 +97,7 @@ def _require_times(times: Sequence[float], target: Target) -> list[float]:
 class CarriedBox(Box):
     """The image of a box under a PlanarFlow, sampled as the box is; `low` and `high` bound a sample of it."""
 
-    def __init__(self, flow: PlanarFlow, domain: Box, points: int = 4096):
+    def __init__(self, flow: PlanarFlow, domain: Box, points: int = CHAINS.image_points):
         x = np.concatenate([domain.sample(points), domain.boundary(points), domain.corners()])
         y = flow(x)
         super().__init__(y.min(axis=0), y.max(axis=0))
@@ -187,8 +182,8 @@ def tolerances(target: Target, times: Sequence[float], tol: float) -> list[float
 
 def _growth(target: Target, times: Sequence[float]) -> list[float]:
     """The largest max norm of the Jacobian of the flow from each time to the next, over a sample."""
-    x = np.concatenate([target.domain.sample(_POINTS), target.domain.corners()[:_POINTS]])
-    step = _STEP * target.domain.width
+    x = np.concatenate([target.domain.sample(CHAINS.points), target.domain.corners()[: CHAINS.points]])
+    step = CHAINS.step * target.domain.width
     moved = [x + step * unit for unit in np.eye(target.dim)]
     states = target.trajectory(np.concatenate([x, *moved]), times)
     base, *others = np.split(states, target.dim + 1, axis=1)
@@ -196,5 +191,5 @@ def _growth(target: Target, times: Sequence[float]) -> list[float]:
     J = np.stack([(other - base) / step[i] for i, other in enumerate(others)], axis=-1)
     # From one time to the next it is then first^-1. What has decayed to nothing by the first time, up to the
     # noise of the differences, is not there to grow.
-    between = [then @ np.linalg.pinv(first, rcond=_NOISE) for first, then in pairwise(J)]
+    between = [then @ np.linalg.pinv(first, rcond=CHAINS.noise) for first, then in pairwise(J)]
     return [float(np.abs(each).sum(axis=2).max()) for each in between]

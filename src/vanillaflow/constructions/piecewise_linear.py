@@ -18,10 +18,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..deadline import check
-
-_LEVELLING_ROUNDS = 4
-_BALANCING_SWEEPS = 8
-_POINTS_PER_PIECE = 32
+from .settings import PIECEWISE_LINEARS, PiecewiseLinears
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,9 +58,9 @@ class Curve:
         low: float,
         high: float,
         corners: Sequence[float] = (),
-        points: int = 513,
+        settings: PiecewiseLinears = PIECEWISE_LINEARS,
     ):
-        self.f = f
+        self.f, self.settings, points = f, settings, settings.points
         self.nu = np.linspace(low, high, points)
         self.value = f(self.nu)
         step = (high - low) / (points - 1)
@@ -102,7 +99,7 @@ class Curve:
         nu = self._resolve(kinks)
         value = self.f(nu)
         best = vertices, value, np.inf
-        for _ in range(_LEVELLING_ROUNDS):
+        for _ in range(self.settings.levelling_rounds):
             check()
             exact = self.f(vertices)
             values = self._balanced_values(vertices, exact, nu, value)
@@ -145,15 +142,14 @@ class Curve:
 
     def _resolve(self, kinks: int) -> np.ndarray:
         """Points on which the deviation of an approximation is measured: half even, half by mass."""
-        count = _POINTS_PER_PIECE * (kinks + 1)
+        count = self.settings.points_per_piece * (kinks + 1)
         even = np.linspace(self.nu[0], self.nu[-1], count)
         if self.total < 1e-12:
             return even
         return np.union1d(even, np.interp(np.linspace(0, self.total, count), self.mass, self.nu))
 
-    @staticmethod
     def _balanced_values(
-        vertices: np.ndarray, exact: np.ndarray, nu: np.ndarray, value: np.ndarray
+        self, vertices: np.ndarray, exact: np.ndarray, nu: np.ndarray, value: np.ndarray
     ) -> np.ndarray:
         """Values at the vertices that nearly minimize the largest deviation.
 
@@ -161,7 +157,7 @@ class Curve:
         to equal size. For convex f one sweep is the optimum; inflections need some more.
         """
         values = exact
-        for _ in range(_BALANCING_SWEEPS):
+        for _ in range(self.settings.balancing_sweeps):
             top, bottom = _deviations(vertices, values, exact, nu, value)
             top = np.maximum(np.concatenate([top[:1], top]), np.concatenate([top, top[-1:]]))
             bottom = np.minimum(np.concatenate([bottom[:1], bottom]), np.concatenate([bottom, bottom[-1:]]))
@@ -170,7 +166,7 @@ class Curve:
 
     def _level(self, vertices: np.ndarray, errors: np.ndarray) -> np.ndarray:
         """Move the free vertices so that pieces with large chord errors shrink (errors scale as length^2)."""
-        weight = np.sqrt(errors + 1e-3 * np.max(errors))
+        weight = np.sqrt(errors + self.settings.least_error * np.max(errors))
         fixed = np.isin(vertices, self.corners) | (np.arange(vertices.size) % (vertices.size - 1) == 0)
         anchors = np.flatnonzero(fixed)
         moved = vertices.copy()

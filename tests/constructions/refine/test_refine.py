@@ -1,5 +1,6 @@
 """Laws of the refinement: exact derivatives, steps that preserve or improve, a shallower flow in the end."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -17,7 +18,7 @@ from vanillaflow.constructions.refine.least_squares.gradient_kernels import (
 from vanillaflow.constructions.refine.least_squares.jacobian_kernels import scaled_jacobian
 from vanillaflow.constructions.refine.least_squares.least_squares import minimize
 from vanillaflow.constructions.refine.least_squares.normal_matrix import dense_matrix
-from vanillaflow.constructions.refine.parameters import KAPPA_RANGE, Parameters, projected
+from vanillaflow.constructions.refine.parameters import Parameters, projected
 from vanillaflow.constructions.refine.pruning import prune
 from vanillaflow.constructions.refine.slices import affine_start, composed, sliced_start
 from vanillaflow.sampling.samples import Samples, p_norm, sample
@@ -86,7 +87,8 @@ def test_projection_scales_without_change_and_bounds_kappa(d):
     theta = projected(a, w, t, np.eye(d), np.zeros(d))
     kappa = 1 + np.einsum("ld,ld->l", theta.a, theta.w)
     assert np.allclose(np.linalg.norm(theta.w, axis=1), 1, rtol=0, atol=1e-14)
-    assert np.all((kappa > KAPPA_RANGE[0] - 1e-12) & (kappa < KAPPA_RANGE[1] + 1e-12))
+    least, most = theta.settings.kappa_range
+    assert np.all((kappa > least - 1e-12) & (kappa < most + 1e-12))
     x = rng.normal(size=(20, d))
     for k in np.flatnonzero((kappa > 0.11) & (kappa < 9.9)):
         plain = x + np.maximum(x @ w[k] - t[k], 0)[:, None] * a[k]
@@ -136,13 +138,20 @@ def test_products_agree_with_the_jacobian(d):
     assert np.abs((H - exact) / np.outer(size, size)).max() < 1e-5
 
 
-def test_conjugate_gradients_solve_the_damped_system(monkeypatch):
+def within_memory(theta, parameters):
+    """The same, with a dense matrix for so many parameters at most."""
+    settings = theta.settings
+    least_squares = replace(settings.least_squares, most_dense_parameters=parameters)
+    return replace(theta, settings=replace(settings, least_squares=least_squares))
+
+
+def test_conjugate_gradients_solve_the_damped_system():
     rng = np.random.default_rng(1)
     theta = random_parameters(2, 6, rng)
     x = rng.normal(size=(200, 2))
     weights, b = rng.uniform(0.5, 1, size=(200, 2)), rng.normal(size=theta.count)
     dense = normal_matrix.normal_matrix(theta, x, weights).damped_by_diagonal()(0.5)(b)
-    monkeypatch.setattr(normal_matrix, "MOST_DENSE_PARAMETERS", 0)
+    theta = within_memory(theta, 0)
     products = normal_matrix.normal_matrix(theta, x, weights).damped_by_diagonal()(0.5)(b)
     # Conjugate gradients end at a hundredth of the residual in the preconditioner's norm.
     assert np.linalg.norm(products - dense) < 0.1 * np.linalg.norm(dense)
@@ -150,9 +159,8 @@ def test_conjugate_gradients_solve_the_damped_system(monkeypatch):
 
 @pytest.mark.parametrize("budget", [10**9, 0])
 @pytest.mark.parametrize("p", [2.0, 8.0, 32.0])
-def test_minimizing_never_raises_the_norm(p, budget, monkeypatch):
-    monkeypatch.setattr(normal_matrix, "MOST_DENSE_PARAMETERS", budget)
-    theta = random_parameters(2, 6, np.random.default_rng(3))
+def test_minimizing_never_raises_the_norm(p, budget):
+    theta = within_memory(random_parameters(2, 6, np.random.default_rng(3)), budget)
     x = np.random.default_rng(4).normal(size=(300, 2))
     samples = Samples(x, np.tanh(x @ np.array([[1.0, 0.5], [-0.5, 1.0]])))
     start = p_norm(theta(x) - samples.y, p)

@@ -5,8 +5,9 @@ import pytest
 
 import vanillaflow as vf
 from vanillaflow import Box, FlowMap, ToleranceNotReached, compiler
-from vanillaflow.constructions.refine.construction import _MOST_PARAMETERS, _most_kinks
+from vanillaflow.constructions.refine.construction import _most_kinks
 from vanillaflow.constructions.refine.high_dimension import is_high_dimensional
+from vanillaflow.constructions.refine.settings import DEFAULTS
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,6 @@ def test_what_is_no_sum_of_ridges_is_held_within_memory():
     target = FlowMap(lambda t, x: -x, 1.0, Box(-np.ones(12), np.ones(12)))
     assert not is_high_dimensional(target)
     for dim in (1, 12, 60):
-        most = _most_kinks(dim)
-        assert most * (2 * dim + 1) + dim * (dim + 1) <= _MOST_PARAMETERS
+        most = _most_kinks(dim, DEFAULTS)
+        assert most * (2 * dim + 1) + dim * (dim + 1) <= DEFAULTS.most_parameters
     assert vf.compile(target, 1e-2).kinks == 0

@@ -8,12 +8,13 @@ from numpy.polynomial import chebyshev
 
 import vanillaflow as vf
 from vanillaflow import Box, FlowMap, PlanarFlow, RidgeField, ToleranceNotReached, compiler
-from vanillaflow.constructions.construction import never
-from vanillaflow.constructions.ridge import construction
+from vanillaflow.constructions.construction import Limits, never
+from vanillaflow.constructions.ridge.construction import Ridge
 from vanillaflow.constructions.ridge.finishing import finished
 from vanillaflow.constructions.ridge.fit import RidgeFit, fit_ridges
 from vanillaflow.constructions.ridge.grids import Grids, marks_for
 from vanillaflow.constructions.ridge.maps import RidgeMaps, idle_maps
+from vanillaflow.constructions.ridge.settings import Settings
 from vanillaflow.runtime.parallel import parallel_runs
 from vanillaflow.runtime.tables import table_of
 from vanillaflow.runtime.threads import own_threads
@@ -100,10 +101,10 @@ def test_beyond_its_limits_it_hands_over_what_there_is(limits, monkeypatch):
     assert 1e-4 < np.abs(flow(x) - target(x)).max() <= 1.2 * error
 
 
-def test_too_many_numbers_are_refused(monkeypatch):
-    monkeypatch.setattr(construction, "_MOST_NUMBERS", 50)
+def test_too_many_numbers_are_refused():
+    ridge = Ridge(vf.zoo.pendulum().target(), Limits(), settings=Settings(most_numbers=50))
     with pytest.raises(ToleranceNotReached, match="2 ridge maps, the most that can be fitted"):
-        vf.compile(vf.zoo.pendulum().target(), 1e-4, method="ridge")
+        ridge.within(1e-4)
 
 
 @pytest.mark.parametrize("allowed", [1e-3, 1e-4, 1e-5])

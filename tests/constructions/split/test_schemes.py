@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vanillaflow import Box, FlowMap, RidgeField
-from vanillaflow.constructions.split.schemes import AFFINE, SCHEMES, sequence
+from vanillaflow.constructions.split.schemes import SCHEMES, Scheme, sequence
 from vanillaflow.constructions.split.sub_flows import sub_flows
 
 # Steps at which the observed order is taken: small errors, but well above the target's 1e-12.
@@ -72,7 +72,7 @@ def test_the_table():
     st.integers(1, 9),
 )
 def test_sequences(name, ridges, affine, steps):
-    pieces = ([AFFINE] if affine else []) + list(range(ridges))
+    pieces = ([Scheme.affine] if affine else []) + list(range(ridges))
     flows = sequence(SCHEMES[name], pieces, steps)
     total: dict[int, float] = defaultdict(float)
     for piece, time in flows:

@@ -19,16 +19,7 @@ from ...sampling.search import largest_error
 from ...target import Target
 from ..construction import Constructed, Construction, Limits
 from .rewrite import with_one_slope
-
-_SHARE = 0.5
-# What a flow of shears leaves to the one slope, for its rounding; how far from 1 rounding takes their kappas.
-_ROUNDING = 1e-3
-_SHEAR = 1e-9
-# The two errors rarely add up: the second is enlarged by this factor while their measured sum allows it.
-_ENLARGEMENT = 1.6
-_TRIES = 6
-# The search that chooses must not be the one that certifies.
-_OWN_SEARCH = 2000
+from .settings import DEFAULTS, Settings
 
 
 class OneSlope(Construction):
@@ -37,9 +28,9 @@ class OneSlope(Construction):
     The flows that its ToleranceNotReached and CompilationInterrupted carry are of one slope, too.
     """
 
-    def __init__(self, construction: Construction, slope: float):
+    def __init__(self, construction: Construction, slope: float, *, settings: Settings = DEFAULTS):
         super().__init__(construction.target, construction.limits, construction.report)
-        self._construction, self._slope = construction, slope
+        self._construction, self._slope, self.settings = construction, slope, settings
 
     def learn(self, x: Float[np.ndarray, "n d"]) -> None:
         """Hand the points on."""
@@ -47,12 +38,12 @@ class OneSlope(Construction):
 
     def within(self, tolerance: float) -> Constructed:
         """The flow of one slope within `tolerance`; raises as Construction.within does."""
-        one_slope = _OneSlope(self._slope, self.target, tolerance, self.limits)
+        one_slope = _OneSlope(self._slope, self.target, tolerance, self.limits, self.settings)
         found: Constructed | None = None
         try:
-            found = self._construction.within(_SHARE * tolerance)
-            if np.all(np.abs(found.flow.kappa - 1) <= _SHEAR):
-                found = self._construction.within((1 - _ROUNDING) * tolerance)
+            found = self._construction.within(self.settings.share * tolerance)
+            if np.all(np.abs(found.flow.kappa - 1) <= self.settings.shear):
+                found = self._construction.within((1 - self.settings.rounding) * tolerance)
             error = one_slope.error_of(found.flow)
             self.report(
                 f"constructed {found.flow.kinks} kinks ({found.how}), error {error:.2e}; "
@@ -88,13 +79,14 @@ class _OneSlope:
     target: Target
     tolerance: float
     limits: Limits
+    settings: Settings
 
     def error_of(self, flow: PlanarFlow) -> float:
-        return largest_error(flow, self.target, seed=self.limits.seed + _OWN_SEARCH).largest
+        return largest_error(flow, self.target, seed=self.limits.seed + self.settings.own_search).largest
 
     def made(self, flow: PlanarFlow, distance: float) -> tuple[PlanarFlow, float]:
         """Within `distance` of the flow, and its error."""
-        made = with_one_slope(flow, self.slope, distance, self.limits.seed)
+        made = with_one_slope(flow, self.slope, distance, self.limits.seed, self.settings)
         return made, self.error_of(made)
 
     def coarse(self, flow: PlanarFlow, distance: float) -> tuple[PlanarFlow, float]:
@@ -106,20 +98,22 @@ class _OneSlope:
 
         `error` is that of the flow. Raises ToleranceNotReached, without a flow, for more than `max_kinks`.
         """
-        distance = max(self.tolerance - error, _ROUNDING * self.tolerance)
+        distance = max(self.tolerance - error, self.settings.rounding * self.tolerance)
         tried: list[tuple[PlanarFlow, float]] = []
         succeeded, failed = 0.0, np.inf
         try:
-            while len(tried) < _TRIES:
+            while len(tried) < self.settings.tries:
                 tried.append(self.made(flow, distance))
                 if len(tried) > 1 and tried[-1][0].kinks == tried[-2][0].kinks:
                     break  # Only shears, say: there is no staircase to make coarser.
                 if tried[-1][1] <= self.tolerance:
                     succeeded = distance
-                    distance = min(_ENLARGEMENT * distance, np.sqrt(distance * failed))
+                    distance = min(self.settings.enlargement * distance, np.sqrt(distance * failed))
                 else:
                     failed = distance
-                    distance = np.sqrt(succeeded * distance) if succeeded else distance / _ENLARGEMENT
+                    distance = (
+                        np.sqrt(succeeded * distance) if succeeded else distance / self.settings.enlargement
+                    )
         except KeyboardInterrupt:
             best = self._best(tried) if tried else self.coarse(flow, distance)
             raise CompilationInterrupted(*best) from None

@@ -11,7 +11,7 @@ Consecutive planar maps with parallel w move x by a function of nu = w.x alone, 
        x -> x + ((r_i - 1) w + J_i / s_i) relu(w.x - g(nu_i))
    adds (r_i - 1) s_i to g' and J_i to D'. Its kappa is r_i. So D costs no accuracy, whatever r_i is: alpha or
    1/alpha. A shear has h(nu) = nu, and an up and a down kink at one place make it exactly. The cosine of the
-   kink's angle between w and a is at least that of `_COSINE` while |J_i| / s_i <= tan |r_i - 1|: a J_i too
+   kink's angle between w and a is at least `Settings.cosine` while |J_i| / s_i <= tan |r_i - 1|: a J_i too
    large for that is shared among several kinks at one place.
 2. Along. h itself is replaced by a staircase g (see `staircase`), |g - h| <= e with about c / e kinks. Its
    first piece, with any slope and offset, is an affine map, which costs nothing in a network.
@@ -34,25 +34,10 @@ from ...deadline import check
 from ...errors import ToleranceNotReached
 from ...planar.flow import PlanarFlow
 from ...planar.runs import Run, runs_of
-from ...planar.shears import LEAST_COSINE
 from ...sampling.search import largest_error
 from ...validation import require_fraction, require_positive
+from .settings import DEFAULTS, Settings
 from .staircase import Polyline, best_base, staircase
-
-# A little above what the lowering would take apart, by more than rounding can undo.
-_COSINE = 1.05 * LEAST_COSINE
-_TANGENT = np.sqrt(1 / _COSINE**2 - 1)
-# How far beyond the sampled range of nu a staircase follows; from there it goes on linearly.
-_MARGIN = 0.02
-# Breaks of one line closer than this part of its range are one break.
-_RESOLUTION = 1e-10
-# Motions across a line that move no image by more than this part of the tolerance are left out.
-_NEGLIGIBLE = 1e-6
-# What the distance may be on the search points, and where a search from the worst of other points leads, as
-# parts of the tolerance: neither finds the very worst point.
-_AIM, _ACCEPTED = 0.93, 0.95
-_POINTS, _COORDINATES = 2048, 2**15
-_MOST_KINKS = 200_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +53,9 @@ class Piece:
     cost: float
 
 
-def with_one_slope(flow: PlanarFlow, alpha: float, tolerance: float, seed: int = 0) -> PlanarFlow:
+def with_one_slope(
+    flow: PlanarFlow, alpha: float, tolerance: float, seed: int = 0, settings: Settings = DEFAULTS
+) -> PlanarFlow:
     """A PlanarFlow within `tolerance` of `flow` on its domain, every kappa of which is alpha or 1/alpha.
 
     The distance is the supremum over the domain of the max norm, as `largest_error` finds it from `seed`.
@@ -82,21 +69,24 @@ def with_one_slope(flow: PlanarFlow, alpha: float, tolerance: float, seed: int =
     alpha, tolerance = require_fraction("alpha", alpha), require_positive("tolerance", tolerance)
     if flow.domain is None:
         raise ValueError("one slope needs the domain on which to stay close to the flow; this flow has none")
-    points = max(min(_POINTS, _COORDINATES // flow.dim), 64)
+    points = max(min(settings.points, settings.coordinates // flow.dim), settings.least_points)
     x = search_points(flow.domain, points, seed)
-    pieces = [_piece(flow, run, alpha, _NEGLIGIBLE * tolerance) for run in runs_of(flow, x, _MARGIN)]
+    pieces = [
+        _piece(flow, run, alpha, settings.negligible * tolerance, settings)
+        for run in runs_of(flow, x, settings.margin)
+    ]
     y = flow(x)
 
     def attempt(total: float) -> tuple[PlanarFlow, float]:
         """The flow with errors that add up to `total` at worst, and its distance."""
         check()
-        made = _build(flow, pieces, alpha, total)
+        made = _build(flow, pieces, alpha, total, settings)
         distance = float(np.max(np.abs(made(x) - y)))
-        if distance <= _AIM * tolerance:
+        if distance <= settings.aim * tolerance:
             distance = max(distance, largest_error(made, flow, 2 * points, seed=seed + 10).largest)
         return made, distance
 
-    made, distance = _fewest_kinks(attempt, pieces, tolerance)
+    made, distance = _fewest_kinks(attempt, pieces, tolerance, settings)
     provenance = flow.provenance
     if provenance is not None:
         stage = (f"one slope, {alpha:g}", made.kinks, distance)
@@ -106,16 +96,19 @@ def with_one_slope(flow: PlanarFlow, alpha: float, tolerance: float, seed: int =
 
 
 def _fewest_kinks(
-    attempt: Callable[[float], tuple[PlanarFlow, float]], pieces: list[Piece], tolerance: float
+    attempt: Callable[[float], tuple[PlanarFlow, float]],
+    pieces: list[Piece],
+    tolerance: float,
+    settings: Settings,
 ) -> tuple[PlanarFlow, float]:
     """Search for the largest sum of errors with which an attempt succeeds; it has the fewest kinks."""
     spread = sum(np.sqrt(piece.cost * piece.run.amplification) for piece in pieces)
     # With a smaller sum there would be too many kinks.
-    least = spread**2 / _MOST_KINKS
-    total, best, failed = max(_AIM * tolerance, least), None, np.inf
+    least = spread**2 / settings.most_kinks
+    total, best, failed = max(settings.aim * tolerance, least), None, np.inf
     while best is None:
         found = attempt(total)
-        if found[1] <= _ACCEPTED * tolerance:
+        if found[1] <= settings.accepted * tolerance:
             best = found
         elif spread == 0:
             raise ToleranceNotReached(
@@ -127,19 +120,19 @@ def _fewest_kinks(
             needed = found[0].kinks * found[1] / tolerance
             raise ToleranceNotReached(
                 f"one slope needs about {needed:.0f} kinks for {tolerance:g}, above the limit of "
-                f"{_MOST_KINKS}",
+                f"{settings.most_kinks}",
                 *found,
                 needed,
             )
         else:
-            failed, total = total, max(0.7 * total, least)
+            failed, total = total, max(settings.smaller * total, least)
     if spread == 0:
         return best
     # Without a failure yet, try larger sums; between success and failure, bisect.
-    while failed > 1.03 * total and spread**2 / total > 1:
+    while failed > settings.close * total and spread**2 / total > 1:
         middle = 2 * total if np.isinf(failed) else np.sqrt(total * failed)
         found = attempt(middle)
-        if found[1] > _ACCEPTED * tolerance:
+        if found[1] > settings.accepted * tolerance:
             failed = middle
         else:
             total = middle
@@ -148,7 +141,7 @@ def _fewest_kinks(
     return best
 
 
-def _piece(flow: PlanarFlow, run: Run, alpha: float, negligible: float) -> Piece:
+def _piece(flow: PlanarFlow, run: Run, alpha: float, negligible: float, settings: Settings) -> Piece:
     """The run as functions of nu. Motions across w that move images less than `negligible` are left out."""
     check()
     part = slice(run.begin, run.end)
@@ -162,7 +155,7 @@ def _piece(flow: PlanarFlow, run: Run, alpha: float, negligible: float) -> Piece
         breaks[i + 1 :] -= along[i] / kappa[i] * np.maximum(size[i] * breaks[i + 1 :] - t[i], 0)
     breaks = np.sort(breaks[(breaks > run.low) & (breaks < run.high)])
     breaks = np.concatenate([[run.low], breaks, [run.high]])
-    breaks = breaks[np.concatenate([[True], np.diff(breaks) > _RESOLUTION * (run.high - run.low)])]
+    breaks = breaks[np.concatenate([[True], np.diff(breaks) > settings.resolution * (run.high - run.low)])]
     breaks[-1] = run.high
     # The left end, then the middle of each segment, through all maps of the run.
     value = np.concatenate([[run.low], (breaks[1:] + breaks[:-1]) / 2])
@@ -178,11 +171,13 @@ def _piece(flow: PlanarFlow, run: Run, alpha: float, negligible: float) -> Piece
     jumps = np.zeros(breaks.size)
     jumps[1:-1] = np.linalg.norm(np.diff(shift_slope[1:], axis=0), axis=1)
     jumps[jumps * (run.high - breaks) * max(run.amplification, 1) <= negligible] = 0
-    line = Polyline(breaks, slope[1:], jumps / _TANGENT, float(value[0]))
-    return Piece(run, line, shift[0], shift_slope[1:], *best_base(line, alpha))
+    line = Polyline(breaks, slope[1:], jumps / settings.tangent, float(value[0]))
+    return Piece(run, line, shift[0], shift_slope[1:], *best_base(line, alpha, settings))
 
 
-def _build(flow: PlanarFlow, pieces: list[Piece], alpha: float, total: float) -> PlanarFlow:
+def _build(
+    flow: PlanarFlow, pieces: list[Piece], alpha: float, total: float, settings: Settings
+) -> PlanarFlow:
     """The flow with its runs replaced, their errors adding up to at most about `total`."""
     spread = sum(np.sqrt(piece.cost * piece.run.amplification) for piece in pieces)
     identity: np.ndarray = np.eye(flow.dim)
@@ -206,7 +201,7 @@ def _build(flow: PlanarFlow, pieces: list[Piece], alpha: float, total: float) ->
         advance(run.begin)
         done = run.end
         share = np.sqrt(piece.cost / run.amplification) / spread if spread > 0 else 0.0
-        stairs = staircase(piece.line, alpha, piece.base, share * total)
+        stairs = staircase(piece.line, alpha, piece.base, share * total, settings)
         # x + w (first - low) + D(low) where nu = low, and from there on with the first slopes.
         column = (stairs.slope - 1) * run.w + piece.across_slopes[0]
         shift = run.w * (stairs.first - run.low) + piece.across - column * run.low

@@ -24,8 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-# Exponents this close to a whole number are that number: rounding of products of slopes, and of logarithms.
-_WHOLE = 1e-11
+from .settings import DEFAULTS, Settings
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,21 +61,23 @@ class Staircase:
     share: Float[np.ndarray, " K"]
 
 
-def _exponents(slopes: np.ndarray, base: float, alpha: float) -> tuple[np.ndarray, np.ndarray]:
+def _exponents(
+    slopes: np.ndarray, base: float, alpha: float, settings: Settings
+) -> tuple[np.ndarray, np.ndarray]:
     """The exponents low >= high with base alpha^low <= slopes <= base alpha^high, equal where possible."""
     exponent = np.log(slopes / base) / np.log(alpha)
     return (
-        np.ceil(exponent - _WHOLE).astype(np.int64),
-        np.floor(exponent + _WHOLE).astype(np.int64),
+        np.ceil(exponent - settings.whole).astype(np.int64),
+        np.floor(exponent + settings.whole).astype(np.int64),
     )
 
 
-def best_base(line: Polyline, alpha: float) -> tuple[float, float]:
+def best_base(line: Polyline, alpha: float, settings: Settings = DEFAULTS) -> tuple[float, float]:
     """The base with the fewest kinks and the number c such that c / error kinks zigzag. See the module."""
     lengths, best = np.diff(line.breaks), (1.0, np.inf)
     # One of each class of slopes that differ by whole powers; the first wins a tie.
     for base in line.slopes:
-        low, high = _exponents(line.slopes, base, alpha)
+        low, high = _exponents(line.slopes, base, alpha, settings)
         p, q = base * alpha ** low.astype(float), base * alpha ** high.astype(float)
         between = low > high
         density = (line.slopes - p) * (q - line.slopes) / np.where(between, q - p, 1.0)
@@ -86,13 +87,15 @@ def best_base(line: Polyline, alpha: float) -> tuple[float, float]:
     return best
 
 
-def staircase(line: Polyline, alpha: float, base: float, error: float) -> Staircase:
+def staircase(
+    line: Polyline, alpha: float, base: float, error: float, settings: Settings = DEFAULTS
+) -> Staircase:
     """The function with slopes base alpha^k that stays within `error` of the line, with few kinks.
 
     Between kinks it runs on until it meets the edge of the band. Where it starts in the band is free: at the
     edge from which its first run is longest, or in the middle if its slope is right.
     """
-    low, high = _exponents(line.slopes, base, alpha)
+    low, high = _exponents(line.slopes, base, alpha, settings)
     starts = [(error, low[0]), (-error, high[0])]
     if low[0] == high[0]:
         starts.append((0.0, low[0]))

@@ -19,7 +19,8 @@ from ...errors import CompilationInterrupted, ToleranceNotReached
 from ...planar.flow import PlanarFlow
 from ...runtime.threads import own_threads
 from ...sampling.samples import p_norm
-from ..construction import Constructed, Construction
+from ...target import Target
+from ..construction import Constructed, Construction, Limits, Report, quiet
 from .equalize import equalized
 from .families.finish import finished_families
 from .finishing import affine_within, finished
@@ -30,31 +31,8 @@ from .least_squares.least_squares import Fit, minimize
 from .parameters import Parameters, from_flow
 from .pruning import prune
 from .search import Search
+from .settings import DEFAULTS, Settings
 from .starts import Starts
-
-# The maximum error that finishing reaches, in root mean squares of the fit before it (measured: 3 to 4).
-_RATIO = 3.7
-# The square of so many float64 numbers is two gigabytes.
-_MOST_PARAMETERS = 16_384
-# Kinks per dimension of the first fit.
-_FIRST_RUNG = 12
-_MOST_GROWTH = 3.5
-# Growth after a finish that missed: kinks ~ error^-0.8, at least so much. Too many can be taken out again.
-_EXPONENT, _LEAST_GROWTH = 0.8, 1.05
-# Kinks taken out at once, as a part of all, of few and of many; halved where that was too many. How often
-# that is tried with up to so many kinks: each time takes a minute where they are many. Not for how long: the
-# result must not depend on the clock.
-_SHRINKING, _SHRINKING_OF_MANY, _LEAST_SHRINKING = 0.06, 0.1, 0.012
-_SHRINKINGS = ((250, 4), (500, 2), (np.inf, 1))
-# Nor down to hardly more kinks than have been too few.
-_NEAR = 1.07
-# A fit that is this far above the promise of the tolerance after the first steps is left there. Others get
-# more steps, few where there are many kinks: each costs seconds, and equalizing follows.
-_FIRST_STEPS, _FAR = 12, 2.0
-_STEPS, _MANY, _STEPS_OF_MANY = 20, 200, 6
-
-# What families leave is shrunk by so little at once.
-_SHRINKING_OF_FAMILIES = 0.025
 
 
 class Refine(Construction):
@@ -68,39 +46,52 @@ class Refine(Construction):
     _last: PlanarFlow | None = None
     _reached = 0.0
 
+    def __init__(
+        self, target: Target, limits: Limits, report: Report = quiet, *, settings: Settings = DEFAULTS
+    ):
+        super().__init__(target, limits, report)
+        self.settings = settings
+
     def within(self, tolerance: float) -> Constructed:
         """A flow whose searched error is within `tolerance`; raises as Construction.within does."""
-        if is_high_dimensional(self.target):
+        if is_high_dimensional(self.target, self.settings):
             return self._in_high_dimension.within(tolerance)
         start = self._last if tolerance < self._reached else None
-        search = Search(self.target, tolerance, self.limits, self.report)
-        flow = _refined(search, min(self.limits.max_kinks, _most_kinks(self.target.dim)), start)
+        search = Search(self.target, tolerance, self.limits, self.report, self.settings)
+        flow = _refined(
+            search, min(self.limits.max_kinks, _most_kinks(self.target.dim, self.settings)), start
+        )
         self._last, self._reached = flow, tolerance
         tried = ", ".join(f"{kinks} kinks {error:.1e}" for _, kinks, error in search.path)
         return Constructed(flow, f"refined: {tried}", tuple(search.path))
 
     @cached_property
     def _in_high_dimension(self) -> HighDimension:
-        return HighDimension(self.target, self.limits, self.report)
+        return HighDimension(self.target, self.limits, self.report, self.settings)
 
 
 def _refined(search: Search, max_kinks: int, start: PlanarFlow | None) -> PlanarFlow:
     """The refined flow. `start`, if there is one, was refined for a tolerance not much larger: it is only
     finished for this one."""
-    target, tolerance = search.target, search.tolerance
+    target, tolerance, settings = search.target, search.tolerance, search.settings
+    goal = tolerance / settings.ratio
     try:
         with own_threads():
             if affine_within(search):
                 return search.found()
-            starts = Starts(search.training, tolerance / _RATIO, search.seed, search.late)
-            theta = _fitted(search, starts, max_kinks) if start is None else from_flow(start, target.held)
-            families = finished_families(search, starts.families, theta.kinks, tolerance / _RATIO)
+            starts = Starts(search.training, goal, search.seed, search.late, settings)
+            if start is None:
+                theta = _fitted(search, starts, max_kinks)
+            else:
+                theta = from_flow(start, target.held, settings)
+            families = finished_families(search, starts.families, theta.kinks, goal)
+            shrinking = settings.shrinking
             if families is not None:
-                _shrunk_while_within(search, families, 0, _SHRINKING_OF_FAMILIES)
+                _shrunk_while_within(search, families, 0, shrinking.part_of_families)
             else:
                 theta, missed, succeeded = _grown_until_within(search, theta, starts, max_kinks)
                 if succeeded:
-                    part = _SHRINKING if theta.kinks <= _MANY else _SHRINKING_OF_MANY
+                    part = shrinking.part if theta.kinks <= settings.many else shrinking.part_of_many
                     _shrunk_while_within(search, theta, missed, part)
     except KeyboardInterrupt:
         if search.best is None:
@@ -120,20 +111,21 @@ def _refined(search: Search, max_kinks: int, start: PlanarFlow | None) -> Planar
     return flow
 
 
-def _most_kinks(dim: int) -> int:
+def _most_kinks(dim: int, settings: Settings) -> int:
     """As many as a Gauss-Newton matrix can have parameters for."""
-    return max(dim, (_MOST_PARAMETERS - dim * (dim + 1)) // (2 * dim + 1))
+    return max(dim, (settings.most_parameters - dim * (dim + 1)) // (2 * dim + 1))
 
 
 def _fitted(search: Search, starts: Starts, max_kinks: int) -> Parameters:
     """A fit that promises the tolerance, with hardly more kinks than that takes, and equalized."""
-    kinks: int | None = min(_FIRST_RUNG * search.target.dim, max_kinks)
+    settings = search.settings
+    kinks: int | None = min(settings.first_rung * search.target.dim, max_kinks)
     fits: dict[int, Fit] = {}
     while kinks is not None:
         fits[kinks] = fit = _fit(search, starts, kinks)
         search.offer("fitted", fit.parameters, fit.largest, searched=False)
-        excess = {k: _RATIO * each.norm / search.tolerance for k, each in fits.items()}
-        kinks = None if search.late() else next_rung(excess, max_kinks)
+        excess = {k: settings.ratio * each.norm / search.tolerance for k, each in fits.items()}
+        kinks = None if search.late() else next_rung(excess, max_kinks, settings)
     enough = [k for k in fits if excess[k] <= 1]
     best = min(enough) if enough else min(fits, key=lambda k: excess[k])
     return _equalized(fits[best], search)
@@ -141,11 +133,12 @@ def _fitted(search: Search, starts: Starts, max_kinks: int) -> Parameters:
 
 def _fit(search: Search, starts: Starts, kinks: int) -> Fit:
     """Least squares from the best start."""
+    settings = search.settings
     rng, samples = search.rng(kinks), search.samples(kinks)
     start = starts.best(kinks, samples, rng)
-    fit = minimize(start.parameters, samples, 2.0, _FIRST_STEPS, rng, search.late)
-    if _RATIO * fit.norm <= _FAR * search.tolerance:
-        steps = _STEPS if kinks <= _MANY else _STEPS_OF_MANY
+    fit = minimize(start.parameters, samples, 2.0, settings.first_steps, rng, search.late)
+    if settings.ratio * fit.norm <= settings.far * search.tolerance:
+        steps = settings.steps if kinks <= settings.many else settings.steps_of_many
         fit = minimize(fit.parameters, samples, 2.0, steps, rng, search.late)
     return fit
 
@@ -161,14 +154,14 @@ def _grown_until_within(
 
     Also the number of kinks that the last finish before it had, 0 if none, and whether it succeeded.
     """
-    missed = 0
+    growing, missed = search.settings.growing, 0
     while True:
         rng, samples = search.rng(theta.kinks), search.samples(theta.kinks)
         best, error = finished(theta, search, rng)
         if error <= search.tolerance or search.late() or theta.kinks >= max_kinks:
             return best, missed, error <= search.tolerance
         missed, norm = theta.kinks, p_norm(theta(samples.x) - samples.y, 2)
-        factor = float(np.clip((error / search.tolerance) ** _EXPONENT, _LEAST_GROWTH, _MOST_GROWTH))
+        factor = float(np.clip((error / search.tolerance) ** growing.exponent, growing.least, growing.most))
         kinks = min(int(np.ceil(missed * factor)), max_kinks)
         fit = _fit(search, starts, kinks)
         if kinks * fit.norm > missed * norm:
@@ -176,7 +169,7 @@ def _grown_until_within(
             grown = grow(theta, samples, kinks - missed, rng)
             fit = min(
                 fit,
-                minimize(grown, search.samples(kinks), 2.0, _STEPS, rng, search.late),
+                minimize(grown, search.samples(kinks), 2.0, search.settings.steps, rng, search.late),
                 key=lambda each: each.norm,
             )
         theta = _equalized(fit, search)
@@ -184,11 +177,12 @@ def _grown_until_within(
 
 def _shrunk_while_within(search: Search, theta: Parameters, missed: int, part: float) -> None:
     """Fewer kinks while that is within the tolerance, that part of them at first; `missed` were too few."""
+    settings = search.settings.shrinking
     for tried in count():
-        if tried >= next(times for most, times in _SHRINKINGS if theta.kinks <= most):
+        if tried >= next(times for most, times in settings.times if theta.kinks <= most):
             break
         fewer = max(1, int(part * theta.kinks))
-        if theta.kinks - fewer <= _NEAR * missed or part < _LEAST_SHRINKING or search.late():
+        if theta.kinks - fewer <= settings.near * missed or part < settings.least_part or search.late():
             break
         rng, samples = search.rng(theta.kinks), search.samples(theta.kinks)
         pruned = prune(theta, samples, fewer, rng)

@@ -17,29 +17,24 @@ from .least_squares.least_squares import minimize
 from .parameters import Parameters
 from .search import Search
 
-_ROUNDS, _STEPS = 4, 4
-# So many points are a place.
-_NEIGHBOURS = 32
-# Weights below this part of their mean would leave places without points.
-_LEAST_WEIGHT = 0.02
-
 
 def equalized(theta: Parameters, search: Search, rng: np.random.Generator) -> Parameters:
     """`theta` with an error that is more alike over the box, and a root mean square that is little larger."""
+    settings = search.settings.equalizing
     pool, count = search.dense_samples(theta.kinks), search.points(theta.kinks)
-    around = _neighbours(pool.x / search.target.domain.width)
+    around = _neighbours(pool.x / search.target.domain.width, settings.neighbours)
     weight = np.ones(len(pool))
-    for _ in range(_ROUNDS):
+    for _ in range(settings.rounds):
         check()
         square = ((theta(pool.x) - pool.y) ** 2).sum(axis=1)
         weight *= np.sqrt(square[around].mean(axis=1))
-        weight = np.maximum(weight / weight.mean(), _LEAST_WEIGHT)
+        weight = np.maximum(weight / weight.mean(), settings.least_weight)
         rows = rng.choice(len(pool), count, replace=False, p=weight / weight.sum())
         drawn = Samples(pool.x[rows], pool.y[rows])
-        theta = minimize(theta, drawn, 2.0, _STEPS, rng, search.late).parameters
+        theta = minimize(theta, drawn, 2.0, settings.steps, rng, search.late).parameters
     return theta
 
 
-def _neighbours(x: Float[np.ndarray, "n d"]) -> Int[np.ndarray, "n k"]:
-    """The rows of x that are nearest to each."""
-    return cKDTree(x).query(x, _NEIGHBOURS)[1]
+def _neighbours(x: Float[np.ndarray, "n d"], count: int) -> Int[np.ndarray, "n k"]:
+    """So many rows of x that are nearest to each."""
+    return cKDTree(x).query(x, count)[1]

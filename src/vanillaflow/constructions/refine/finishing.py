@@ -14,50 +14,29 @@ from ...sampling.vertices import cell_centers, vertices
 from .least_squares.least_squares import minimize
 from .parameters import Parameters
 from .search import Search
+from .settings import Hopeless
 from .slices import affine_start
-
-# (p, steps) of each stage, for few kinks and for many, which converge later. Fewer steps for large p, as the
-# vertices of the kinks move with them.
-_FEW = 32
-_LAST_STAGES = *[(64.0, 3)] * 6, *[(96.0, 3)] * 8
-_STAGES_OF_FEW = ((6.0, 6), (12.0, 6), (24.0, 4), (24.0, 4), *[(48.0, 3)] * 4, *_LAST_STAGES)
-_STAGES_OF_MANY = (
-    *((4.0, 10), (6.0, 10), (6.0, 10), (8.0, 10), (8.0, 10)),
-    *[(12.0, 6)] * 4,
-    *[(24.0, 6)] * 4,
-    *[(48.0, 4)] * 4,
-    *_LAST_STAGES,
-)
-# From this p on, a stage that is further than this above the tolerance ends it: there is no hope.
-Hopeless = tuple[tuple[float, float], ...]
-HOPELESS: Hopeless = ((8.0, 1.6), (12.0, 1.35), (24.0, 1.18), (48.0, 1.1), (64.0, 1.05))
-# Vertices that join the points at each stage: so many pieces for one, at least and at most.
-_PIECES_PER_VERTEX, _LEAST_VERTICES, _MOST_VERTICES = 6, 4000, 9000
-_GENERATIONS = 2
-_SEARCHES = 100
-# Points that agree to so many digits of the width are one.
-_DIGITS = 7
-# The search that chooses must not be the one that certifies.
-_OWN_SEARCHES, _STARTS = (1000, 1010), 48
 
 
 def finished(
-    theta: Parameters, search: Search, rng: np.random.Generator, hopeless: Hopeless = HOPELESS
+    theta: Parameters, search: Search, rng: np.random.Generator, hopeless: Hopeless | None = None
 ) -> tuple[Parameters, float]:
     """`theta` with its maximum error lowered, and that error by searches of its own."""
+    settings = search.settings.finishing
+    hopeless = settings.hopeless if hopeless is None else hopeless
     base = search.dense_samples(theta.kinks)
     peaks: list[Samples] = []
     samples = base
     best, least = theta, np.inf
-    stages = _STAGES_OF_FEW if theta.kinks <= _FEW else _STAGES_OF_MANY
+    stages = settings.stages_of_few if theta.kinks <= settings.few else settings.stages_of_many
     for p, steps in (*stages, (0.0, 0)):
-        peaks = [*peaks, _peaks(theta, samples, search)][-_GENERATIONS:]
+        peaks = [*peaks, _peaks(theta, samples, search)][-settings.generations :]
         samples = base
         for generation in peaks:
             samples = samples.joined(generation)
         error = float(np.abs(theta(samples.x) - samples.y).max())
         if error < min(least, search.tolerance):
-            worst, error = large_errors(theta, search.training, samples, _SEARCHES, rng)
+            worst, error = large_errors(theta, search.training, samples, settings.searches, rng)
             samples, peaks[-1] = samples.joined(worst), peaks[-1].joined(worst)
         if error <= search.tolerance:
             missed, error = _searched(theta, search, rng)
@@ -79,7 +58,7 @@ def finished(
 def affine_within(search: Search) -> bool:
     """Whether the closest affine map is within the tolerance; it is kept then."""
     samples = search.samples(0)
-    theta = affine_start(samples.x, samples.y, search.target.held)
+    theta = affine_start(samples.x, samples.y, search.target.held, search.settings)
     if np.abs(theta(samples.x) - samples.y).max() > search.tolerance:
         return False
     _, error = _searched(theta, search, search.rng(0))
@@ -90,22 +69,24 @@ def affine_within(search: Search) -> bool:
 
 def _peaks(theta: Parameters, samples: Samples, search: Search) -> Samples:
     """Vertices of the kinks, and centers of the cells between them, near the samples of largest error."""
+    settings = search.settings.finishing
     errors = np.abs(theta(samples.x) - samples.y).max(axis=1)
-    count = theta.kinks**2 // 2 // _PIECES_PER_VERTEX
-    count = int(np.clip(count, _LEAST_VERTICES, _MOST_VERTICES))
+    count = theta.kinks**2 // 2 // settings.pieces_per_vertex
+    count = int(np.clip(count, settings.least_vertices, settings.most_vertices))
     top = samples.x[np.argsort(-errors, kind="stable")[:count]]
     flow, domain = theta.flow(search.target.domain), search.target.domain
     peaks = np.concatenate([vertices(flow, top, domain), cell_centers(flow, top, domain)])
-    _, first = np.unique(np.round(peaks / domain.width, _DIGITS), axis=0, return_index=True)
+    _, first = np.unique(np.round(peaks / domain.width, settings.digits), axis=0, return_index=True)
     peaks = peaks[np.sort(first)]
     return Samples(peaks, search.training(peaks))
 
 
 def _searched(theta: Parameters, search: Search, rng: np.random.Generator) -> tuple[Samples, float]:
     """The largest error that searches of their own find, and points around where they find it."""
+    settings = search.settings.finishing
     flow, domain = theta.flow(search.target.domain), search.target.domain
-    seeds = [search.seed + seed for seed in _OWN_SEARCHES]
-    found = [largest_error(flow, search.training, starts=_STARTS, seed=seed) for seed in seeds]
+    seeds = [search.seed + seed for seed in settings.own_searches]
+    found = [largest_error(flow, search.training, starts=settings.starts, seed=seed) for seed in seeds]
     x = around(np.array([each.point for each in found]), domain, rng)
     error = max(each.largest for each in found) + search.training_error
     return Samples(x, search.training(x)), error

@@ -17,24 +17,20 @@ from jaxtyping import Float
 from ...sampling.samples import Samples
 from .parameters import Parameters, projected
 
-# New directions start at this part of their first-order optimum: they are chosen one by one.
-_CAUTION = 0.5
-# States and adjoints at all places, and all candidates' effects, must fit in memory.
-_MOST_NUMBERS = 24_000_000
-_MOST_POINTS = 6000
-
 
 def grow(
     theta: Parameters,
     samples: Samples,
     kinks: int,
     rng: np.random.Generator,
-    candidates: int = 600,
+    candidates: int | None = None,
 ) -> Parameters:
-    """`theta` with `kinks` planar maps more, chosen from `candidates` random ones."""
+    """`theta` with `kinks` planar maps more, chosen from `candidates` random ones (by default as set)."""
+    settings = theta.settings.growing
+    candidates = candidates or settings.candidates
     d = theta.dim
-    most = max(500, _MOST_NUMBERS // ((theta.kinks + 1) * d * (d + 1)))
-    part = samples.thinned(min(_MOST_POINTS, most), rng)
+    most = max(settings.least_points, settings.most_numbers // ((theta.kinks + 1) * d * (d + 1)))
+    part = samples.thinned(min(settings.most_points, most), rng)
     x, y = part.x, part.y
     n = len(x)
     state, adjoint = states_and_adjoints(x, theta.a, theta.w, theta.t, theta.M)
@@ -76,7 +72,7 @@ def grow(
         c = int(np.argmax(gain))
         open_[c] = False
         chosen.append(c)
-        directions.append(_CAUTION * a[c])
+        directions.append(settings.caution * a[c])
         residual = residual - np.einsum("nij,j,n->ni", adjoint[place[c]], a[c], bump[c])
     order = sorted(range(len(chosen)), key=lambda i: place[chosen[i]])
     picked = [chosen[i] for i in order]
@@ -90,7 +86,8 @@ def _affine_refitted(theta: Parameters, x: np.ndarray, y: np.ndarray) -> Paramet
     """`theta` with its final affine map fitted anew: the scores left out the affine part of the new maps."""
     ends = np.linalg.solve(theta.M, (theta(x) - theta.m).T).T
     solution, *_ = np.linalg.lstsq(np.concatenate([ends, np.ones((len(x), 1))], axis=1), y, rcond=None)
-    refitted = projected(theta.a, theta.w, theta.t, solution[:-1].T.copy(), solution[-1].copy(), theta.held)
+    M, m = solution[:-1].T.copy(), solution[-1].copy()
+    refitted = projected(theta.a, theta.w, theta.t, M, m, theta.held, theta.settings)
     better = np.mean((refitted(x) - y) ** 2) < np.mean((theta(x) - y) ** 2)
     return refitted if better else theta
 

@@ -22,28 +22,14 @@ from ...sampling.search import largest_error
 from ...target import Target
 from ..construction import Constructed, Construction, Limits, Report
 from ..split.construction import Split
+from .settings import DEFAULTS, Settings
+from .settings import HighDimension as Stage
 from .sparse_gradient import SparseNumbers
 
-# From this dimension on.
-_MANY = 10
-# Tolerances of the coarser constructions, in tolerances.
-_COARSER = (1.7, 1.5, 1.35, 1.2)
-# p, and how many iterations of L-BFGS. From p = 2 on: without it, or with the worst points that a search
-# finds among the samples, the errors elsewhere come out larger.
-_NORMS = ((2.0, 40), (8.0, 60), (24.0, 60))
-_MEMORY = 30
-# More than so many points never, and so many residuals for each number at least, or nothing is fitted.
-_MOST_POINTS, _RESIDUALS_PER_NUMBER = 4096, 8
-# Points times the cost of the exact flow at one, as in sampling.search; and times multiply-adds of a
-# gradient, which are to take a minute at most.
-_AFFORDABLE, _MULTIPLY_ADDS = 2**27, 4 * 10**8
-# The points that judge are others than those of the split construction and of the fit.
-_JUDGE = 3000
 
-
-def is_high_dimensional(target: Target) -> bool:
+def is_high_dimensional(target: Target, settings: Settings = DEFAULTS) -> bool:
     """Whether this is how to refine it."""
-    return target.dim >= _MANY and target.is_ridge_sum
+    return target.dim >= settings.high_dimension.least_dim and target.is_ridge_sum
 
 
 class HighDimension(Construction):
@@ -52,9 +38,10 @@ class HighDimension(Construction):
     Without time left, or where too few points can be afforded for a fit, it is the split construction.
     """
 
-    def __init__(self, target: Target, limits: Limits, report: Report):
+    def __init__(self, target: Target, limits: Limits, report: Report, settings: Settings = DEFAULTS):
         super().__init__(target, limits, report)
-        self._split = Split(target, limits)
+        self.settings = settings.high_dimension
+        self._split = Split(target, limits, settings=settings.split)
 
     def within(self, tolerance: float) -> Constructed:
         """A flow whose searched error is within `tolerance`; raises as `Split.within` does."""
@@ -66,17 +53,18 @@ class HighDimension(Construction):
             self._enter(path, "split", best)
         except ToleranceNotReached as caught:
             refusal = caught
-        for factor in _COARSER:
+        for factor in self.settings.coarser:
             if self.limits.late():
                 break
             try:
                 coarse = self._split.within(factor * tolerance).flow
             except ToleranceNotReached:
                 continue
-            points = _points(self.target, coarse)
+            points = _points(self.target, coarse, self.settings)
             if points == 0 or (best is not None and coarse.kinks >= best.kinks):
                 continue
-            flow = _fitted(coarse, training_target(self.target, tolerance), points, tolerance, self.limits)
+            training = training_target(self.target, tolerance)
+            flow = _fitted(coarse, training, points, tolerance, self.limits, self.settings)
             if self._enter(path, "fitted", flow) <= tolerance:
                 best = flow
                 break
@@ -88,30 +76,32 @@ class HighDimension(Construction):
 
     def _enter(self, path: list[tuple[str, int, float]], stage: str, flow: PlanarFlow) -> float:
         """Enter a stage into the path; the error of its flow."""
-        error = largest_error(flow, self.target, seed=self.limits.seed + _JUDGE).largest
+        error = largest_error(flow, self.target, seed=self.limits.seed + self.settings.judge).largest
         path.append((stage, flow.kinks, error))
         self.report(f"{stage}: {flow.kinks} kinks, error {error:.2e}")
         return error
 
 
-def _points(target: Target, flow: PlanarFlow) -> int:
+def _points(target: Target, flow: PlanarFlow, settings: Stage) -> int:
     """How many points to fit to: 0 if so many as that takes cannot be afforded."""
     ridges = max(field.ridges for field, _ in target.ridge_segments())
-    exact = _AFFORDABLE // (target.dim * max(target.dim, ridges))
+    exact = settings.affordable // (target.dim * max(target.dim, ridges))
     entries = int(np.count_nonzero(flow.a) + np.count_nonzero(flow.w))
-    gradient = _MULTIPLY_ADDS // (entries + flow.stops.size * target.dim**2)
-    points = min(exact, gradient, _MOST_POINTS)
-    return points if points * target.dim >= _RESIDUALS_PER_NUMBER * (entries + flow.kinks) else 0
+    gradient = settings.multiply_adds // (entries + flow.stops.size * target.dim**2)
+    points = min(exact, gradient, settings.most_points)
+    return points if points * target.dim >= settings.residuals_per_number * (entries + flow.kinks) else 0
 
 
-def _fitted(flow: PlanarFlow, target: Target, points: int, tolerance: float, limits: Limits) -> PlanarFlow:
+def _fitted(
+    flow: PlanarFlow, target: Target, points: int, tolerance: float, limits: Limits, settings: Stage
+) -> PlanarFlow:
     """The flow with its nonzero numbers fitted to the target."""
-    numbers, samples = SparseNumbers.of(flow), sample(target, points, limits.seed + 1)
+    numbers, samples = SparseNumbers.of(flow, settings.thread_points), sample(target, points, limits.seed + 1)
     best, sizes = numbers.start, numbers.sizes
-    for p, iterations in _NORMS:
+    for p, iterations in settings.norms:
         if limits.late():
             break
-        best = _descended(numbers, best, sizes, tolerance, samples, p, iterations)
+        best = _descended(numbers, best, sizes, tolerance, samples, p, iterations, settings.memory)
         try:
             flow = numbers.at(best)
         except ValueError:
@@ -128,6 +118,7 @@ def _descended(
     samples: Samples,
     p: float,
     iterations: int,
+    memory: int,
 ) -> Float[np.ndarray, " P"]:
     """Where L-BFGS comes to from `start`, with steps in these sizes, and the norm in tolerances."""
 
@@ -136,7 +127,7 @@ def _descended(
         norm, gradient = numbers.p_norm(start + sizes * step, samples.x, samples.y, p)
         return norm / tolerance, gradient * sizes / tolerance
 
-    options = {"maxiter": iterations, "maxcor": _MEMORY, "maxfun": 2 * iterations}
+    options = {"maxiter": iterations, "maxcor": memory, "maxfun": 2 * iterations}
     with own_threads():
         found = minimize(objective, np.zeros(start.size), jac=True, method="L-BFGS-B", options=options)
     return start + sizes * found.x

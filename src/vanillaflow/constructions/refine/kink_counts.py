@@ -11,44 +11,38 @@ from collections.abc import Mapping
 
 import numpy as np
 
-_ORDER, _ORDER_RANGE = 1.6, (1.0, 2.2)
-# The excess aimed at.
-_AIM = 0.93
-_LEAST_GROWTH, _MOST_GROWTH = 1.1, 6.0
-# Good enough is an excess from here to 1, or kinks so few times those of a fit that fell short.
-_CLOSE, _NEXT = 0.8, 1.15
-# With many kinks a fit takes minutes: better a few kinks too many than one fit more.
-_MANY, _CLOSE_OF_MANY, _MOST_GROWTH_OF_MANY = 200, 0.6, 2.0
-_MOST_RUNGS = 8
+from .settings import DEFAULTS, KinkCounts, Settings
 
 
-def next_rung(excess: Mapping[int, float], max_kinks: int) -> int | None:
+def next_rung(excess: Mapping[int, float], max_kinks: int, settings: Settings = DEFAULTS) -> int | None:
     """The kinks to fit next, given the excess with those tried; None if the best of these is good enough.
 
     Also None if `max_kinks` or the number of fits leaves nothing to try.
     """
-    order = _order(excess)
+    own, many = settings.kink_counts, settings.many
+    order = _order(excess, own)
     enough = min((kinks for kinks in excess if excess[kinks] <= 1), default=None)
     if enough is None:
         kinks = max(excess)
-        most = _MOST_GROWTH if kinks <= _MANY else _MOST_GROWTH_OF_MANY
-        factor = np.clip((excess[kinks] / _AIM) ** (1 / order), _LEAST_GROWTH, most)
-        if kinks * factor > _MANY:
+        most = own.most_growth if kinks <= many else own.most_growth_of_many
+        factor = np.clip((excess[kinks] / own.aim) ** (1 / order), own.least_growth, most)
+        if kinks * factor > many:
             # The first few kinks are often slow to help.
-            factor = np.clip((excess[kinks] / _AIM) ** (1 / max(order, _ORDER)), _LEAST_GROWTH, most)
+            order = max(order, own.order)
+            factor = np.clip((excess[kinks] / own.aim) ** (1 / order), own.least_growth, most)
         return min(int(np.ceil(kinks * factor)), max_kinks) if kinks < max_kinks else None
     short = max((kinks for kinks in excess if kinks < enough), default=0)
-    close = _CLOSE if enough <= _MANY else _CLOSE_OF_MANY
-    near = enough <= max(_NEXT * short, short + 1)
-    if excess[enough] >= close or near or len(excess) >= _MOST_RUNGS:
+    close = own.close if enough <= many else own.close_of_many
+    near = enough <= max(own.next * short, short + 1)
+    if excess[enough] >= close or near or len(excess) >= own.most_rungs:
         return None
-    kinks = enough * (excess[enough] / _AIM) ** (1 / order)
+    kinks = enough * (excess[enough] / own.aim) ** (1 / order)
     return int(np.clip(kinks, short + 1, enough - 1))
 
 
-def _order(excess: Mapping[int, float]) -> float:
+def _order(excess: Mapping[int, float], settings: KinkCounts) -> float:
     """From the two fits that are nearest to an excess of 1."""
     if len(excess) < 2:
-        return _ORDER
+        return settings.order
     low, high = sorted(sorted(excess, key=lambda kinks: abs(np.log(excess[kinks])))[:2])
-    return float(np.clip(np.log(excess[low] / excess[high]) / np.log(high / low), *_ORDER_RANGE))
+    return float(np.clip(np.log(excess[low] / excess[high]) / np.log(high / low), *settings.order_range))

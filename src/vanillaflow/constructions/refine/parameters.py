@@ -15,13 +15,15 @@ from jaxtyping import Bool, Float, Int
 from ...box import Box
 from ...planar.flow import PlanarFlow
 from ...runtime import Runtime
-
-KAPPA_RANGE = (0.1, 10.0)
+from .settings import DEFAULTS, Settings
 
 
 @dataclass(frozen=True, eq=False)
 class Parameters:
-    """x -> M P_L(...P_1(x)...) + m with P_l(x) = x + a_l relu(w_l.x - t_l), |w_l| = 1."""
+    """x -> M P_L(...P_1(x)...) + m with P_l(x) = x + a_l relu(w_l.x - t_l), |w_l| = 1.
+
+    They carry the settings with which they are to be fitted, pruned and grown.
+    """
 
     a: Float[np.ndarray, "L d"]
     w: Float[np.ndarray, "L d"]
@@ -29,6 +31,7 @@ class Parameters:
     M: Float[np.ndarray, "d d"]
     m: Float[np.ndarray, " d"]
     held: int = 0
+    settings: Settings = DEFAULTS
 
     @property
     def kinks(self) -> int:
@@ -62,7 +65,7 @@ class Parameters:
         L, d = self.kinks, self.dim
         parts = np.split(self.pack() + step, np.cumsum([L * d, L * d, L, d * d]))
         a, w, t, M, m = parts
-        return projected(a.reshape(L, d), w.reshape(L, d), t, M.reshape(d, d), m, self.held)
+        return projected(a.reshape(L, d), w.reshape(L, d), t, M.reshape(d, d), m, self.held, self.settings)
 
     @cached_property
     def turns(self) -> Float[np.ndarray, "L turns d"]:
@@ -113,6 +116,7 @@ class Parameters:
             self.M,
             self.m,
             self.held,
+            self.settings,
         )
 
     def without(self, out: Int[np.ndarray, " k"]) -> Parameters:
@@ -126,9 +130,15 @@ class Parameters:
 
 
 def projected(
-    a: np.ndarray, w: np.ndarray, t: np.ndarray, M: np.ndarray, m: np.ndarray, held: int = 0
+    a: np.ndarray,
+    w: np.ndarray,
+    t: np.ndarray,
+    M: np.ndarray,
+    m: np.ndarray,
+    held: int = 0,
+    settings: Settings = DEFAULTS,
 ) -> Parameters:
-    """Scale to |w| = 1, which changes nothing, move a along w until kappa is within KAPPA_RANGE, and hold."""
+    """Scale to |w| = 1, which changes nothing, move a along w until kappa is in its range, and hold."""
     size = np.maximum(np.linalg.norm(w, axis=1, keepdims=True), 1e-12)
     a, w, t = a * size, w / size, t / size[:, 0]
     moving = w
@@ -137,12 +147,12 @@ def projected(
         a, M, m = a.copy(), M.copy(), m.copy()
         a[:, -held:], M[-held:], m[-held:] = 0.0, np.eye(m.size)[-held:], 0.0
     along = np.einsum("ld,ld->l", a, w)
-    kept = np.clip(along, KAPPA_RANGE[0] - 1, KAPPA_RANGE[1] - 1)
+    kept = np.clip(along, settings.kappa_range[0] - 1, settings.kappa_range[1] - 1)
     square = np.maximum(np.einsum("ld,ld->l", moving, moving), 1e-24)
-    return Parameters(a + ((kept - along) / square)[:, None] * moving, w, t, M, m, held)
+    return Parameters(a + ((kept - along) / square)[:, None] * moving, w, t, M, m, held, settings)
 
 
-def from_flow(flow: PlanarFlow, held: int = 0) -> Parameters:
+def from_flow(flow: PlanarFlow, held: int = 0, settings: Settings = DEFAULTS) -> Parameters:
     """The same map with every affine map moved behind the planar ones (M P M^-1 is planar again).
 
     Its last `held` coordinates are inputs.
@@ -156,4 +166,4 @@ def from_flow(flow: PlanarFlow, held: int = 0) -> Parameters:
             j += 1
         if k < flow.kinks:
             a[k], w[k], t[k] = np.linalg.solve(M, a[k]), M.T @ w[k], t[k] - w[k] @ m
-    return projected(a, w, t, M, m, held)
+    return projected(a, w, t, M, m, held, settings)

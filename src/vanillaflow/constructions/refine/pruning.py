@@ -13,18 +13,18 @@ from ...sampling.samples import Samples, p_norm
 from .least_squares.normal_matrix import dense_matrix
 from .parameters import Parameters
 
-_RIDGE = 1e-6
-# Adapting in full may overshoot; the best of these parts of it is taken.
-_PARTS = (1.0, 0.5, 0.25, 0.0)
-
 
 def prune(theta: Parameters, samples: Samples, count: int, rng: np.random.Generator) -> Parameters:
     """`theta` without the `count` planar maps that cost least, the others adapted."""
+    settings = theta.settings.shrinking
     L, d = theta.kinks, theta.moving
-    part = samples.thinned(max(2048, 4 * theta.count // theta.dim), rng)
+    part = samples.thinned(
+        max(settings.least_points, settings.rows_per_parameter * theta.count // theta.dim), rng
+    )
     H = dense_matrix(theta, part.x, np.full(part.x.shape, 1.0 / part.x.size))
     diagonal = np.diag(H)
-    inverse = np.linalg.inv(H + np.diag(_RIDGE * diagonal + 1e-10 * diagonal.max()))
+    ridge = settings.ridge * diagonal + settings.part_of_largest * diagonal.max()
+    inverse = np.linalg.inv(H + np.diag(ridge))
     a = theta.a[:, :d]
     blocks = np.arange(L * d).reshape(L, d)
     inner = inverse[blocks[:, :, None], blocks[:, None, :]]
@@ -32,5 +32,5 @@ def prune(theta: Parameters, samples: Samples, count: int, rng: np.random.Genera
     out = np.sort(np.argsort(cost, kind="stable")[:count])
     columns = blocks[out].ravel()
     step = -inverse[:, columns] @ np.linalg.solve(inverse[np.ix_(columns, columns)], a[out].ravel())
-    tried = [theta.moved(fraction * theta.expanded(step)).without(out) for fraction in _PARTS]
+    tried = [theta.moved(fraction * theta.expanded(step)).without(out) for fraction in settings.parts]
     return min(tried, key=lambda pruned: p_norm(pruned(part.x) - part.y, 2))

@@ -17,36 +17,35 @@ from ..ridge.maps import RidgeMaps
 from ..ridge.pieces import planar_maps
 from .families.families import Families
 from .parameters import projected
-
-_BINS = 24
-# Refinement keeps every kappa within bounds; so do these pieces.
-_LEAST_SLOPE = 0.1
+from .settings import DEFAULTS, Settings
 
 
-def ridge_start(fit: RidgeFit, kinks: int) -> Families:
+def ridge_start(fit: RidgeFit, kinks: int, settings: Settings = DEFAULTS) -> Families:
     """The ridge maps with `kinks` kinks in all, where they count most: a pair of families for each."""
     maps = fit.maps
-    density = _densities(maps, fit.x)
+    density = _densities(maps, fit.x, settings.starts.bins)
     counts = _shares(density.mean(axis=1) * (maps.high - maps.low), kinks)
     knots = [
         _knots(density[r], float(maps.low[r]), float(maps.high[r]), int(count))
         for r, count in enumerate(counts)
     ]
     values = [maps.profile(r, s) for r, s in enumerate(knots)]
-    theta = projected(*planar_maps(maps, knots, values, _LEAST_SLOPE), maps.held)
+    # Refinement keeps every kappa within bounds; so do these pieces.
+    planar = planar_maps(maps, knots, values, settings.kappa_range[0])
+    theta = projected(*planar, maps.held, settings)
     return Families(theta, tuple(int(count) for count in counts))
 
 
-def _densities(maps: RidgeMaps, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "R bins"]:
+def _densities(maps: RidgeMaps, x: Float[np.ndarray, "n d"], bins: int) -> Float[np.ndarray, "R bins"]:
     """(rho |S f''|^2)^(1/5) in equal bins of each profile's range."""
     states = maps.states(x)
-    density = np.empty((len(maps.w), _BINS))
+    density = np.empty((len(maps.w), bins))
     for r, S in enumerate(maps.sensitivities(states)):
         s = states[r] @ maps.w[r]
         bent = (S @ maps.profile(r, s, 2)[:, :, None])[:, :, 0]
-        bins = np.clip(((maps.unit(r, s) + 1) / 2 * _BINS).astype(int), 0, _BINS - 1)
-        width = (maps.high[r] - maps.low[r]) / _BINS
-        density[r] = (np.bincount(bins, (bent**2).sum(axis=1), _BINS) / (len(x) * width)) ** 0.2
+        own = np.clip(((maps.unit(r, s) + 1) / 2 * bins).astype(int), 0, bins - 1)
+        width = (maps.high[r] - maps.low[r]) / bins
+        density[r] = (np.bincount(own, (bent**2).sum(axis=1), bins) / (len(x) * width)) ** 0.2
     return density
 
 

@@ -10,18 +10,7 @@ from ...sampling.samples import Samples, sample, training_target
 from ...target import Target
 from ..construction import Limits, Report
 from .parameters import Parameters
-
-# A refined flow in the plane has about kinks^2 / 2 pieces: so many points for each, up to so many points, and
-# for each kink. With less than one for a piece, least squares fits the points and not what is between them.
-_POINTS_PER_PIECE, _MOST_FOR_PIECES = 2, 60_000
-_POINTS_PER_KINK = 40
-_LEAST_POINTS = 2048
-# So many dense points for each piece, and for each kink; at least and at most.
-_DENSE_PER_PIECE, _DENSE_PER_KINK = 4, 200
-_LEAST_DENSE, _MOST_DENSE = 8192, 100_000
-_PROBES = 128
-# A search finds errors so many times those at the samples that were fitted.
-_DOUBT = 1.2
+from .settings import DEFAULTS, Settings
 
 
 class Search:
@@ -36,10 +25,12 @@ class Search:
         tolerance: float,
         limits: Limits,
         report: Report,
+        settings: Settings = DEFAULTS,
     ):
+        self.settings, points = settings, settings.points
         self.target, self.limits, self.seed = target, limits, limits.seed
         self.training = training_target(target, tolerance)
-        probes = search_points(target.domain, _PROBES, self.seed)
+        probes = search_points(target.domain, points.probes, self.seed)
         # How far the images used in training may be off.
         self.training_error = float(np.abs(self.training(probes) - target(probes)).max())
         self.tolerance = tolerance
@@ -59,8 +50,9 @@ class Search:
 
     def points(self, kinks: int) -> int:
         """How many points least squares with so many kinks needs."""
-        for_pieces = min(_POINTS_PER_PIECE * kinks**2 // 2, _MOST_FOR_PIECES)
-        return max(_LEAST_POINTS, _POINTS_PER_KINK * kinks, for_pieces)
+        points = self.settings.points
+        for_pieces = min(points.per_piece * kinks**2 // 2, points.most_for_pieces)
+        return max(points.least, points.per_kink * kinks, for_pieces)
 
     def samples(self, kinks: int) -> Samples:
         """Points enough for least squares with so many kinks."""
@@ -68,8 +60,9 @@ class Search:
 
     def dense_samples(self, kinks: int) -> Samples:
         """Other points, some in nearly every piece of a flow with so many kinks. The last are kept."""
-        wanted = max(_DENSE_PER_PIECE * kinks**2 // 2, _DENSE_PER_KINK * kinks)
-        count = min(max(wanted, _LEAST_DENSE), max(_MOST_DENSE, 2 * self.points(kinks)))
+        points = self.settings.points
+        wanted = max(points.dense_per_piece * kinks**2 // 2, points.dense_per_kink * kinks)
+        count = min(max(wanted, points.least_dense), max(points.most_dense, 2 * self.points(kinks)))
         if self._dense is None or self._dense[0] != count:
             self._dense = count, sample(self.training, count, self.seed + 1)
         return self._dense[1]
@@ -84,7 +77,7 @@ class Search:
     def keep(self, theta: Parameters, error: float, searched: bool) -> None:
         """Keep the parameters if they are the best; an error not searched for is taken for larger."""
         if not searched:
-            error = max(_DOUBT * error, float(np.nextafter(self.tolerance, np.inf)))
+            error = max(self.settings.points.doubt * error, float(np.nextafter(self.tolerance, np.inf)))
         if self.best is None or self._rank(theta, error) < self._rank(self.best, self.error):
             self.best, self.error = theta, error
 

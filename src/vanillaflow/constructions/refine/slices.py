@@ -17,37 +17,39 @@ from ...target import Target
 from .growth import grow
 from .least_squares.least_squares import minimize
 from .parameters import Parameters, projected
-
-_SAMPLES = 1024
-_CANDIDATES = 200
-_STEPS = 15
+from .settings import DEFAULTS, Settings
 
 
-def affine_start(x: np.ndarray, y: np.ndarray, held: int = 0) -> Parameters:
+def affine_start(x: np.ndarray, y: np.ndarray, held: int = 0, settings: Settings = DEFAULTS) -> Parameters:
     """The affine map that is closest to y at the points x in the mean square, and no planar maps."""
     none = np.zeros((0, x.shape[1]))
-    return projected(none, none, np.zeros(0), *affine_fit(x, y, held), held)
+    return projected(none, none, np.zeros(0), *affine_fit(x, y, held), held, settings)
 
 
-def sliced_start(target: Target, kinks: int, slices: int, rng: np.random.Generator, seed: int) -> Parameters:
+def sliced_start(
+    target: Target,
+    kinks: int,
+    slices: int,
+    rng: np.random.Generator,
+    seed: int,
+    settings: Settings = DEFAULTS,
+) -> Parameters:
     """`kinks` planar maps, evenly on `slices` equal parts of the duration, that follow the flow."""
     counts = np.full(slices, kinks // slices)
     counts[: kinks - counts.sum()] += 1
-    x = search_points(target.domain, _SAMPLES, seed)
+    x = search_points(target.domain, settings.starts.slice_points, seed)
     states = target.trajectory(x, np.linspace(0, target.duration, counts.size + 1))
-    held = target.held
-    return composed([_fit(states[i], states[i + 1], int(n), rng, held) for i, n in enumerate(counts)])
-
-
-def _fit(x: np.ndarray, y: np.ndarray, kinks: int, rng: np.random.Generator, held: int) -> Parameters:
-    samples = Samples(x, y)
-    theta = grow(affine_start(x, y, held), samples, kinks, rng, candidates=_CANDIDATES)
-    return minimize(theta, samples, 2.0, _STEPS, rng).parameters
+    parts = []
+    for x, y, n in zip(states[:-1], states[1:], counts.tolist()):
+        samples, part = Samples(x, y), affine_start(x, y, target.held, settings)
+        part = grow(part, samples, n, rng, settings.starts.slice_candidates)
+        parts.append(minimize(part, samples, 2.0, settings.starts.slice_steps, rng).parameters)
+    return composed(parts)
 
 
 def composed(parts: list[Parameters]) -> Parameters:
     """The composition, first to last, with all affine maps moved to the end."""
-    d = parts[0].dim
+    d, held, settings = parts[0].dim, parts[0].held, parts[0].settings
     M, m = np.eye(d), np.zeros(d)
     a, w, t = [], [], []
     for part in parts:
@@ -55,4 +57,4 @@ def composed(parts: list[Parameters]) -> Parameters:
         w.append(part.w @ M)
         t.append(part.t - part.w @ m)
         M, m = part.M @ M, part.M @ m + part.m
-    return projected(np.concatenate(a), np.concatenate(w), np.concatenate(t), M, m, parts[0].held)
+    return projected(np.concatenate(a), np.concatenate(w), np.concatenate(t), M, m, held, settings)

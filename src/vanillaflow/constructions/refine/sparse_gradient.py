@@ -20,8 +20,8 @@ from scipy.sparse import csr_array
 
 from ...planar.flow import PlanarFlow
 from ...runtime.threads import parts_of, side_by_side
+from .settings import DEFAULTS
 
-_LEAST_POINTS = 32
 # Sums over the points in any order: they vectorize then.
 _SUMS = {"contract", "reassoc", "nsz"}
 # Points, their states at the end, the heights of all maps, the states before each affine map.
@@ -35,10 +35,14 @@ class SparseNumbers:
     flow: PlanarFlow
     a: csr_array
     w: csr_array
+    thread_points: int
 
     @classmethod
-    def of(cls, flow: PlanarFlow) -> SparseNumbers:
-        return cls(flow, csr_array(flow.a), csr_array(flow.w))
+    def of(
+        cls, flow: PlanarFlow, thread_points: int = DEFAULTS.high_dimension.thread_points
+    ) -> SparseNumbers:
+        """Those of a flow; a thread gets at least so many points."""
+        return cls(flow, csr_array(flow.a), csr_array(flow.w), thread_points)
 
     @property
     def start(self) -> Float[np.ndarray, " P"]:
@@ -77,7 +81,7 @@ class SparseNumbers:
         """(mean |N(x) - y|^p)^(1/p) over points and coordinates, and its gradient in the numbers."""
         maps = self._maps(numbers)
         runs: list[_Run] = side_by_side(
-            [partial(self._forth, maps, x, part) for part in parts_of(len(x), _LEAST_POINTS)]
+            [partial(self._forth, maps, x, part) for part in parts_of(len(x), self.thread_points)]
         )
         residual = np.concatenate([end for _, end, _, _ in runs], axis=1) - y.T
         size = np.abs(residual)

@@ -20,29 +20,11 @@ from ...runtime.threads import own_threads
 from ...sampling.samples import Samples, training_target
 from ...sampling.search import around, largest_error
 from ...target import Target
-from ..construction import Constructed, Construction
-from .finishing import RATIO, finished, lacks_degree
+from ..construction import Constructed, Construction, Limits, Report, quiet
+from .finishing import finished, lacks_degree
 from .fit import RidgeFit, fit_ridges, numbers_per_map
 from .grids import Grids
-
-# The part of the tolerance that smooth maps aim at, and that is good enough.
-_AIM, _ENOUGH = 0.45, 0.6
-# Fits that promise an error of so many times the aim are finished.
-_NEAR = 4.0
-# Where fits fall short: ridge maps ~ error^(1/4), at most so many times as many.
-_EXPONENT, _MOST_GROWTH = 0.25, 2.0
-# The square of so many float64 numbers is an eighth of a gigabyte.
-_MOST_NUMBERS = 4096
-# Least squares ends at this part of the aim.
-_CLOSE = 0.05
-_POINTS = 8192
-# What each ridge map may be off alone: tried from so many tolerances down, by one factor for the tables and
-# by another for the kinks; further down than this it is not for want of kinks.
-_COARSEST, _COARSER, _FINER, _FINEST = 4.0, 0.7, 0.9, 1e-3
-_FEW_POINTS = 512
-# Seconds beyond the limit in which the maps that there are become a flow.
-_LAST_SECONDS = 0.5
-_SEARCHES, _STARTS = (1000, 1010), 48
+from .settings import DEFAULTS, Settings
 
 
 class Ridge(Construction):
@@ -53,6 +35,12 @@ class Ridge(Construction):
     _count = 0
     _error = np.inf
     _tolerance = np.inf
+
+    def __init__(
+        self, target: Target, limits: Limits, report: Report = quiet, *, settings: Settings = DEFAULTS
+    ):
+        super().__init__(target, limits, report)
+        self.settings = settings
 
     def within(self, tolerance: float) -> Constructed:
         """A flow whose searched error is within `tolerance`.
@@ -79,46 +67,50 @@ class Ridge(Construction):
         except TimeIsUp as late:
             if self._best is None:
                 raise
-            with extended(_LAST_SECONDS):
+            with extended(self.settings.last_seconds):
                 raise self._not_reached(f"{self._count} ridge maps, when {late}") from None
 
     def _fit(self, training: Target, tolerance: float) -> None:
         """More smooth maps, until their error leaves enough of the tolerance."""
-        while self._best is None or self._error > _ENOUGH * tolerance:
+        settings = self.settings
+        while self._best is None or self._error > settings.enough * tolerance:
             count = 0 if self._best is None else self._next_count(tolerance)
-            if count * numbers_per_map(self.target.dim) > _MOST_NUMBERS:
+            if count * numbers_per_map(self.target.dim, settings.fitting) > settings.most_numbers:
                 limit = f"{self._count} ridge maps, the most that can be fitted"
                 raise self._not_reached(limit)
             if self._best and self.limits.late():
                 raise self._not_reached(f"{self._count} ridge maps in the time")
-            goal = _AIM * tolerance
-            fit = fit_ridges(training, count, _CLOSE * tolerance, self.limits.seed, self.limits.late)[0]
-            error = RATIO * fit.norm
-            if error <= _NEAR * goal or lacks_degree(fit, goal):
-                fit, error = finished(fit, training, goal, self.limits.seed, self.limits.late)
+            goal = settings.aim * tolerance
+            close, seed, late = settings.close * tolerance, self.limits.seed, self.limits.late
+            fit = fit_ridges(training, count, close, seed, late, settings)[0]
+            error = settings.finishing.ratio * fit.norm
+            if error <= settings.near * goal or lacks_degree(fit, goal):
+                fit, error = finished(fit, training, goal, seed, late)
             self.report(f"{count} smooth ridge maps: error {error:.2e}")
             self._best, self._error, self._count = fit, error, count
 
     def _next_count(self, tolerance: float) -> int:
+        settings = self.settings
         least = max(1, self.target.dim // 2)
         if not np.isfinite(self._error):
             return max(self._count + 1, least)
-        growth = min((self._error / (_AIM * tolerance)) ** _EXPONENT, _MOST_GROWTH)
+        growth = min((self._error / (settings.aim * tolerance)) ** settings.exponent, settings.most_growth)
         return max(least, self._count + 1, int(self._count * growth))
 
     def _made_of_pieces(self, training: Target, tolerance: float) -> PlanarFlow | None:
         """The smallest tables, and in them the fewest kinks, within the tolerance; None if they fold over."""
+        settings = self.settings
         assert self._best is not None
         domain = self.target.domain
-        x = search_points(domain, _POINTS, self.limits.seed + 3)
+        x = search_points(domain, settings.points, self.limits.seed + 3)
         samples, grids = Samples(x, training(x)), Grids(self._best.maps, x)
         tried: list[list[int]] = []
-        for off in _falling(_COARSEST * tolerance, _COARSER, _FINEST * tolerance):
+        for off in _falling(settings.coarsest * tolerance, settings.coarser, settings.finest * tolerance):
             sizes = grids.sizes(off)
             if sizes in tried or _error(grids.flow(0, sizes, domain), samples) > tolerance:
                 tried.append(sizes)
                 continue
-            for off_alone in _falling(_COARSEST * tolerance, _FINER, _FINEST * off):
+            for off_alone in _falling(settings.coarsest * tolerance, settings.finer, settings.finest * off):
                 flow = grids.flow(off_alone, sizes, domain)
                 if flow.kinks > self.limits.max_kinks:
                     raise self._not_reached(f"{self.limits.max_kinks} kinks")
@@ -134,19 +126,23 @@ class Ridge(Construction):
     def _worst(self, flow: PlanarFlow, training: Target) -> Samples:
         """The worst points that searches find, none of them that which certifies, and points around them."""
         rng = np.random.default_rng([self.limits.seed, flow.kinks])
-        seeds = [self.limits.seed + seed for seed in _SEARCHES]
-        worst = [largest_error(flow, training, starts=_STARTS, seed=seed).point for seed in seeds]
+        seeds = [self.limits.seed + seed for seed in self.settings.searches]
+        starts = self.settings.starts
+        worst = [largest_error(flow, training, starts=starts, seed=seed).point for seed in seeds]
         x = np.concatenate([worst, around(np.array(worst), self.target.domain, rng)])
         return Samples(x, training(x))
 
     def _in_haste(self) -> tuple[PlanarFlow, float]:
         """The smooth maps there are, each made piecewise linear to the tolerance, and the error of that."""
         assert self._best is not None
-        x = search_points(self.target.domain, _FEW_POINTS, self.limits.seed + 3)
+        few = self.settings.few_points
+        x = search_points(self.target.domain, few, self.limits.seed + 3)
         grids, off = Grids(self._best.maps, x), self._tolerance
         while (flow := grids.flow(off, grids.sizes(off), self.target.domain)).kinks > self.limits.max_kinks:
             off *= 2
-        return flow, largest_error(flow, self.target, _FEW_POINTS, rounds=3, seed=self.limits.seed).largest
+        return flow, largest_error(
+            flow, self.target, few, rounds=self.settings.few_rounds, seed=self.limits.seed
+        ).largest
 
     def _not_reached(self, limit: str) -> ToleranceNotReached:
         flow, error = self._in_haste()

@@ -20,17 +20,7 @@ from ...target import Target
 from ..construction import Stop
 from .maps import RidgeMaps, idle_maps
 from .objective import Objective
-
-_DEGREE = 8
-_LEAST_POINTS, _ROWS_PER_NUMBER = 1000, 5
-_RUNS, _SHORT = 8, 10
-_PLACES, _LONG = 2, 40
-_DAMPING, _DAMPING_FACTOR, _LEAST_DAMPING, _TRIES = 0.1, 4.0, 1e-9, 8
-_LEAST_DIAGONAL = 1e-6
-# A run ends with a step that gains less.
-_LEAST_GAIN = 3e-3
-# Points that tell how much a step changes the map.
-_EVERYWHERE = 8000
+from .settings import DEFAULTS, Fitting, Settings
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,28 +33,31 @@ class RidgeFit:
     x: np.ndarray
 
 
-def fit_ridges(target: Target, count: int, goal: float, seed: int, stop: Stop) -> list[RidgeFit]:
+def fit_ridges(
+    target: Target, count: int, goal: float, seed: int, stop: Stop, settings: Settings = DEFAULTS
+) -> list[RidgeFit]:
     """The best few fits of `count` ridge maps, best first; the root mean square need not be below `goal`."""
+    fitting = settings.fitting
     rng = np.random.default_rng([seed, count])
     d = target.dim
-    numbers = count * numbers_per_map(d)
-    x = search_points(target.domain, max(_LEAST_POINTS, _ROWS_PER_NUMBER * numbers // d), seed)
+    numbers = count * numbers_per_map(d, fitting)
+    x = search_points(target.domain, max(fitting.least_points, fitting.rows_per_number * numbers // d), seed)
     objective = Objective(Samples(x, target(x)))
 
     def begin(w: np.ndarray) -> RidgeFit:
-        maps = idle_maps(x, w, _DEGREE, target.held)
-        return lowered(RidgeFit(maps, np.inf, _DAMPING, x), objective, 2.0, _SHORT, goal, stop)
+        maps = idle_maps(x, w, fitting.degree, target.held, settings)
+        return lowered(RidgeFit(maps, np.inf, fitting.damping, x), objective, 2.0, fitting.short, goal, stop)
 
-    directions = rng.normal(size=(_RUNS, count, d))
+    directions = rng.normal(size=(fitting.runs, count, d))
     fits = side_by_side([partial(begin, w) for w in directions])
     fits.sort(key=lambda fit: fit.norm)
-    best = [partial(lowered, fit, objective, 2.0, _LONG, goal, stop) for fit in fits[:_PLACES]]
+    best = [partial(lowered, fit, objective, 2.0, fitting.long, goal, stop) for fit in fits[: fitting.places]]
     return sorted(side_by_side(best), key=lambda fit: fit.norm)
 
 
-def numbers_per_map(dim: int) -> int:
+def numbers_per_map(dim: int, settings: Fitting) -> int:
     """Of a profile and a direction."""
-    return (_DEGREE + 2) * dim
+    return (settings.degree + 2) * dim
 
 
 def lowered(fit: RidgeFit, objective: Objective, p: float, steps: int, goal: float, stop: Stop) -> RidgeFit:
@@ -83,6 +76,7 @@ def _descended(
     fit: RidgeFit, objective: Objective, p: float, steps: int, goal: float, stop: Stop
 ) -> RidgeFit:
     maps, damping, x = fit.maps, fit.damping, objective.samples.x
+    settings = maps.settings.fitting
     residual = objective.residual(maps)
     norm = objective.norm(maps, residual, p)
     everywhere = None
@@ -90,14 +84,15 @@ def _descended(
         if norm <= goal or stop():
             break
         H, g = objective.normal_equations(maps, residual, p, norm)
-        damper = np.diag(np.diag(H) + _LEAST_DIAGONAL * np.diag(H).max())
+        damper = np.diag(np.diag(H) + settings.least_diagonal * np.diag(H).max())
         if p > 2:
             if everywhere is None:
-                fewer = objective.thinned(_EVERYWHERE)
+                fewer = objective.thinned(settings.everywhere)
                 everywhere, _ = fewer.normal_equations(maps, fewer.residual(maps), 2.0, norm)
-            damper = np.trace(H) / np.trace(everywhere) * (everywhere + 0.01 * np.diag(np.diag(everywhere)))
+            diagonal = settings.part_of_diagonal * np.diag(np.diag(everywhere))
+            damper = np.trace(H) / np.trace(everywhere) * (everywhere + diagonal)
         before = norm
-        for _ in range(_TRIES):
+        for _ in range(settings.tries):
             check()
             tried = _tried(maps, H, damping * damper, g, x)
             if tried is not None:
@@ -105,10 +100,10 @@ def _descended(
                 new_norm = objective.norm(tried, new_residual, p)
                 if new_norm < norm:
                     maps, residual, norm = tried, new_residual, new_norm
-                    damping = max(damping / _DAMPING_FACTOR, _LEAST_DAMPING)
+                    damping = max(damping / settings.damping_factor, settings.least_damping)
                     break
-            damping *= _DAMPING_FACTOR
-        if norm > (1 - _LEAST_GAIN) * before:
+            damping *= settings.damping_factor
+        if norm > (1 - settings.least_gain) * before:
             break
     return RidgeFit(maps, norm, damping, x)
 

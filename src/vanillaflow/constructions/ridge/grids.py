@@ -18,13 +18,7 @@ from ...deadline import check
 from ...planar.flow import PlanarFlow
 from .maps import RidgeMaps
 from .pieces import pieces_on_grids
-
-# Buckets of a range: tables fill whole registers.
-_SIZES = (32, 64, 128, 256, 512, 1024, 2048, 4096)
-# Bends are known in so many parts of a range.
-_BINS = 64
-# Grids of so many sizes are tried.
-_TRIED = 16
+from .settings import Tables
 
 
 class Grids:
@@ -37,12 +31,16 @@ class Grids:
         for r, S in enumerate(maps.sensitivities(states)):
             s = states[r] @ maps.w[r]
             bend = np.abs(S @ maps.profile(r, s, 2)[:, :, None]).max(axis=(1, 2))
-            self._bends.append(_largest_in_bins((maps.unit(r, s) + 1) / 2, bend))
+            self._bends.append(_largest_in_bins((maps.unit(r, s) + 1) / 2, bend, maps.settings.tables.bins))
 
     def sizes(self, off: float) -> list[int]:
         """The smallest tables in which every ridge map, with a kink at each mark, is off by that alone."""
+        settings = self._maps.settings.tables
         return [
-            next((size for size in _SIZES if size >= _needed(bends, float(length), off)), _SIZES[-1])
+            next(
+                (size for size in settings.sizes if size >= _needed(bends, float(length), off)),
+                settings.sizes[-1],
+            )
             for bends, length in zip(self._bends, self._maps.high - self._maps.low)
         ]
 
@@ -53,7 +51,7 @@ class Grids:
         """
         lengths = self._maps.high - self._maps.low
         chosen = [
-            _fewest_marks(bends, float(length), off, size)
+            _fewest_marks(bends, float(length), off, size, self._maps.settings.tables)
             for bends, length, size in zip(self._bends, lengths, sizes)
         ]
         return pieces_on_grids(self._maps, [marks for marks, _ in chosen], [n for _, n in chosen], domain)
@@ -65,14 +63,14 @@ def _needed(bends: Float[np.ndarray, " bins"], length: float, off: float) -> int
 
 
 def _fewest_marks(
-    bends: Float[np.ndarray, " bins"], length: float, off: float, size: int
+    bends: Float[np.ndarray, " bins"], length: float, off: float, size: int, settings: Tables
 ) -> tuple[Int[np.ndarray, " _"], int]:
     """The fewest marks of a grid of at most that size, and how many buckets it has."""
     if off == 0:
         return np.arange(1, size), size
     least = min(_needed(bends, length, off), size)
     check()
-    tried = np.unique(np.linspace(least, size, _TRIED).astype(int)).tolist()
+    tried = np.unique(np.linspace(least, size, settings.tried).astype(int)).tolist()
     return min(((marks_for(bends, length, n, off), n) for n in tried), key=lambda entry: entry[0].size)
 
 
@@ -103,12 +101,14 @@ def _marks(bends: np.ndarray, bucket: float, buckets: int, most: float) -> np.nd
     return marks[:count]
 
 
-def _largest_in_bins(places: Float[np.ndarray, " n"], values: Float[np.ndarray, " n"]) -> np.ndarray:
-    """The largest value in equal bins of [0, 1]; in empty ones that of the nearest."""
-    largest = np.zeros(_BINS)
-    np.maximum.at(largest, np.clip((places * _BINS).astype(int), 0, _BINS - 1), values)
+def _largest_in_bins(
+    places: Float[np.ndarray, " n"], values: Float[np.ndarray, " n"], count: int
+) -> np.ndarray:
+    """The largest value in so many equal bins of [0, 1]; in empty ones that of the nearest."""
+    largest = np.zeros(count)
+    np.maximum.at(largest, np.clip((places * count).astype(int), 0, count - 1), values)
     filled = np.flatnonzero(largest)
     if not filled.size:
         return largest
-    nearest = filled[np.abs(np.arange(_BINS)[:, None] - filled).argmin(axis=1)]
+    nearest = filled[np.abs(np.arange(count)[:, None] - filled).argmin(axis=1)]
     return largest[nearest]

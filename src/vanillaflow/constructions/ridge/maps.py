@@ -14,10 +14,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.polynomial import chebyshev
 
-# Bends are told at so many places of a range.
-_NODES = 65
-# The states may leave the range of a profile by this part of it, on each side.
-_MARGIN = 0.02
+from .settings import DEFAULTS, Settings
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +33,7 @@ class RidgeMaps:
     M: Float[np.ndarray, "d d"]
     m: Float[np.ndarray, " d"]
     held: int = 0
+    settings: Settings = DEFAULTS
 
     @property
     def count(self) -> int:
@@ -84,7 +82,7 @@ class RidgeMaps:
     def bend_basis(self) -> Float[np.ndarray, "nodes q"]:
         """Those of the Chebyshev polynomials."""
         derivatives = chebyshev.chebder(np.eye(self.F.shape[1]), 2, axis=0)
-        return chebyshev.chebval(np.linspace(-1, 1, _NODES), derivatives).T
+        return chebyshev.chebval(np.linspace(-1, 1, self.settings.maps.nodes), derivatives).T
 
     def numbers_of_profiles(self) -> Int[np.ndarray, "R q moving"]:
         """Where F[r, k, i] is in a step (`moved`), for the coordinates i that move."""
@@ -143,7 +141,7 @@ class RidgeMaps:
             size = max(float(np.linalg.norm(w[r])), 1e-12)
             w[r] /= size
             s = x @ w[r]
-            margin = _MARGIN * (s.max() - s.min()) + 1e-12
+            margin = self.settings.maps.margin * (s.max() - s.min()) + 1e-12
             low[r], high[r] = s.min() - margin, s.max() + margin
             # A polynomial is known by its values at q points; w.x was `size` times the new s.
             values = self.profile(r, size * (low[r] + high[r] + nodes * (high[r] - low[r])) / 2)
@@ -153,10 +151,15 @@ class RidgeMaps:
 
 
 def idle_maps(
-    x: Float[np.ndarray, "n d"], w: Float[np.ndarray, "R d"], degree: int, held: int = 0
+    x: Float[np.ndarray, "n d"],
+    w: Float[np.ndarray, "R d"],
+    degree: int,
+    held: int = 0,
+    settings: Settings = DEFAULTS,
 ) -> RidgeMaps:
     """Ridge maps with the directions w that do nothing yet, on the points x."""
     R, d = w.shape
     zeros, ones = np.zeros(R), np.ones(R)
-    maps = RidgeMaps(w, np.zeros((R, degree + 1, d)), -ones, ones, np.eye(d), np.zeros(d), held)
+    F = np.zeros((R, degree + 1, d))
+    maps = RidgeMaps(w, F, -ones, ones, np.eye(d), np.zeros(d), held, settings)
     return maps.moved(np.zeros(maps.count), x) if zeros.size else maps

@@ -19,14 +19,6 @@ from ...runtime.threads import side_by_side
 from ...sampling.samples import Samples, p_norm
 from .maps import RidgeMaps
 
-# For p > 2 the matrix is made from the points that make up this part of the p-norm.
-_COVERED = 0.99
-# Points whose derivatives are held at once: fewer where these would be more numbers than a quarter of a
-# gigabyte holds.
-_CHUNK, _NUMBERS = 2000, 2**25
-# Pieces in units of what typical bends need (measured: less costs more ridge maps, more larger tables).
-_MORE_PIECES = 1.3
-
 
 @dataclass(frozen=True, eq=False)
 class Objective:
@@ -88,20 +80,21 @@ def pieces_for(maps: RidgeMaps, goal: float) -> float:
     profiles bend everywhere as they do in the middle; without end if they do not bend."""
     typical = np.median(np.abs(maps.bends()), axis=1)
     together = float(np.sqrt((typical**2).sum(axis=0)).max(initial=0.0)) / 4
-    return _MORE_PIECES * float(np.sqrt(together / goal)) if together else np.inf
+    return maps.settings.objective.more_pieces * float(np.sqrt(together / goal)) if together else np.inf
 
 
 def _of_samples(
     maps: RidgeMaps, x: Float[np.ndarray, "n d"], residual: Float[np.ndarray, "n d"], p: float, norm: float
 ) -> tuple[np.ndarray, np.ndarray]:
+    settings = maps.settings.objective
     weights = (np.abs(residual) / norm) ** (p - 2)
     if p > 2:
         share = (weights * residual**2).sum(axis=1)
         order = np.argsort(-share, kind="stable")
-        rows = order[: int(np.searchsorted(np.cumsum(share[order]), _COVERED * share.sum())) + 1]
+        rows = order[: int(np.searchsorted(np.cumsum(share[order]), settings.covered * share.sum())) + 1]
         x, residual, weights = x[rows], residual[rows], weights[rows]
 
-    points = min(_CHUNK, max(1, _NUMBERS // (x.shape[1] * maps.count)))
+    points = min(settings.chunk, max(1, settings.numbers // (x.shape[1] * maps.count)))
 
     def part_of(first: int) -> tuple[np.ndarray, np.ndarray]:
         check()
@@ -111,7 +104,7 @@ def _of_samples(
         g = J.T @ (weights[part] * residual[part]).ravel()
         J *= scale
         # Where there are many points, float32: a damped step needs no more.
-        J = J if len(x) <= _CHUNK else J.astype(np.float32)
+        J = J if len(x) <= settings.chunk else J.astype(np.float32)
         return J.T @ J, g
 
     parts = side_by_side([partial(part_of, first) for first in range(0, len(x), points)])

@@ -15,9 +15,6 @@ from ...box import Box
 from ...planar.flow import PlanarFlow
 from .maps import RidgeMaps
 
-# Where w.x would fold over in some piece, or nearly, its slope is kept at this part of the usual one.
-_LEAST_SLOPE = 0.01
-
 
 def pieces_on_grids(
     maps: RidgeMaps, marks: Sequence[Int[np.ndarray, " _"]], buckets: Sequence[int], domain: Box
@@ -32,7 +29,7 @@ def pieces_on_grids(
         square = np.diff(s, prepend=s[0]) ** 2 / 2 + np.diff(s, append=s[-1]) ** 2 / 2
         knots.append(s)
         values.append(maps.profile(r, s) - square[:, None] / 16 * maps.profile(r, s, 2))
-    a, w, t, M, m = planar_maps(maps, knots, values)
+    a, w, t, M, m = planar_maps(maps, knots, values, maps.settings.tables.least_slope)
     if maps.held:
         a[:, -maps.held :], M[-maps.held :], m[-maps.held :] = 0.0, np.eye(m.size)[-maps.held :], 0.0
     return PlanarFlow(a, w, t, [len(t)], M[None], m[None], domain=domain)
@@ -42,7 +39,7 @@ def planar_maps(
     maps: RidgeMaps,
     knots: Sequence[Float[np.ndarray, " _"]],
     values: Sequence[Float[np.ndarray, "_ d"]],
-    least_slope: float = _LEAST_SLOPE,
+    least_slope: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """a, w and t of the planar maps, and M and m of the affine map after them, of these ridge maps with
     profile r linear between its values at the knots r, and beyond the outer ones.

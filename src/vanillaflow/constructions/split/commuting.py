@@ -13,19 +13,17 @@ import numpy as np
 from jaxtyping import Bool
 
 from ...fields.ridge import RidgeField
-
-# Rounding of w.a relative to |w||a|.
-_COMMUTE = 1e-13
+from .settings import DEFAULTS, Settings
 
 
-def commuting_blocks(field: RidgeField) -> list[tuple[int, ...]]:
+def commuting_blocks(field: RidgeField, settings: Settings = DEFAULTS) -> list[tuple[int, ...]]:
     """The ridge pieces of the field in few blocks of pieces that commute, each in ascending order.
 
     Blocks are the colours of a colouring of the graph of pairs that do not commute: fewest is NP-hard, so
     that the piece with the most colours around it comes first (DSATUR, Brelaz 1979), and takes the first
     colour that it can. The blocks are in the order of their first pieces.
     """
-    clash = _clashes(field)
+    clash = _clashes(field, settings)
     count = field.ridges
     degree = clash.sum(axis=1)
     taken = np.zeros((count, 0), dtype=bool)  # [k, c]: a neighbour of piece k has colour c.
@@ -45,10 +43,10 @@ def commuting_blocks(field: RidgeField) -> list[tuple[int, ...]]:
     return sorted(blocks)
 
 
-def _clashes(field: RidgeField) -> Bool[np.ndarray, "N N"]:
+def _clashes(field: RidgeField, settings: Settings) -> Bool[np.ndarray, "N N"]:
     """Whether two pieces do not commute."""
     size = np.outer(np.linalg.norm(field.w, axis=1), np.linalg.norm(field.a, axis=1))
-    moved = np.abs(field.w @ field.a.T) > _COMMUTE * size
+    moved = np.abs(field.w @ field.a.T) > settings.commute * size
     clash = moved | moved.T
     np.fill_diagonal(clash, False)
     return clash

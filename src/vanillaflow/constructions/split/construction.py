@@ -23,25 +23,8 @@ from ...target import Target
 from ..construction import Constructed, Construction, Limits, Report, quiet
 from .plan import SplitPlan, plan
 from .schemes import SCHEMES, Scheme
+from .settings import DEFAULTS, Settings
 from .sub_flows import SubFlow, sub_flows
-
-_STEPS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
-# How many of the most promising (scheme, steps) pairs are built and measured.
-_BUILT = 3
-_SAMPLES = 1024
-# Samples times d times d or the number of ridges, whatever is more.
-_AFFORDABLE, _FEWEST_SAMPLES = 2**25, 32
-_WIDEN = 4.0
-# Schemes of higher order take several times as many sub-flows a step, each with kinks on all of its ridges:
-# with more ridges than this they are not tried.
-_MANY_RIDGES = 100
-# Among how many sub-flows kinks are dealt out.
-_WINDOWS = (16, 8, 4, 2, 1)
-# Predictions add worst cases up. Plans that promise more than so many times the kinks found are not built.
-_HOPELESS = 4.0
-# The density of kinks is found to 2 %, or 10 % where there are so many that each attempt takes seconds; then
-# only the most promising plans are built.
-_CLOSE, _CLOSE_TO_MANY, _MANY = 1.02, 1.1, 20_000
 
 
 class Split(Construction):
@@ -57,8 +40,11 @@ class Split(Construction):
         limits: Limits,
         report: Report = quiet,
         schemes: tuple[str, ...] = tuple(SCHEMES),
+        *,
+        settings: Settings = DEFAULTS,
     ):
         super().__init__(target, limits, report)
+        self.settings = settings
         self._schemes = schemes
         # With the number of points.
         self._traced: dict[tuple[str, int], tuple[int, SplitPlan]] = {}
@@ -75,8 +61,9 @@ class Split(Construction):
     @cached_property
     def _samples(self) -> Samples:
         """Points of the box, and their images."""
+        settings = self.settings
         cost = self.target.dim * max(self.target.dim, self._ridges)
-        points = min(_SAMPLES, max(_FEWEST_SAMPLES, _AFFORDABLE // cost))
+        points = min(settings.samples, max(settings.fewest_samples, settings.affordable // cost))
         x = search_points(self.target.domain, points, self.limits.seed)
         return Samples(x, self.target(x))
 
@@ -89,16 +76,16 @@ class Split(Construction):
         max_kinks = self.limits.max_kinks
         plans: list[SplitPlan] = []
         for name in self._schemes:
-            if self._ridges > _MANY_RIDGES and SCHEMES[name].order > 2:
+            if self._ridges > self.settings.many_ridges and SCHEMES[name].order > 2:
                 continue
             fewest = min((p.predicted_kinks(tolerance) for p in plans), default=np.inf)
             plans += self._plans(SCHEMES[name], tolerance, min(fewest, max_kinks))
         if not plans:
             flow, error = self._one_step(max_kinks)
             raise ToleranceNotReached(
-                f"no splitting scheme of up to {_STEPS[-1]} steps and {max_kinks} sub-flows comes close "
-                "enough to the flow; the field's ridge pieces are too strong for a box and a duration of "
-                "this size",
+                f"no splitting scheme of up to {self.settings.steps[-1]} steps and {max_kinks} sub-flows "
+                "comes close enough to the flow; the field's ridge pieces are too strong for a box and a "
+                "duration of this size",
                 flow,
                 error,
             )
@@ -106,7 +93,7 @@ class Split(Construction):
         fewer: list[tuple[SplitPlan, float]] = []  # Each with fewer kinks than the one before.
         most = max_kinks
         for candidate in self._dealt(plans, tolerance):
-            if fewer and candidate.predicted_kinks(tolerance) > _HOPELESS * most:
+            if fewer and candidate.predicted_kinks(tolerance) > self.settings.hopeless * most:
                 continue
             density = self._least_density(candidate, tolerance, most)
             if density is not None:
@@ -131,13 +118,13 @@ class Split(Construction):
 
     def _dealt(self, plans: list[SplitPlan], tolerance: float) -> Iterator[SplitPlan]:
         """The most promising of the plans, with kinks dealt out among more and fewer sub-flows."""
-        count = _BUILT if plans[0].predicted_kinks(tolerance) < _MANY else 1
+        count = self.settings.built if plans[0].predicted_kinks(tolerance) < self.settings.many else 1
         promising = [self._trace(p.scheme, p.steps, p.sub_flows, len(self._samples.x)) for p in plans[:count]]
         # A corner of the displacement must be where it is in every sub-flow.
         cornered = any(shared.curve.corners.size for plan in promising for shared in plan.curves)
         for candidate in promising:
             curves = -1
-            for window in (1,) if cornered else _WINDOWS:
+            for window in (1,) if cornered else self.settings.windows:
                 dealt = replace(candidate, window=window)
                 # Where no piece comes up more often than this, a larger window made the same.
                 if len(dealt.curves) > curves:
@@ -151,8 +138,8 @@ class Split(Construction):
         less than one kink on each: it is not worth tracing.
         """
         found: list[SplitPlan] = []
-        for steps in _STEPS:
-            flows = list(sub_flows(self.target.ridge_segments(), scheme, steps))
+        for steps in self.settings.steps:
+            flows = list(sub_flows(self.target.ridge_segments(), scheme, steps, self.settings))
             if sum(len(flow.pieces) for flow in flows) > fewest:
                 break
             candidate = self._trace(scheme, steps, flows)
@@ -167,12 +154,13 @@ class Split(Construction):
         """The plan, traced on at least so many points."""
         known, found = self._traced.get((scheme.name, steps), (-1, None))
         if found is None or known < points:
-            found = plan(scheme, steps, flows, self._samples.x, self._samples.y)
+            found = plan(scheme, steps, flows, self._samples.x, self._samples.y, self.settings)
             self._traced[scheme.name, steps] = len(self._samples.x), found
         return found
 
     def _least_density(self, candidate: SplitPlan, tolerance: float, max_kinks: int) -> float | None:
         """Bisect on the density of kinks, the error measured each time; None if `max_kinks` do not do."""
+        settings = self.settings
         if not candidate.curved:
             return 0.0 if candidate.kinks(0.0) <= max_kinks else None
 
@@ -190,12 +178,12 @@ class Split(Construction):
                 return None
             high = min(2 * high, most)
         # In high dimension by far: the errors of many ridges rarely have one sign.
-        low = high / _WIDEN
+        low = high / settings.widen
         while candidate.kinks(high) > candidate.kinks(low):
             if not suffices(low):
                 break
-            high, low = low, low / _WIDEN
-        close = _CLOSE if candidate.kinks(high) < _MANY else _CLOSE_TO_MANY
+            high, low = low, low / settings.widen
+        close = settings.close if candidate.kinks(high) < settings.many else settings.close_to_many
         while high > close * low and candidate.kinks(high) > candidate.kinks(low):
             middle = np.sqrt(low * high)
             low, high = (low, middle) if suffices(middle) else (middle, high)
@@ -204,8 +192,8 @@ class Split(Construction):
     def _one_step(self, max_kinks: int) -> tuple[PlanarFlow | None, float]:
         """A single Lie-Trotter step with at most `max_kinks` kinks and its error, to show with a refusal."""
         lie = SCHEMES["lie"]
-        flows = list(sub_flows(self.target.ridge_segments(), lie, 1))
-        only = plan(lie, 1, flows, self._samples.x, self._samples.y)
+        flows = list(sub_flows(self.target.ridge_segments(), lie, 1, self.settings))
+        only = plan(lie, 1, flows, self._samples.x, self._samples.y, self.settings)
         if not np.isfinite(only.splitting_error):
             return None, np.inf
         try:

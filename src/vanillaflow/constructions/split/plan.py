@@ -12,10 +12,9 @@ from ...planar.assembly import assemble
 from ...planar.flow import PlanarFlow
 from ...target import Target
 from .schemes import Scheme
+from .settings import DEFAULTS, Settings
 from .shared_curves import SharedCurve, shared_curves
 from .sub_flows import Part, SubFlow
-
-_SLIGHTLY = 0.99
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,11 +31,12 @@ class SplitPlan:
     ranges: list[Float[np.ndarray, "2 _"]]
     splitting_error: float
     window: int = 1
+    settings: Settings = DEFAULTS
 
     @cached_property
     def curves(self) -> list[SharedCurve]:
         """The displacements to approximate."""
-        return shared_curves(self.sub_flows, self.ranges, self.window)
+        return shared_curves(self.sub_flows, self.ranges, self.window, self.settings)
 
     @cached_property
     def exists(self) -> bool:
@@ -101,7 +101,7 @@ class SplitPlan:
         density = left / spread
         # The counts are rounded, up to half a kink on each curve.
         while self.kinks(density) > kinks:
-            density *= _SLIGHTLY
+            density *= self.settings.slightly
         return density
 
     def parts(self, density: float) -> list[list[Part]]:
@@ -130,6 +130,7 @@ def plan(
     flows: list[SubFlow],
     x: Float[np.ndarray, "n d"],
     y: Float[np.ndarray, "n d"],
+    settings: Settings = DEFAULTS,
 ) -> SplitPlan:
     """Trace the points x, whose exact images are y, through the exact sub-flows.
 
@@ -140,6 +141,7 @@ def plan(
         ranges.append(flow.ranges(x))
         x = flow(x)
         if not np.all(np.isfinite(x)):
-            return SplitPlan(scheme, steps, flows, [], np.inf)
-    found = SplitPlan(scheme, steps, flows, ranges, float(np.max(np.abs(x - y))))
+            return SplitPlan(scheme, steps, flows, [], np.inf, settings=settings)
+    error = float(np.max(np.abs(x - y)))
+    found = SplitPlan(scheme, steps, flows, ranges, error, settings=settings)
     return found if found.exists else replace(found, splitting_error=np.inf)

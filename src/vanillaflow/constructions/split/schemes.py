@@ -11,14 +11,17 @@ numerical integration of ODEs by symmetric composition methods"):
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-AFFINE = -1
-"""The index of the affine piece A x + c; ridge pieces are 0..N-1."""
+from typing import ClassVar
 
 
 @dataclass(frozen=True)
 class Scheme:
-    """A composition method. `stages` are (fraction of the step, whether reversed), first to last."""
+    """A composition method. `stages` are (fraction of the step, whether reversed), first to last.
+
+    `affine` is the index of the affine piece A x + c in a sequence; ridge pieces are 0..N-1.
+    """
+
+    affine: ClassVar[int] = -1
 
     name: str
     order: int
@@ -56,18 +59,25 @@ def _blanes_moan(order: int) -> Scheme:
     return Scheme(f"blanes-moan-{order}", order, _from_two_operators(a, b))
 
 
-_YOSHIDA = 1 / (2 - 2 ** (1 / 3))
-_SUZUKI = 1 / (4 - 4 ** (1 / 3))
+def _yoshida() -> Scheme:
+    """Yoshida 1990, "Construction of higher order symplectic integrators": the triple jump."""
+    f = 1 / (2 - 2 ** (1 / 3))
+    return Scheme("yoshida", 4, _compose_strang([f, 1 - 2 * f, f]))
+
+
+def _suzuki() -> Scheme:
+    """Suzuki 1990, "Fractal decomposition of exponential operators": five steps, none above the whole."""
+    f = 1 / (4 - 4 ** (1 / 3))
+    return Scheme("suzuki", 4, _compose_strang([f, f, 1 - 4 * f, f, f]))
+
 
 SCHEMES = {
     scheme.name: scheme
     for scheme in [
         Scheme("lie", 1, ((1.0, False),)),
         Scheme("strang", 2, _compose_strang([1.0])),
-        # Yoshida 1990, "Construction of higher order symplectic integrators": the triple jump.
-        Scheme("yoshida", 4, _compose_strang([_YOSHIDA, 1 - 2 * _YOSHIDA, _YOSHIDA])),
-        # Suzuki 1990, "Fractal decomposition of exponential operators": five steps, none above the whole.
-        Scheme("suzuki", 4, _compose_strang([_SUZUKI, _SUZUKI, 1 - 4 * _SUZUKI, _SUZUKI, _SUZUKI])),
+        _yoshida(),
+        _suzuki(),
         _blanes_moan(4),
         _blanes_moan(6),
     ]

@@ -30,14 +30,8 @@ from ...deadline import check
 from ...fields.profiles import Profile
 from ...fields.ridge import RidgeField
 from ..piecewise_linear import Curve, PiecewiseLinear
+from .settings import DEFAULTS, Settings
 from .sub_flows import SubFlow
-
-# A sub-flow is approximated on the sampled range of w.x + b and by this part of it beyond, rounded to
-# multiples of a power of two, 1/64 to 1/32 of the range: so pieces that reach nearly the same range have the
-# same curve. From there it goes on linearly.
-_MARGIN, _GRAIN = 0.01, 5
-# Pieces share a curve if none of their ranges is shorter than this part of the range of all.
-_SHARE = 0.75
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +87,10 @@ def _turns(count: int) -> Int[np.ndarray, " count"]:
 
 
 def shared_curves(
-    flows: list[SubFlow], ranges: list[Float[np.ndarray, "2 _"]], window: int
+    flows: list[SubFlow],
+    ranges: list[Float[np.ndarray, "2 _"]],
+    window: int,
+    settings: Settings = DEFAULTS,
 ) -> list[SharedCurve]:
     """The curves of a sequence of sub-flows, whose pieces' arguments have these least and largest values.
 
@@ -107,7 +104,7 @@ def shared_curves(
     curve = lru_cache(maxsize=None)(_curve)
     for turn, ((_, group, _), numbers) in enumerate(again.items()):
         for first in range(0, len(numbers), window):
-            found += _shared(flows, group, numbers[first : first + window], ranges, turn, curve)
+            found += _shared(flows, group, numbers[first : first + window], ranges, turn, curve, settings)
     return found
 
 
@@ -118,6 +115,7 @@ def _shared(
     ranges: list[Float[np.ndarray, "2 _"]],
     turn: int,
     curve_of: Callable[..., Curve],
+    settings: Settings,
 ) -> list[SharedCurve]:
     field, members = flows[numbers[0]].field, [flows[number] for number in numbers]
     within = np.flatnonzero(np.isin(members[0].pieces, group))
@@ -128,7 +126,7 @@ def _shared(
     left = right = shortest = 0.0
     for i in np.argsort(low + high, kind="stable").tolist():
         whole = (min(left, low[i]), max(right, high[i]), min(shortest, high[i] - low[i]))
-        if sets and whole[2] >= _SHARE * (whole[1] - whole[0]):
+        if sets and whole[2] >= settings.shared_range * (whole[1] - whole[0]):
             sets[-1].append(i)
             left, right, shortest = whole
         else:
@@ -145,7 +143,8 @@ def _shared(
                 field.profiles[group[0]],
                 float(field.mu[group[0]]),
                 tuple(sorted(Counter(taus).items())),
-                *_beyond(float(low[i].min()), float(high[i].max())),
+                *_beyond(float(low[i].min()), float(high[i].max()), settings),
+                settings,
             ),
             turn,
         )
@@ -153,16 +152,21 @@ def _shared(
     ]
 
 
-def _beyond(low: float, high: float) -> tuple[float, float]:
+def _beyond(low: float, high: float, settings: Settings) -> tuple[float, float]:
     """The interval on which a displacement is approximated whose argument is in [low, high]."""
     size = max(high - low, 1e-9 * (1 + abs(low) + abs(high)))
-    grain = 2.0 ** (floor(log2(size)) - _GRAIN)
-    margin = _MARGIN * size
+    grain = 2.0 ** (floor(log2(size)) - settings.grain)
+    margin = settings.margin * size
     return floor((low - margin) / grain) * grain, ceil((high + margin) / grain) * grain
 
 
 def _curve(
-    profile: Profile, mu: float, times: tuple[tuple[float, int], ...], low: float, high: float
+    profile: Profile,
+    mu: float,
+    times: tuple[tuple[float, int], ...],
+    low: float,
+    high: float,
+    settings: Settings,
 ) -> Curve:
     """The sum of the displacements for these times, each so many times, on [low, high]."""
     # Where g has a kink at c, h has one at c and one where the flow reaches c.
@@ -172,4 +176,5 @@ def _curve(
     def total(nu: np.ndarray) -> np.ndarray:
         return sum((count * profile.displacement(nu, mu, tau) for tau, count in times), np.zeros_like(nu))
 
-    return Curve(total, low, high, sorted(set(corners[np.isfinite(corners)].tolist())))
+    places = sorted(set(corners[np.isfinite(corners)].tolist()))
+    return Curve(total, low, high, places, settings=settings.curves)

@@ -19,14 +19,12 @@ from ...fields.ridge import RidgeField
 from ...planar.assembly import AffineMap, RidgeMaps
 from ..piecewise_linear import PiecewiseLinear
 from .commuting import commuting_blocks
-from .schemes import AFFINE, Scheme, sequence
-
-# Matrices of affine sub-flows are kept to this condition number from this dimension on.
-_MOST_CONDITION, _LARGE = 40.0, 32
+from .schemes import Scheme, sequence
+from .settings import DEFAULTS, Settings
 
 
 @lru_cache(maxsize=32)
-def _affine_flow(field: RidgeField, tau: float) -> tuple[np.ndarray, np.ndarray]:
+def _affine_flow(field: RidgeField, tau: float, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
     """field.affine_flow(tau), with a bounded condition number in large dimension.
 
     What a stiff flow such as diffusion damps by more than that within one sub-flow it damps by just so much,
@@ -35,15 +33,15 @@ def _affine_flow(field: RidgeField, tau: float) -> tuple[np.ndarray, np.ndarray]
 
     Remembered: one scheme asks for the same few times step after step.
     """
-    bounded = field.dim >= _LARGE and field.ridges > 0
+    bounded = field.dim >= settings.large and field.ridges > 0
     # Backwards in time, as some schemes go, stiff decay leaves all bounds.
     with np.errstate(over="ignore", invalid="ignore"):
-        return field.affine_flow(tau, _MOST_CONDITION if bounded else np.inf)
+        return field.affine_flow(tau, settings.most_condition if bounded else np.inf)
 
 
 @lru_cache(maxsize=64)
-def _blocks(field: RidgeField) -> list[tuple[int, ...]]:
-    return commuting_blocks(field)
+def _blocks(field: RidgeField, settings: Settings) -> list[tuple[int, ...]]:
+    return commuting_blocks(field, settings)
 
 
 Part = tuple[tuple[int, ...], PiecewiseLinear]
@@ -60,12 +58,13 @@ class SubFlow:
     field: RidgeField
     pieces: tuple[int, ...]
     tau: float
+    settings: Settings = DEFAULTS
 
     def __call__(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
         """The exact flow at the rows of x."""
         check()
         if not self.pieces:
-            M, m = _affine_flow(self.field, self.tau)
+            M, m = _affine_flow(self.field, self.tau, self.settings)
             with np.errstate(invalid="ignore", over="ignore"):
                 return x @ M.T + m
         moved = x.copy()
@@ -109,7 +108,7 @@ class SubFlow:
         threshold, with direction a (s_j - s_{j-1}) / (1 + mu s_{j-1}).
         """
         if not self.pieces:
-            return AffineMap(*_affine_flow(self.field, self.tau))
+            return AffineMap(*_affine_flow(self.field, self.tau, self.settings))
         D: dict[int, PiecewiseLinear] = {}
         for some, function in parts:
             D |= dict.fromkeys(some, function)
@@ -135,18 +134,20 @@ class SubFlow:
         )
 
 
-def sub_flows(segments: list[tuple[RidgeField, float]], scheme: Scheme, steps: int) -> Iterator[SubFlow]:
+def sub_flows(
+    segments: list[tuple[RidgeField, float]], scheme: Scheme, steps: int, settings: Settings = DEFAULTS
+) -> Iterator[SubFlow]:
     """The sub-flows of a scheme with `steps` steps over the segments, shared out among them.
 
     What it splits is the affine piece, if there is one, and the blocks of ridge pieces that commute.
     """
     duration = sum(length for _, length in segments)
     for segment, length in segments:
-        blocks = _blocks(segment)
+        blocks = _blocks(segment, settings)
         parts = list(range(len(blocks)))
         if np.any(segment.A) or np.any(segment.c):
-            parts.insert(0, AFFINE)
+            parts.insert(0, Scheme.affine)
         share = max(1, round(steps * length / duration))
         for part, fraction in sequence(scheme, parts, share):
-            pieces = () if part == AFFINE else blocks[part]
-            yield SubFlow(segment, pieces, fraction * length)
+            pieces = () if part == Scheme.affine else blocks[part]
+            yield SubFlow(segment, pieces, fraction * length, settings)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float
@@ -20,14 +21,16 @@ from ..growth import states_and_adjoints
 from ..parameters import Parameters, projected
 
 Counts = tuple[int, ...]
-# A pair of families has a planar map in each.
-LEAST_COUNT = 2
 
 
 @dataclass(frozen=True, eq=False)
 class Families:
-    """Planar maps in pairs of families: `counts` tells how many planar maps each pair has."""
+    """Planar maps in pairs of families: `counts` tells how many planar maps each pair has.
 
+    That is at least `least_count`: a pair of families has a planar map in each.
+    """
+
+    least_count: ClassVar[int] = 2
     parameters: Parameters
     counts: Counts
 
@@ -50,12 +53,12 @@ class Families:
             rows.append(_interpolated(numbers, wanted))
             first += size
         a, w, t = np.split(np.concatenate(rows), [d, 2 * d], axis=1)
-        return Families(projected(a, w, t[:, 0], theta.M, theta.m, theta.held), counts)
+        return Families(projected(a, w, t[:, 0], theta.M, theta.m, theta.held, theta.settings), counts)
 
     def scaled(self, kinks: int) -> Families:
         """Resampled to so many planar maps in all, the shares as they are."""
         counts = np.round(np.array(self.counts) * kinks / sum(self.counts)).astype(int)
-        counts = np.maximum(counts, LEAST_COUNT)
+        counts = np.maximum(counts, self.least_count)
         counts[np.argmax(counts)] += kinks - counts.sum()
         return self.resampled(tuple(int(count) for count in counts))
 

@@ -13,20 +13,6 @@ from ..search import Search
 from .families import Families
 from .search import best_families, refitted
 
-# Families are judged by trial. With fewer kinks other ways are as good, with more the trials take too long.
-_FEWEST, _MOST = 60, 200
-# The points of trials, for each planar map.
-_POINTS_PER_KINK = 50
-# So much fewer planar maps at first than least squares promise, and then; halved where that was too many.
-_FEWER = 0.06
-# Where the first are too few: kinks ~ error^1/4, at least so much. A finish that was given up would have
-# ended with less than its error.
-_EXPONENT, _LEAST_GROWTH = 0.25, 1.02
-# Not down to hardly more than have been too few.
-_NEAR = 0.975
-# The maximum of families falls late, so they are given up late.
-_HOPELESS = ((12.0, 1.6), (24.0, 1.35), (48.0, 1.15), (64.0, 1.06))
-
 
 def finished_families(
     search: Search, known: Iterable[Families], kinks: int, goal: float
@@ -35,14 +21,15 @@ def finished_families(
 
     Those `known` are fitted, best first, and a root mean square of `goal` promises the tolerance.
     """
-    if search.target.dim != 2 or not _FEWEST <= kinks <= _MOST or search.late():
+    settings = search.settings.families
+    if search.target.dim != 2 or not settings.fewest <= kinks <= settings.most or search.late():
         return None
-    best, most, kinks = None, kinks, int((1 - _FEWER) * kinks)
+    best, most, kinks = None, kinks, int((1 - settings.fewer) * kinks)
     rng = search.rng(kinks)
-    part = search.samples(kinks).thinned(_POINTS_PER_KINK * kinks, rng)
-    candidates = best_families(known, goal, kinks, part, rng, search.late)
-    missed, fewer = 0, _FEWER
-    while candidates and missed < kinks < most and missed < _NEAR * most and not search.late():
+    part = search.samples(kinks).thinned(settings.points_per_kink * kinks, rng)
+    candidates = best_families(known, goal, kinks, part, rng, search.late, settings)
+    missed, fewer = 0, settings.fewer
+    while candidates and missed < kinks < most and missed < settings.near * most and not search.late():
         theta, error, first = _first_within(search, candidates, kinks)
         if error <= search.tolerance:
             best, most = theta, kinks
@@ -50,7 +37,7 @@ def finished_families(
         else:
             missed, fewer = kinks, fewer / 2
         if best is None:
-            factor = max((error / search.tolerance) ** _EXPONENT, _LEAST_GROWTH)
+            factor = max((error / search.tolerance) ** settings.exponent, settings.least_growth)
             kinks = max(int(missed * factor), missed + 1)
         else:
             kinks = max(most - max(1, int(fewer * most)), missed + 1)
@@ -61,10 +48,10 @@ def _first_within(
     search: Search, candidates: list[Families], kinks: int
 ) -> tuple[Parameters, float, Families]:
     """The first of the candidates within the tolerance, or the one nearest to it: finished, its error, it."""
-    tried = []
+    tried, hopeless = [], search.settings.families.hopeless
     for families in candidates:
         start = refitted(families.scaled(kinks), search.samples(kinks), search.late).parameters
-        tried.append((*finished(start, search, search.rng(kinks), _HOPELESS), families))
+        tried.append((*finished(start, search, search.rng(kinks), hopeless), families))
         if tried[-1][1] <= search.tolerance:
             break
     return min(tried, key=lambda entry: entry[1])

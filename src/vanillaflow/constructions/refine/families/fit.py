@@ -22,55 +22,50 @@ from ..least_squares.least_squares import Objective
 from ..parameters import Parameters
 from .families import Families
 
-# Rows of the Jacobian held at once: about this many numbers.
-_CHUNK_NUMBERS = 4_000_000
-_DAMPING, _DAMPING_FACTOR, _LEAST_DAMPING, _TRIES = 1e-2, 4.0, 1e-9, 8
-# Coefficients that hardly change the function are damped as if they did to this part of the usual.
-_FLOOR = 1e-3
-# The matrix is made from the points that make up this part of the p-norm.
-_COVERED = 0.99
-# A run ends with a step that gains less.
-_LEAST_GAIN = 1e-3
-
 
 def fit_families(
     families: Families, samples: Samples, p: float, degree: int, steps: int, stop: Stop = never
 ) -> tuple[Families, float]:
     """The families with a lower p-norm of their error, and that norm."""
     theta, bases = families.parameters, families.bases(degree)
+    settings = theta.settings.families
     norm = p_norm(theta(samples.x) - samples.y, p)
-    damping = _DAMPING
+    damping = settings.damping
     for _ in range(steps):
         if not 0 < norm < np.inf or stop():
             break
         objective = Objective(samples, p, norm)
         here = objective.at(theta)
         weights = (p - 1) / here.residual.size * objective.weights(here.residual)
-        rows = _heaviest((weights * here.residual**2).sum(axis=1)) if p > 2 else np.arange(len(samples))
+        rows = (
+            _heaviest((weights * here.residual**2).sum(axis=1), settings.covered)
+            if p > 2
+            else np.arange(len(samples))
+        )
         compression = _Compression(theta, bases)
         H = compression.matrix(samples.x[rows], weights[rows])
         g = compression.compressed(objective.gradient(here))
-        damper = np.diag(H) + _FLOOR * np.diag(H).mean()
+        damper = np.diag(H) + settings.floor * np.diag(H).mean()
         before = norm
-        for _ in range(_TRIES):
+        for _ in range(settings.tries):
             check()
-            values = [damping / _DAMPING_FACTOR, damping]
+            values = [damping / settings.damping_factor, damping]
             tried = [_step(compression, H, value * damper, g) for value in values]
             norms = [np.inf if each is None else p_norm(each(samples.x) - samples.y, p) for each in tried]
             best = int(np.argmin(norms))
             found = tried[best]
             if found is not None and norms[best] < norm:
-                theta, norm, damping = found, norms[best], max(values[best], _LEAST_DAMPING)
+                theta, norm, damping = found, norms[best], max(values[best], settings.least_damping)
                 break
-            damping *= _DAMPING_FACTOR**2
-        if norm > (1 - _LEAST_GAIN) * before:
+            damping *= settings.damping_factor**2
+        if norm > (1 - settings.least_gain) * before:
             break
     return Families(theta, families.counts), norm
 
 
-def _heaviest(share: Float[np.ndarray, " n"]) -> Int[np.ndarray, " k"]:
+def _heaviest(share: Float[np.ndarray, " n"], part: float) -> Int[np.ndarray, " k"]:
     order = np.argsort(-share, kind="stable")
-    covered = np.searchsorted(np.cumsum(share[order]), _COVERED * share.sum())
+    covered = np.searchsorted(np.cumsum(share[order]), part * share.sum())
     return order[: int(covered) + 1]
 
 
@@ -128,7 +123,8 @@ class _Compression:
         """(J B)^T W (J B), in float32: a damped step needs no more."""
         theta, root = self.theta, np.sqrt(weights)
         P, d = theta.count - theta.kinks, theta.dim
-        chunk = max(1, min(-(-len(x) // len(parts_of(len(x)))), _CHUNK_NUMBERS // (P * d)))
+        most = theta.settings.least_squares.chunk_numbers // (P * d)
+        chunk = max(1, min(-(-len(x) // len(parts_of(len(x)))), most))
 
         def part_of(first: int) -> np.ndarray:
             part = slice(first, first + chunk)

@@ -11,9 +11,8 @@ import numpy as np
 from numba import njit
 from numba.extending import register_jitable
 
-from .jacobian_kernels import rate_of_block, states_of_block
+from .jacobian_kernels import block_size, rate_of_block, states_of_block
 
-_BLOCK = 64
 # Sums over a block in any order: they vectorize then.
 _SUMS = {"contract", "reassoc", "nsz"}
 
@@ -34,9 +33,9 @@ def transposed_product(x, a, w, t, M, u):
     P = L * (2 * d + 1) + d * (d + 1)
     first_w, first_t, first_M, first_m = L * d, 2 * L * d, L * (2 * d + 1), L * (2 * d + 1) + d * d
     total = np.zeros(P)
-    for block in range((n + _BLOCK - 1) // _BLOCK):
-        first = block * _BLOCK
-        last = min(first + _BLOCK, n)
+    size = block_size()
+    for first in range(0, n, size):
+        last = min(first + size, n)
         width = last - first
         state, height = np.empty((L + 1, d, width)), np.empty((L, width))
         lam, rate = np.zeros((d, width)), np.empty(width)
@@ -111,9 +110,9 @@ def column_squares(x, a, w, t, M, directions, weights):
     first_M = first_t + L
     first_m = first_M + d * d
     total = np.zeros(first_m + d)
-    for block in range((n + _BLOCK - 1) // _BLOCK):
-        first = block * _BLOCK
-        last = min(first + _BLOCK, n)
+    size = block_size()
+    for first in range(0, n, size):
+        last = min(first + size, n)
         width = last - first
         state, height = np.empty((L + 1, d, width)), np.empty((L, width))
         lam, rate, along = np.empty((d, width)), np.empty(width), np.empty(width)

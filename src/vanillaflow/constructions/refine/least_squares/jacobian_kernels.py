@@ -10,10 +10,15 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
+from numba.extending import register_jitable
 
-# The states of a block along the way of a few hundred maps stay in the second-level cache.
-_BLOCK = 64
 _FUSED = {"contract"}
+
+
+@register_jitable
+def block_size():
+    """Points of a block: its states along the way of a few hundred maps stay in the second-level cache."""
+    return 64
 
 
 @njit(cache=True, fastmath=_FUSED)
@@ -63,9 +68,9 @@ def scaled_jacobian(x, a, w, t, M, directions, scale, J):
     first_t = first_w + L * r
     first_M = first_t + L
     first_m = first_M + d * d
-    for block in range((n + _BLOCK - 1) // _BLOCK):
-        first = block * _BLOCK
-        last = min(first + _BLOCK, n)
+    size = block_size()
+    for first in range(0, n, size):
+        last = min(first + size, n)
         width = last - first
         state, height = np.empty((L + 1, d, width)), np.empty((L, width))
         lam, rate, along = np.empty((d, width)), np.empty(width), np.empty(width)

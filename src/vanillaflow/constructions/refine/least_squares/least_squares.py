@@ -30,25 +30,6 @@ from .gradient_kernels import transposed_product
 from .normal_matrix import Damped, Inverse, NormalMatrix, normal_matrix
 from .quasi_newton import Point, descend
 
-_DAMPING_FACTOR = 3.0
-_DAMPING_RANGE = (1e-9, 1e8)
-# A run ends after this many steps in a row that gain less than this.
-_PATIENCE = 4
-_LEAST_GAIN = 1e-3
-# Points of the Gauss-Newton matrix: so many rows per parameter, the heaviest first, at least and at most.
-_ROWS_PER_PARAMETER = 4
-_LEAST_ROWS, _MOST_ROWS = 4096, 40_000
-_COVERED = 0.9999
-# The matrix of the mean square is renewed after this many steps, and carries a little of its diagonal.
-_RENEWED = 5
-_DIAGONAL = 1e-4
-# Where a step leaves more than this of the objective, so many steps more are made with its matrix.
-_SLOW, _DESCENT = 0.7, 20
-# A p-th power beyond this would overflow soon.
-_LARGEST = 1e200
-# Multiply-adds of a gradient for each point, planar map and coordinate.
-_SWEEPS = 7
-
 
 @dataclass(frozen=True, eq=False)
 class Fit:
@@ -66,38 +47,39 @@ def minimize(
     iterations: int,
     rng: np.random.Generator,
     stop: Stop = never,
-    descent: int = _DESCENT,
+    descent: int | None = None,
 ) -> Fit:
     """Lower the p-norm from `start`; each step is tried at several dampings, judged by the true p-norm.
 
-    For p = 2, slow steps are followed by up to `descent` more with the same matrix.
+    For p = 2, slow steps are followed by up to `descent` more with the same matrix (by default as set).
     """
-    theta = start
+    theta, settings = start, start.settings.least_squares
+    descent = settings.descent if descent is None else descent
     residual = theta(samples.x) - samples.y
     norm = p_norm(residual, p)
-    damping = 1e-2
+    damping = settings.damping
     metric: NormalMatrix | None = None
     idle = 0
     for iteration in range(iterations):
-        if idle == _PATIENCE or not 0 < norm < np.inf or stop():
+        if idle == settings.patience or not 0 < norm < np.inf or stop():
             break
         check()
         objective = Objective(samples, p, norm)
         here = objective.at(theta)
         H = _weighted_matrix(theta, samples.x, objective.weights(residual), residual, p, rng)
-        if p > 2 and (metric is None or iteration % _RENEWED == 0):
+        if p > 2 and (metric is None or iteration % settings.renewed == 0):
             metric = _plain_matrix(theta, samples.x, rng)
-        damped = H.damped_by_diagonal() if metric is None else H.damped_by(metric, _DIAGONAL)
+        damped = H.damped_by_diagonal() if metric is None else H.damped_by(metric, settings.diagonal)
         step = _best_step(here, damped, objective, damping)
         if step is None:
             break
         point, damping = step.point, step.damping
         # A step that gained much has left the matrix behind, and for p > 2 so have the weights.
-        if p == 2 and descent and H.factored and point.value > _SLOW * here.value:
+        if p == 2 and descent and H.factored and point.value > settings.slow * here.value:
             point = descend(here, point, objective.at, objective.gradient, step.inverse, descent, stop)
         theta, residual, before = point.parameters, point.residual, norm
         norm = p_norm(residual, p)
-        idle = idle + 1 if norm > (1 - _LEAST_GAIN) * before else 0
+        idle = idle + 1 if norm > (1 - settings.least_gain) * before else 0
     return Fit(theta, norm, float(np.max(np.abs(residual), initial=0.0)))
 
 
@@ -112,7 +94,8 @@ class Objective:
     def at(self, theta: Parameters) -> Point:
         residual = theta(self.samples.x) - self.samples.y
         size = p_norm(residual, self.p) / self.scale
-        value = size**self.p if size < _LARGEST ** (1 / self.p) else np.inf
+        largest = theta.settings.least_squares.largest ** (1 / self.p)
+        value = size**self.p if size < largest else np.inf
         return Point(theta, self.scale**2 * value / self.p, residual)
 
     def weights(self, residual: np.ndarray) -> np.ndarray:
@@ -130,7 +113,7 @@ def _gradient(theta: Parameters, x: np.ndarray, u: np.ndarray) -> Float[np.ndarr
         return transposed_product(x[part], theta.a, theta.w, theta.t, theta.M, u[part])
 
     parts = parts_of(len(x))
-    work = _SWEEPS * theta.kinks * x.size / len(parts)
+    work = theta.settings.least_squares.sweeps * theta.kinks * x.size / len(parts)
     return np.sum(side_by_side([partial(part_of, part) for part in parts], work), axis=0)
 
 
@@ -143,12 +126,14 @@ def _weighted_matrix(
     rng: np.random.Generator,
 ) -> NormalMatrix:
     """(p - 1) mean w Dr^T Dr, from the points that make up nearly all of the p-norm, or some of them."""
-    most = int(np.clip(_ROWS_PER_PARAMETER * theta.count, _LEAST_ROWS, _MOST_ROWS)) // theta.dim
+    settings = theta.settings.least_squares
+    wanted = settings.rows_per_parameter * theta.count
+    most = int(np.clip(wanted, settings.least_rows, settings.most_rows)) // theta.dim
     if p > 2:
         share = (weights * residual**2).sum(axis=1)
         heaviest = np.argpartition(-share, most)[:most] if len(x) > most else np.arange(len(x))
         order = heaviest[np.argsort(-share[heaviest], kind="stable")]
-        covered = np.searchsorted(np.cumsum(share[order]), _COVERED * share.sum())
+        covered = np.searchsorted(np.cumsum(share[order]), settings.covered * share.sum())
         rows = order[: int(covered) + 1]
         scale = (p - 1) / residual.size
     else:
@@ -159,7 +144,7 @@ def _weighted_matrix(
 
 def _plain_matrix(theta: Parameters, x: np.ndarray, rng: np.random.Generator) -> NormalMatrix:
     """mean Dr^T Dr from some of the points, enough of them to see every direction twice."""
-    count = min(len(x), max(_LEAST_ROWS, 2 * theta.count) // theta.dim)
+    count = min(len(x), max(theta.settings.least_squares.least_rows, 2 * theta.count) // theta.dim)
     rows = rng.choice(len(x), count, replace=False)
     return normal_matrix(theta, x[rows], np.full((count, theta.dim), 1.0 / (count * theta.dim)))
 
@@ -176,6 +161,7 @@ def _best_step(here: Point, damped: Damped, objective: Objective, damping: float
 
     The matrix costs more than several solutions and evaluations, so a step is worth the search.
     """
+    settings = here.parameters.settings.least_squares
     g = objective.gradient(here)
     nothing = _Step(Point(here.parameters, np.inf, here.residual), damping, lambda b: b)
 
@@ -188,8 +174,8 @@ def _best_step(here: Point, damped: Damped, objective: Objective, damping: float
 
     def best_of(*powers: int) -> _Step:
         """The best with damping times factor^power; of infinite value if all are out of range."""
-        values = [damping * _DAMPING_FACTOR**power for power in powers]
-        values = [value for value in values if _DAMPING_RANGE[0] < value < _DAMPING_RANGE[1]]
+        values = [damping * settings.damping_factor**power for power in powers]
+        values = [value for value in values if settings.damping_range[0] < value < settings.damping_range[1]]
         best = replace(nothing, damping=values[0] if values else damping)
         solutions = side_by_side([partial(inverted, value) for value in values], here.parameters.count**3 / 6)
         for value, solved in zip(values, solutions):
@@ -204,11 +190,11 @@ def _best_step(here: Point, damped: Damped, objective: Objective, damping: float
     best = best_of(low, high)
     # Where nothing improves on where we are, only smaller steps can.
     while not best.point.value < here.value:
-        if damping * _DAMPING_FACTOR**high > _DAMPING_RANGE[1]:
+        if damping * settings.damping_factor**high > settings.damping_range[1]:
             return None
         low, high = high + 1, high + 2
         best = best_of(low, high)
-    while best.damping < damping * _DAMPING_FACTOR ** (low + 0.5):
+    while best.damping < damping * settings.damping_factor ** (low + 0.5):
         low -= 2
         further = best_of(low, low + 1)
         if not further.point.value < best.point.value:

@@ -17,19 +17,9 @@ from scipy.linalg import cho_solve
 
 from ....runtime.threads import parts_of, side_by_side
 from ..parameters import Parameters
+from ..settings import LeastSquares
 from .gradient_kernels import column_squares, product, transposed_product
 from .jacobian_kernels import scaled_jacobian
-
-# A dense matrix of 6000^2 numbers takes 288 MB, and as much again for its factor.
-MOST_DENSE_PARAMETERS = 6000
-# Rows of the Jacobian held at once: about this many numbers.
-_CHUNK_NUMBERS = 4_000_000
-_AT_ONCE = 4
-# Parameters that hardly change the function are damped as if they did to this part of the usual: without it
-# they run so far that the next step finds no way down (measured: half the steps were lost).
-_FLOOR = 0.05
-_MOST_CG_STEPS = 60
-_CG_REDUCTION = 1e-2
 
 # b -> A^-1 b for some positive definite A.
 Inverse = Callable[[np.ndarray], np.ndarray]
@@ -56,7 +46,7 @@ def normal_matrix(
     theta: Parameters, x: Float[np.ndarray, "n d"], weights: Float[np.ndarray, "n d"]
 ) -> NormalMatrix:
     """sum over points and outputs of weight * (Dr)^T Dr at the rows of x."""
-    if theta.count > MOST_DENSE_PARAMETERS:
+    if theta.count > theta.settings.least_squares.most_dense_parameters:
         return _Products(theta, x, weights)
     return _Dense(theta, dense_matrix(theta, x, weights))
 
@@ -66,11 +56,12 @@ def dense_matrix(theta: Parameters, x: np.ndarray, weights: np.ndarray) -> Float
 
     A w only turns: what scaling it would do, its a and t do as well.
     """
+    settings = theta.settings.least_squares
     free = theta.free
     d, P = theta.dim, theta.count - theta.kinks
     root = np.sqrt(weights)
     # Parts of a fixed size, a few at a time: each holds its rows of the Jacobian and a matrix.
-    chunk = max(1, min(-(-len(x) // len(parts_of(len(x)))), _CHUNK_NUMBERS // (P * d)))
+    chunk = max(1, min(-(-len(x) // len(parts_of(len(x)))), settings.chunk_numbers // (P * d)))
 
     def part_of(first: int) -> np.ndarray:
         part = slice(first, first + chunk)
@@ -81,9 +72,9 @@ def dense_matrix(theta: Parameters, x: np.ndarray, weights: np.ndarray) -> Float
 
     H = np.zeros((P, P))
     firsts = list(range(0, len(x), chunk))
-    for i in range(0, len(firsts), _AT_ONCE):
+    for i in range(0, len(firsts), settings.at_once):
         for part in side_by_side(
-            [partial(part_of, first) for first in firsts[i : i + _AT_ONCE]], P * P * d * chunk / 2
+            [partial(part_of, first) for first in firsts[i : i + settings.at_once]], P * P * d * chunk / 2
         ):
             H += part
     return H if free.all() else H[np.ix_(free, free)]
@@ -115,12 +106,12 @@ class _Dense:
         return lambda b: theta.expanded(cho_solve((factor, False), theta.reduced(b), check_finite=False))
 
     def _diagonal(self) -> np.ndarray:
-        return _raised(np.diag(self.H))
+        return _raised(np.diag(self.H), self.theta.settings.least_squares)
 
 
-def _raised(diagonal: np.ndarray) -> np.ndarray:
+def _raised(diagonal: np.ndarray, settings: LeastSquares) -> np.ndarray:
     """A diagonal plus a floor, positive even where nothing moves."""
-    return diagonal + _FLOOR * (diagonal.mean() + 1e-300)
+    return diagonal + settings.floor * (diagonal.mean() + 1e-300)
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +136,7 @@ class _Products:
         theta = self.theta
         arrays = theta.a, theta.w, theta.t, theta.M, theta.turns
         squares = self._summed(lambda part: column_squares(self.x[part], *arrays, self.weights[part]))
-        return _raised(squares[theta.free])
+        return _raised(squares[theta.free], theta.settings.least_squares)
 
     def _summed(self, part_of: Callable[[slice], np.ndarray]) -> np.ndarray:
         parts = side_by_side([partial(part_of, part) for part in parts_of(len(self.x))])
@@ -161,26 +152,29 @@ class _Products:
 
     def _damped(self, damper: np.ndarray) -> Damped:
         theta, diagonal = self.theta, self.diagonal()
+        settings = theta.settings.least_squares
 
         def inverse(damping: float, b: np.ndarray) -> np.ndarray:
             added = damping * damper
-            return theta.expanded(
-                _conjugate_gradients(lambda v: self.apply(v) + added * v, diagonal + added, theta.reduced(b))
-            )
+
+            def damped(v: np.ndarray) -> np.ndarray:
+                return self.apply(v) + added * v
+
+            return theta.expanded(_conjugate_gradients(damped, diagonal + added, theta.reduced(b), settings))
 
         return lambda damping: partial(inverse, damping)
 
 
 def _conjugate_gradients(
-    apply: Callable[[np.ndarray], np.ndarray], diagonal: np.ndarray, b: np.ndarray
+    apply: Callable[[np.ndarray], np.ndarray], diagonal: np.ndarray, b: np.ndarray, settings: LeastSquares
 ) -> np.ndarray:
     """An approximate solution of `apply(x) = b`, preconditioned by the diagonal."""
     x, r = np.zeros_like(b), b.copy()
     z = r / diagonal
     direction, rz = z.copy(), float(r @ z)
     first = rz
-    for _ in range(_MOST_CG_STEPS):
-        if rz <= _CG_REDUCTION**2 * first:
+    for _ in range(settings.most_cg_steps):
+        if rz <= settings.cg_reduction**2 * first:
             break
         image = apply(direction)
         curvature = float(direction @ image)

@@ -17,12 +17,6 @@ from jaxtyping import Float
 from ..parameters import Parameters
 from .normal_matrix import Inverse
 
-# Armijo's condition; step lengths that are tried.
-_DECREASE = 1e-4
-_LENGTHS = (1.0, 0.4, 0.16, 0.064)
-# Differences of gradients that fail this part of |s| |y| carry no usable curvature.
-_LEAST_CURVATURE = 1e-12
-
 
 @dataclass(frozen=True, eq=False)
 class Point:
@@ -64,7 +58,8 @@ _Pair = tuple[np.ndarray, np.ndarray]
 def _pair(pairs: list[_Pair], first: Point, then: Point, change: np.ndarray) -> list[_Pair]:
     """The pairs (s, y) of steps and changes of the gradient, with this one if it shows convexity."""
     step = then.parameters.pack() - first.parameters.pack()
-    least = _LEAST_CURVATURE * float(np.linalg.norm(step) * np.linalg.norm(change))
+    part = then.parameters.settings.least_squares.least_curvature
+    least = part * float(np.linalg.norm(step) * np.linalg.norm(change))
     return [*pairs, (step, change)] if float(step @ change) > least else pairs
 
 
@@ -83,10 +78,11 @@ def _product(pairs: list[_Pair], inverse: Inverse, g: np.ndarray) -> Float[np.nd
 def _line_search(
     here: Point, at: Callable[[Parameters], Point], direction: np.ndarray, slope: float
 ) -> Point | None:
+    settings = here.parameters.settings.least_squares
     if not np.all(np.isfinite(direction)) or not slope < 0:
         return None
-    for length in _LENGTHS:
+    for length in settings.lengths:
         tried = at(here.parameters.moved(length * direction))
-        if tried.value < here.value + _DECREASE * length * slope:
+        if tried.value < here.value + settings.decrease * length * slope:
             return tried
     return None

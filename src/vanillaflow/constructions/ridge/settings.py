@@ -1,0 +1,152 @@
+"""The tunable numbers of the ridge construction, by stage.
+
+Where no origin is stated, a number was chosen by trial.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Maps:
+    """Smooth ridge maps (`maps`)."""
+
+    # Equidistant places of a range at which bends are told.
+    nodes: int = 65
+    # The states may leave the range of a profile by this part of it, on each side.
+    margin: float = 0.02
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """Least squares from random directions (`fit`): more or longer runs find better minima."""
+
+    # The degree of profiles: higher costs numbers for each map, lower costs maps. `finishing` may raise it.
+    degree: int = 8
+    # Points: at least so many, and so many rows for each number.
+    least_points: int = 1000
+    rows_per_number: int = 5
+    # Runs from as many sets of directions, and their steps; how many of the best go on, and their steps.
+    runs: int = 8
+    short: int = 10
+    places: int = 2
+    long: int = 40
+    # Levenberg-Marquardt: the first damping, the factor up and down, the least, and trials of a step.
+    damping: float = 0.1
+    damping_factor: float = 4.0
+    least_damping: float = 1e-9
+    tries: int = 8
+    # Parts of the largest entry of the diagonal that are added to it, for p = 2; of the diagonal itself that
+    # are added to the matrix that measures steps, for p > 2. Both keep the damped matrix positive.
+    least_diagonal: float = 1e-6
+    part_of_diagonal: float = 0.01
+    # A run ends with a step that gains less, as a part of the norm.
+    least_gain: float = 3e-3
+    # Points that tell how much a step changes the map.
+    everywhere: int = 8000
+
+
+@dataclass(frozen=True)
+class Objectives:
+    """What fits lower (`objective`)."""
+
+    # For p > 2 the matrix is made from the points that make up this part of the p-norm: fewer are faster.
+    covered: float = 0.99
+    # Points whose derivatives are held at once: fewer where these would be more numbers than a quarter of a
+    # gigabyte holds.
+    chunk: int = 2000
+    numbers: int = 2**25
+    # Pieces in units of what typical bends need (measured: less costs more ridge maps, more larger tables).
+    more_pieces: float = 1.3
+
+
+@dataclass(frozen=True)
+class Finishing:
+    """The maximum error lowered (`finishing`): kinks and maps saved for time."""
+
+    # Points for each number of the fit, at least and at most.
+    points_per_number: int = 20
+    least_points: int = 4096
+    most_points: int = 20_000
+    # The p-norms before the first search, and the steps with each.
+    powers: tuple[float, ...] = (4.0, 8.0, 16.0, 32.0)
+    steps: int = 10
+    # Rounds of search and p-norms after that, each with these (p, steps), and the searches of a round.
+    rounds: int = 10
+    last_powers: tuple[tuple[float, int], ...] = ((12.0, 3), (32.0, 6))
+    searches: int = 100
+    # Sines that tell points are stretched by this factor and cut, so that a quarter of each coordinate's are
+    # on the boundary: 1 - 2 arcsin(1 / 1.08) / pi = 0.246.
+    stretch: float = 1.08
+    # Profiles get so many degrees more at once, up to `most_degree`, while their last coefficients are above
+    # the part `small` of the goal: each degree costs numbers.
+    degrees: int = 4
+    most_degree: int = 24
+    small: float = 0.1
+    # The rounds end when so many in a row have not lowered the error by this factor.
+    misses: int = 2
+    gain: float = 0.97
+    # The maximum error that is reached, in root mean squares of the fit before it (measured: 1.6 to 3.1), and
+    # where that promise is too many times the goal.
+    ratio: float = 2.5
+    hopeless: float = 2.0
+    # The damping begins anew with each p.
+    damping: float = 1e-2
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Grids of kinks (`grids`, `pieces`)."""
+
+    # Buckets of a range: tables fill whole registers.
+    sizes: tuple[int, ...] = (32, 64, 128, 256, 512, 1024, 2048, 4096)
+    # Bends are known in so many parts of a range.
+    bins: int = 64
+    # Grids of so many sizes are tried: more find fewer kinks.
+    tried: int = 16
+    # Where w.x would fold over in some piece, or nearly, its slope is kept at this part of the usual one.
+    least_slope: float = 0.01
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the ridge construction trades: ridge maps for kinks, and both for time."""
+
+    # The part of the tolerance that smooth maps aim at, and that is good enough: the rest is the kinks'. Less
+    # costs ridge maps, more costs kinks.
+    aim: float = 0.45
+    enough: float = 0.6
+    # Fits that promise an error of so many times the aim are finished.
+    near: float = 4.0
+    # Where fits fall short: ridge maps ~ error^(1/4), at most so many times as many.
+    exponent: float = 0.25
+    most_growth: float = 2.0
+    # The square of so many float64 numbers is an eighth of a gigabyte.
+    most_numbers: int = 4096
+    # Least squares ends at this part of the tolerance.
+    close: float = 0.05
+    # Points at which flows are measured, and when time is short; the rounds of its search then.
+    points: int = 8192
+    few_points: int = 512
+    few_rounds: int = 3
+    # What each ridge map may be off alone: tried from so many tolerances down, by one factor for the tables
+    # and by another for the kinks; further down than this part it is not for want of kinks.
+    coarsest: float = 4.0
+    coarser: float = 0.7
+    finer: float = 0.9
+    finest: float = 1e-3
+    # Seconds beyond the limit in which the maps that there are become a flow.
+    last_seconds: float = 0.5
+    # What is added to the seed for the searches that choose, none of them that which certifies; how many
+    # starts each has.
+    searches: tuple[int, ...] = (1000, 1010)
+    starts: int = 48
+    maps: Maps = Maps()
+    fitting: Fitting = Fitting()
+    objective: Objectives = Objectives()
+    finishing: Finishing = Finishing()
+    tables: Tables = Tables()
+
+
+DEFAULTS = Settings()
