@@ -269,7 +269,7 @@ def _arrays(seed: int) -> dict[str, np.ndarray]:
 def _write_checkpoint(path: Path, seed: int) -> None:
     with Checkpoint(path, "key") as checkpoint:
         checkpoint.offer("cells", lambda: _arrays(seed))
-        checkpoint.unfinished()
+        checkpoint.keep()
 
 
 # Reading. What a file says, as bytes, to be compared.

@@ -27,7 +27,7 @@ import numpy as np
 import vanillaflow as vf
 from vanillaflow.certificates.binomial import smallest_fraction
 from vanillaflow.certificates.checking import SEARCH
-from vanillaflow.certificates.evaluation import evaluated
+from vanillaflow.certificates.evaluation import evaluator
 from vanillaflow.certificates.measurement import PART
 from vanillaflow.certificates.resolution import rounding, solver_errors
 from vanillaflow.certificates.sampled import certify_sampled
@@ -254,7 +254,7 @@ def attacks(method: str, seed: int) -> Iterator[tuple[str, bool, str]]:
     for target, flow, dtype, kind, loose, rng in cases(seed):
         x = target.domain.uniform(JUDGE_POINTS, int(rng.integers(2**31)))
         exact = replace_rtol(target)
-        of_outputs = np.abs(evaluated(flow, dtype)(x) - exact(x))
+        of_outputs = np.abs(evaluator(flow, dtype)(x) - exact(x))
         errors = np.c_[of_outputs.max(axis=1), of_outputs]
         proof = method == "rigorous"
         if proof and (kind != "plain" or target.dim > 2 or rng.random() < 0.5):

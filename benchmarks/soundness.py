@@ -126,7 +126,7 @@ def digits(names: Sequence[str], options: argparse.Namespace) -> tuple[str, int]
         )
         points += count
         for way in parts[0]:
-            found = Compared.joined([part[way] for part in parts])
+            found = Compared.merge([part[way] for part in parts])
             violated += found.violations
             lines.append([
                 name,

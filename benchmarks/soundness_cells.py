@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 import vanillaflow as vf
-from vanillaflow.certificates.evaluation import evaluated
-from vanillaflow.enclosures.bisection import bounded
+from vanillaflow.certificates.evaluation import evaluator
+from vanillaflow.enclosures.bisection import bound
 from vanillaflow.enclosures.images import enclosure_of
 from vanillaflow.enclosures.integrator import integrator
 from vanillaflow.enclosures.monomials import monomials
-from vanillaflow.enclosures.patches import integrated
+from vanillaflow.enclosures.patches import integrate
 
 # Half widths of cells: without a kink, mostly, and with some.
 HALVES = (1e-6, 1e-2)
@@ -56,13 +56,13 @@ def margins(
     inner = vf.Box(system.domain.low + half, system.domain.high - half)
     centers, halves = inner.uniform(cells, seed=4), np.full((cells, d), half)
     exact = integrator(system.field, system.duration, tolerance)
-    flows = integrated(exact, monomials(d, _DEGREES[d]), centers, halves)
-    bounds = bounded(enclosure_of(network, dtype), flows, np.arange(cells), centers, halves).bounds
+    flows = integrate(exact, monomials(d, _DEGREES[d]), centers, halves)
+    bounds = bound(enclosure_of(network, dtype), flows, np.arange(cells), centers, halves).bounds
     known = np.isfinite(bounds).all(axis=1)
     where = rng.uniform(-1, 1, (_POINTS_PER_CELL, 1, d))
     where[: _POINTS_PER_CELL // 2] = rng.choice([-1.0, 1.0], (_POINTS_PER_CELL // 2, 1, d))
     x = (centers + 0.999999 * halves * where).reshape(-1, d)
-    errors = np.abs(evaluated(network, dtype)(x) - target(x)).reshape(_POINTS_PER_CELL, cells, d).max(axis=0)
+    errors = np.abs(evaluator(network, dtype)(x) - target(x)).reshape(_POINTS_PER_CELL, cells, d).max(axis=0)
     bounds, errors = bounds[known], errors[known]
     margin = bounds - errors
     return Margins(

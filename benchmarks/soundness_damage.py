@@ -9,7 +9,7 @@ import numpy as np
 from soundness_systems import random_points, states, target
 
 import vanillaflow as vf
-from vanillaflow.certificates.evaluation import evaluated
+from vanillaflow.certificates.evaluation import evaluator
 
 # What is changed: an entry of the planar maps or the affine map, the place of a kink, or in the lowered
 # network a weight or a bias.
@@ -92,5 +92,5 @@ def judged(name: str, flow: vf.PlanarFlow, kind: str, seed: int) -> Judged:
         proved = vf.certify(worse, target(name), "rigorous", dtype=dtype, factor=_FACTOR, executor=alone)
     searched = vf.certify(worse, target(name), "sampled", seed=_SEARCH_SEED, dtype=dtype)
     x = random_points(name, _POINTS, _POINTS_SEED)
-    random = np.abs(evaluated(worse, dtype)(x) - states(name, _POINTS, _POINTS_SEED)).max()
+    random = np.abs(evaluator(worse, dtype)(x) - states(name, _POINTS, _POINTS_SEED)).max()
     return Judged(kind, dtype, proved.bound, max(searched.bound, float(random)), proved.seconds)

@@ -12,7 +12,7 @@ import vanillaflow as vf
 from vanillaflow.enclosures.forms import Forms
 from vanillaflow.enclosures.integrator import integrator
 from vanillaflow.enclosures.monomials import monomials
-from vanillaflow.enclosures.patches import integrated
+from vanillaflow.enclosures.patches import integrate
 
 # What remainders may add up to: steps are long and remainders all that counts, or as short as they get and
 # roundings count.
@@ -111,7 +111,7 @@ def _of_cells(target: vf.FlowMap, x: np.ndarray, rng: np.random.Generator) -> En
     halves = np.broadcast_to(_PATCH * target.domain.width, (n, d)).copy()
     patch = x - (halves - 2 * _HALF) * rng.uniform(-0.999, 0.999, (n, d))
     run = integrator(target.field, target.duration, _COARSE)
-    found = integrated(run, monomials(d, _DEGREES[d]), patch, halves)
+    found = integrate(run, monomials(d, _DEGREES[d]), patch, halves)
     centers, small = x - _HALF * rng.uniform(-0.999, 0.999, (n, d)), np.full((n, d), _HALF)
     forms = found.forms(np.arange(n), centers, small)
     return Enclosure(forms, _symbols(x, centers, small), np.isfinite(forms.r).all(axis=0))

@@ -8,7 +8,7 @@ import numpy as np
 from soundness_systems import random_points, states, target
 
 import vanillaflow as vf
-from vanillaflow.certificates.evaluation import evaluated
+from vanillaflow.certificates.evaluation import evaluator
 
 # Points that are evaluated together, and what a search has that certificates do not use for their own.
 _BATCH = 100_000
@@ -40,7 +40,7 @@ def comparison(name: str, flow: vf.PlanarFlow | vf.FeedforwardNetwork, dtype: st
     """The bound of a default certificate against the errors at `points` random points and the search's."""
     proved = vf.certify(flow, target(name), "rigorous", dtype=dtype)
     searched = vf.certify(flow, target(name), "sampled", dtype=dtype, **_SEARCH)
-    evaluate, random = evaluated(flow, dtype), np.zeros(target(name).dim)
+    evaluate, random = evaluator(flow, dtype), np.zeros(target(name).dim)
     for seed in range(1000, 1000 + -(-points // _BATCH)):
         x = random_points(name, min(_BATCH, points), seed)
         errors = np.abs(evaluate(x) - states(name, len(x), seed))

@@ -36,7 +36,7 @@ def within(seconds: float) -> Iterator[None]:
 
 
 @contextmanager
-def extended(seconds: float) -> Iterator[None]:
+def extend(seconds: float) -> Iterator[None]:
     """So many seconds from now, once the limit has passed: to say what was reached by then."""
     before = _deadline.set(perf_counter() + seconds)
     try:

@@ -20,7 +20,7 @@ def real_array(name: str, value: Any) -> np.ndarray:
     """
     if type(value) is np.ndarray and (value.dtype == _FLOAT64 or value.dtype == _FLOAT32):
         return value
-    if _any_masked(value):
+    if _has_mask(value):
         raise ValueError(f"{name} has masked entries; fill them in first, with x.filled(...)")
     if getattr(value, "requires_grad", False) is True:
         raise ValueError(
@@ -53,10 +53,10 @@ def real_array(name: str, value: Any) -> np.ndarray:
     return converted
 
 
-def _any_masked(value: Any) -> bool:
+def _has_mask(value: Any) -> bool:
     """Whether something of a masked array, or of one in a list, is masked."""
     if isinstance(value, list | tuple):
-        return any(_any_masked(each) for each in value)
+        return any(_has_mask(each) for each in value)
     return isinstance(value, np.ma.MaskedArray) and bool(np.any(np.ma.getmaskarray(value)))
 
 

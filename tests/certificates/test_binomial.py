@@ -9,7 +9,7 @@ from scipy.stats import binom, binomtest
 from vanillaflow.certificates.binomial import (
     largest_fraction,
     order_statistic,
-    points_needed,
+    sample_size,
     smallest_fraction,
 )
 
@@ -63,7 +63,7 @@ def test_without_exceedances_the_limit_has_a_closed_form(points, confidence):
     ],
 )
 def test_wilks_sample_sizes(confidence, coverage, needed):
-    assert points_needed(confidence, coverage) == needed
+    assert sample_size(confidence, coverage) == needed
     assert order_statistic(needed, confidence, coverage) == needed
     if needed > 2:
         with pytest.raises(
@@ -83,7 +83,7 @@ def test_wilks_higher_orders(points, left_out):
 @settings(max_examples=200)
 @given(st.integers(1, 3000), st.floats(0.01, 0.9999), st.floats(0.01, 0.9999))
 def test_the_order_statistic_is_the_smallest_that_will_do(points, confidence, coverage):
-    if points < points_needed(confidence, coverage):
+    if points < sample_size(confidence, coverage):
         with pytest.raises(ValueError, match="are too few"):
             order_statistic(points, confidence, coverage)
         return
@@ -100,8 +100,8 @@ def test_the_order_statistic_is_the_smallest_that_will_do(points, confidence, co
 @pytest.mark.parametrize("wrong", [0.0, 1.0, -0.1, 1.1, np.nan, np.inf, True, "0.9", None])
 def test_confidence_and_coverage_are_within_0_and_1(wrong):
     for call in (
-        lambda: points_needed(wrong, 0.9),
-        lambda: points_needed(0.9, wrong),
+        lambda: sample_size(wrong, 0.9),
+        lambda: sample_size(0.9, wrong),
         lambda: largest_fraction(0, 10, wrong),
         lambda: smallest_fraction(0, 10, wrong),
     ):

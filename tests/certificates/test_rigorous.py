@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vanillaflow as vf
-from vanillaflow.constructions.refine.parameters import projected
+from vanillaflow.constructions.refine.parameters import project
 from vanillaflow.enclosures.field_programs import program_of
-from vanillaflow.enclosures.forms import SMOOTH, Forms, applied, intervals, real_power
+from vanillaflow.enclosures.forms import SMOOTH, Forms, apply, intervals, real_power
 from vanillaflow.enclosures.integrator import integrator
 from vanillaflow.enclosures.layer_forms import layer_forms
 from vanillaflow.enclosures.monomials import monomials
 from vanillaflow.enclosures.operations import Kinked
-from vanillaflow.enclosures.patches import first_cells, halved, integrated, patches
+from vanillaflow.enclosures.patches import first_cells, halve, integrate, patches
 from vanillaflow.enclosures.planar_forms import planar_forms
 from vanillaflow.enclosures.series import Series, product
 from vanillaflow.network.precision import in_precision
@@ -29,7 +29,7 @@ def random_flow(d, kinks, seed, domain):
     a, w = 0.3 * rng.normal(size=(kinks, d)), rng.normal(size=(kinks, d))
     t = rng.normal(size=kinks)
     M = np.eye(d) + 0.2 * rng.normal(size=(d, d))
-    return projected(a, w, t, M, rng.normal(size=d)).flow(domain)
+    return project(a, w, t, M, rng.normal(size=d)).flow(domain)
 
 
 def cell(low, high):
@@ -79,7 +79,7 @@ def test_operations_hold_the_exact_rational_results(values, e):
         a2 = exact(*values[:4], -where)
         assert holds(x + y, a + b)
         assert holds(x.times(values[8]), a * Fraction(values[8]))
-        assert holds(x.shifted(values[8]), a + Fraction(values[8]))
+        assert holds(x.shift(values[8]), a + Fraction(values[8]))
         assert holds(product(series[0], series[1], 0), a * b)
         # (x + c h) (y + x h): the coefficient of h.
         assert holds(product(series[0], series[1], 1), a * a2 + c * b)
@@ -126,7 +126,7 @@ def test_monomials(dim, degree):
         known.exponents[known.left] + known.exponents[known.right], known.exponents[known.result]
     )
     assert known.result.size == sum(1 for i in sums for j in sums if i + j <= degree)
-    assert known.squared == np.count_nonzero(2 * sums <= degree)
+    assert known.squares == np.count_nonzero(2 * sums <= degree)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_taylor_models_hold_the_flow_on_patches_and_cells(field, duration, low, 
     box, d = vf.Box(low, high), len(low)
     target = vf.FlowMap(field, duration, box, rtol=1e-12)
     exact, known = integrator(field, duration, 1e-9), monomials(d, 3)
-    found = integrated(exact, known, *first_cells(box, 2**d))
+    found = integrate(exact, known, *first_cells(box, 2**d))
     assert np.isfinite(found.rest).all()
     # Far closer than forms without monomials, whose rest is that of the squares.
     plain, _ = exact(cell(low, high))
@@ -186,7 +186,7 @@ def test_functions_hold_their_values(name):
         g, r = scale * rng.normal(size=(3, 1, 400)) / 3, scale * 0.2 * rng.random((1, 400))
         r = np.minimum(r, np.maximum(c - np.abs(g).sum(axis=0) - 0.1, 0)) if positive else r
         g = g * np.minimum(1, (c - 0.2) / 3) if positive else g
-        result = applied(Forms(c, g, r), SMOOTH[name])
+        result = apply(Forms(c, g, r), SMOOTH[name])
         assert np.all(np.isfinite(result.r))
         for _ in range(20):
             e, rest = rng.choice([-1, 0.3, 1], size=(3, 1, 1)), r * rng.choice([-1, 1])
@@ -195,14 +195,14 @@ def test_functions_hold_their_values(name):
             # The values here are rounded themselves, as their argument is.
             assert np.all(off <= result.r * (1 + 1e-9) + 1e-14 * (1 + np.abs(exact)))
     if positive:
-        across = applied(intervals(np.array([[-1.0]]), np.array([[1.0]])), SMOOTH[name])
+        across = apply(intervals(np.array([[-1.0]]), np.array([[1.0]])), SMOOTH[name])
         assert not np.isfinite(across.r[0, 0])
 
 
 def test_real_powers_hold_their_values():
     for p in (-1.5, 0.5, 1.5, 2.7):
         x = np.linspace(0.5, 1.5, 50)
-        result = applied(intervals(np.array([[0.5]]), np.array([[1.5]])), real_power(p))
+        result = apply(intervals(np.array([[0.5]]), np.array([[1.5]])), real_power(p))
         assert np.all(np.abs(x**p - result.c[0, 0]) <= result.r[0, 0])
 
 
@@ -469,7 +469,7 @@ def test_cells_cover_the_box(d):
     x = np.concatenate([box.sample(256), box.corners()])
     inside = np.all(np.abs(x[:, None] - centers) <= halves, axis=2)
     assert inside.any(axis=1).all()
-    centers, halves = halved(centers, halves, np.arange(len(centers)) % d)
+    centers, halves = halve(centers, halves, np.arange(len(centers)) % d)
     assert np.all(np.abs(x[:, None] - centers) <= halves, axis=2).any(axis=1).all()
 
 

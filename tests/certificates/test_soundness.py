@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vanillaflow as vf
-from vanillaflow.constructions.refine.parameters import projected
-from vanillaflow.enclosures.forms import SMOOTH, Forms, applied, real_power
+from vanillaflow.constructions.refine.parameters import project
+from vanillaflow.enclosures.forms import SMOOTH, Forms, apply, real_power
 from vanillaflow.enclosures.monomials import monomials
-from vanillaflow.enclosures.patches import Patches, first_cells, halved
+from vanillaflow.enclosures.patches import Patches, first_cells, halve
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
@@ -51,12 +51,12 @@ def near_identity(domain: vf.Box, kinks: int, seed: int) -> vf.PlanarFlow:
     w /= np.linalg.norm(w, axis=1)[:, None]
     t = np.einsum("ld,ld->l", w, domain.uniform(kinks, seed=seed))
     a = 0.2 * rng.normal(size=(kinks, d))
-    return projected(a, w, t, np.eye(d) + 0.1 * rng.normal(size=(d, d)), rng.normal(size=d)).flow(domain)
+    return project(a, w, t, np.eye(d) + 0.1 * rng.normal(size=(d, d)), rng.normal(size=d)).flow(domain)
 
 
 def worst(function, forms: Forms, value, e) -> float:
     """The largest |f(z) - forms| / r of z = c + g e + r s, where s is -1 or 1."""
-    result, largest = applied(forms, function), 0.0
+    result, largest = apply(forms, function), 0.0
     assert np.isfinite(result.r).all()
     for i in range(forms.c.shape[1]):
         c, g, r = (exact.mpf(float(v)) for v in (forms.c[0, i], forms.g[0, 0, i], forms.r[0, i]))
@@ -136,7 +136,7 @@ def test_cells_leave_no_gap(count, low, width, cuts):
     box = vf.Box([low], [low + width])
     centers, halves = first_cells(box, count)
     for _ in range(cuts):
-        centers, halves = halved(centers, halves, np.zeros(len(centers), dtype=np.int64))
+        centers, halves = halve(centers, halves, np.zeros(len(centers), dtype=np.int64))
     order = np.argsort(centers[:, 0])
     low_end = [Fraction(float(centers[i, 0])) - Fraction(float(halves[i, 0])) for i in order]
     high_end = [Fraction(float(centers[i, 0])) + Fraction(float(halves[i, 0])) for i in order]

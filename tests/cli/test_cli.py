@@ -401,13 +401,13 @@ def test_tolerance_out_of_reach_but_a_flow_there_is(fail, run):
 
 
 def test_export_error_above_the_tolerance_is_refused(fail, monkeypatch):
-    measured = compiling.measured
+    measure = compiling.measure
 
     def worse(*arguments):
-        result, certificate = measured(*arguments)
+        result, certificate = measure(*arguments)
         return result, replace(certificate, bound=0.123)
 
-    monkeypatch.setattr(compiling, "measured", worse)
+    monkeypatch.setattr(compiling, "measure", worse)
     said = fail("compile", "mild.toml", *SPLIT, "--tol", "1e-2", "-o", "a.onnx", code=1)
     assert "float32 network has error 0.123, above the tolerance 0.01" in said
 

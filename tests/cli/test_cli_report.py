@@ -132,7 +132,7 @@ def test_interruption_says_what_there_was(here, capsys, monkeypatch):
     def interrupted(*arguments):
         raise vf.CompilationInterrupted(flow, 0.25)
 
-    monkeypatch.setattr(reporting, "compiled", interrupted)
+    monkeypatch.setattr(reporting, "compile_and_measure", interrupted)
     code, _, err = run(capsys, "mild.toml")
     assert code == 130 and f"{flow.kinks} kinks, error 0.25; no report is written" in err
     assert not list(here.glob("*.html"))

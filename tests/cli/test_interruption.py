@@ -81,7 +81,7 @@ def test_a_second_ctrl_c_ends_the_measurement_only(interrupted, monkeypatch):
     def again(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(interruption, "measured", again)
+    monkeypatch.setattr(interruption, "measure", again)
     assert interrupted("-o", "a.onnx") == f"{SAVED} a.onnx"
     assert network_from_onnx("a.onnx").provenance.error == 0.02299
 
@@ -102,7 +102,7 @@ def test_ctrl_c_during_the_measurement_of_a_flow_within_the_tolerance(interrupte
 
     exact = vf.PlanarFlow(ROUGH.a, ROUGH.w, ROUGH.t, [2], [np.eye(2)], [[0.023, 0.0]], domain=BOX)
     register(monkeypatch, scripted(exact))
-    monkeypatch.setattr(compiling, "measured", again)
+    monkeypatch.setattr(compiling, "measure", again)
     line = interrupted("-o", "a.onnx")
     assert "2 kinks, error " in line and "(within the tolerance 0.01), to a.onnx" in line
 

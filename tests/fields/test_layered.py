@@ -214,16 +214,16 @@ def test_refusals(arguments, reason):
 
 def test_forms_of_different_layers_do_not_add():
     y, tanh = LayeredForm.state(2), get_profile("tanh")
-    once = y.activated(tanh)
-    twice, other = once.activated(tanh), once.activated(tanh)
+    once = y.activate(tanh)
+    twice, other = once.activate(tanh), once.activate(tanh)
     assert y.plus(twice).field().A.tolist() == twice.plus(y).field().A.tolist() == [[1, 0], [0, 1]]
     for p, q in ((once, twice), (twice, once), (twice, other)):
         with pytest.raises(ValueError, match="different layers"):
             p.plus(q)
     with pytest.raises(ValueError, match="is no layer"):
-        twice.plus(y).activated(tanh)
+        twice.plus(y).activate(tanh)
     with pytest.raises(vf.FieldError, match="hidden layer 1 has neurons of different kinds: sin, tanh"):
-        once.plus(y.activated(get_profile("sin"))).activated(tanh).field()
+        once.plus(y.activate(get_profile("sin"))).activate(tanh).field()
 
 
 def test_the_field_goes_where_others_go():

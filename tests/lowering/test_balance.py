@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from flow_cases import random_flow
-from vanillaflow.lowering.balance import balanced
+from vanillaflow.lowering.balance import equilibrate
 from vanillaflow.network.feedforward import FeedforwardNetwork
 
 
@@ -28,7 +28,7 @@ def test_the_function_stays(dim, depth):
     network = random_network(dim, depth, 1.0, dim)
     x = np.random.default_rng(0).normal(size=(200, dim))
     expected = network(x)
-    assert np.allclose(balanced(network)(x), expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max())
+    assert np.allclose(equilibrate(network)(x), expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize("dialect", ["prelu", "relu"])
@@ -46,9 +46,9 @@ def test_the_function_stays_in_the_other_dialects(dialect):
     )
     x = flow.domain.sample(200)
     expected = network(x)
-    assert np.allclose(balanced(wild)(x), expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max())
+    assert np.allclose(equilibrate(wild)(x), expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max())
     assert wild.condition_numbers().max() > 1e3 * network.condition_numbers().max()
-    assert balanced(wild).condition_numbers().max() < 10 * network.condition_numbers().max()
+    assert equilibrate(wild).condition_numbers().max() < 10 * network.condition_numbers().max()
 
 
 @pytest.mark.parametrize("dim", [2, 3])
@@ -62,5 +62,5 @@ def test_bad_scales_are_undone(dim):
 
     assert np.array_equal(mild.slopes.shape, wild.slopes.shape)
     assert total(wild) > 10 * total(mild)
-    assert total(balanced(wild)) <= 1.01 * total(mild)
-    assert total(balanced(wild)) == pytest.approx(total(balanced(mild)), rel=1e-2)
+    assert total(equilibrate(wild)) <= 1.01 * total(mild)
+    assert total(equilibrate(wild)) == pytest.approx(total(equilibrate(mild)), rel=1e-2)

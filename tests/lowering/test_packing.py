@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 import vanillaflow as vf
 from flow_cases import flows, random_flow, states
 from vanillaflow import Box, PlanarFlow
-from vanillaflow.lowering.packing import in_order, packed
+from vanillaflow.lowering.packing import in_order, pack
 from vanillaflow.planar.normal_form import normal_form
-from vanillaflow.planar.pushing import pushed
+from vanillaflow.planar.pushing import push
 
 BOUNDED = settings(deadline=None, max_examples=60)
 
@@ -61,21 +61,21 @@ def check(flow: PlanarFlow, layers: list[np.ndarray], x: np.ndarray) -> None:
 @given(structured_flows(), st.integers(0, 99))
 def test_reordered_structured_flows_are_the_same_map(flow, seed):
     flow = normal_form(flow)
-    check(flow, packed(flow), flow.domain.sample(64, seed))
+    check(flow, pack(flow), flow.domain.sample(64, seed))
 
 
 @BOUNDED
 @given(flows(), st.integers(0, 99))
 def test_reordered_flows_are_the_same_map(flow, seed):
     flow = normal_form(flow)
-    check(flow, packed(flow), flow.domain.sample(64, seed))
+    check(flow, pack(flow), flow.domain.sample(64, seed))
 
 
 @BOUNDED
 @given(structured_flows())
 def test_what_does_not_fit_is_never_together(flow):
     flow = normal_form(flow)
-    layers = packed(flow, fits=lambda first, i: (i + first) % 2 == 0)
+    layers = pack(flow, fits=lambda first, i: (i + first) % 2 == 0)
     check(flow, layers, flow.domain.sample(16))
     assert all(len(set(layer % 2)) == 1 for layer in layers)
 
@@ -99,7 +99,7 @@ def diagonal(d: int, kinks: int, slopes: float | None = None) -> PlanarFlow:
 
 def test_diagonal_kinks_have_the_depth_of_one_coordinate():
     flow = diagonal(7, 4)
-    assert [len(layer) for layer in packed(flow)] == [7] * 4
+    assert [len(layer) for layer in pack(flow)] == [7] * 4
     assert flow.to_network("prelu").depth == 4
     # One slope a layer: kinks of different slopes cannot share any.
     assert flow.to_network().depth == 28
@@ -110,7 +110,7 @@ def test_diagonal_kinks_have_the_depth_of_one_coordinate():
 
 def test_parallel_shears_commute_but_never_share_a_layer():
     flow = PlanarFlow([[0, 1.0]] * 3, [[1.0, 0]] * 3, [0, 0.1, 0.2], domain=Box([-1, -1], [1, 1]))
-    assert [layer.tolist() for layer in packed(flow)] == [[0], [1], [2]]
+    assert [layer.tolist() for layer in pack(flow)] == [[0], [1], [2]]
 
 
 def chain(particles: int) -> PlanarFlow:
@@ -158,7 +158,7 @@ def test_two_independent_parts_one_after_the_other_are_as_deep_as_one():
 @BOUNDED
 @given(flows(), st.integers(0, 99))
 def test_pushed_flows_are_the_same_map(flow, seed):
-    moved, x = pushed(flow), flow.domain.sample(64, seed)
+    moved, x = push(flow), flow.domain.sample(64, seed)
     size = max(1, np.abs(states(flow, x)).max(), np.abs(flow.t).max(initial=0))
     np.testing.assert_allclose(moved(x), flow(x), rtol=0, atol=1e-11 * size)
     np.testing.assert_allclose(moved.kappa, flow.kappa, rtol=1e-9, atol=1e-11)
@@ -169,7 +169,7 @@ def test_a_stiff_decay_stays_where_it_is():
     decay, turn = np.diag([1.0, 1e-3]), np.array([[0.0, 1.0], [-1.0, 0.0]])
     w = np.eye(2)
     flow = PlanarFlow(0.5 * w, w, np.zeros(2), [0, 1], np.stack([turn, decay]), np.ones((2, 2)))
-    moved = pushed(flow)
+    moved = push(flow)
     assert moved.stops.tolist() == [1]
     np.testing.assert_allclose(moved.M[0], decay @ turn, rtol=0, atol=1e-15)
 

@@ -13,7 +13,7 @@ from vanillaflow import reports
 from vanillaflow.errors import CertificateRefused, OutputError, VanillaflowError
 from vanillaflow.reports import contents as gathering
 from vanillaflow.reports import page_data as numbers
-from vanillaflow.reports.arrays import encoded, script_json
+from vanillaflow.reports.arrays import encode, script_json
 from vanillaflow.reports.slices import slice_points
 from vanillaflow.systems.system import System
 
@@ -31,7 +31,7 @@ def decoded(array: dict) -> np.ndarray:
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_arrays_come_back(dtype):
     array = np.random.default_rng(0).normal(size=(3, 4)).T
-    np.testing.assert_array_equal(decoded(encoded(array, dtype)), array.astype(dtype))
+    np.testing.assert_array_equal(decoded(encode(array, dtype)), array.astype(dtype))
 
 
 def test_json_cannot_end_its_script():
@@ -209,7 +209,7 @@ def test_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
 
 
 def test_bad_places_are_refused_before_any_work(tmp_path, monkeypatch):
-    monkeypatch.setattr(gathering, "gathered", lambda *arguments: 1 / 0)
+    monkeypatch.setattr(gathering, "gather", lambda *arguments: 1 / 0)
     for name, message in (("r.txt", "must end in .html"), ("none/r.html", "no directory"), ("r", ".html")):
         with pytest.raises(OutputError, match=message):
             reports.report(near_identity(2, 2), decay(2), tmp_path / name)

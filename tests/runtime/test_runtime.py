@@ -17,7 +17,7 @@ from vanillaflow.runtime import Runtime
 from vanillaflow.runtime.parallel import parallel_runs
 from vanillaflow.runtime.register_tables import worth_registers
 from vanillaflow.runtime.small_kernels import REGISTER_TABLE
-from vanillaflow.runtime.tables import packed, table_of
+from vanillaflow.runtime.tables import pack_tables, table_of
 from vanillaflow.runtime.vectors import register_entries
 
 KINDS = ("mixed", "runs", "grids", "affine only", "empty")
@@ -231,7 +231,7 @@ def test_grids_that_are_none():
 def test_kinks_far_apart_and_equal_ones():
     t = np.array([0, 0, 0, 1e-9, 1.0, 1e6])
     flow = PlanarFlow(np.full((6, 1), 0.1), np.ones((6, 1)), t)
-    places, *_ = packed([table_of(flow.a, flow.w, flow.t)], np.dtype(np.float64))
+    places, *_ = pack_tables([table_of(flow.a, flow.w, flow.t)], np.dtype(np.float64))
     assert places[0, 3] > 1
     x = np.array([[-1.0], [0], [5e-10], [0.5], [2], [1e5], [1e7], [np.nan]])
     long = Runtime.of(tuple(np.repeat(part, 10, axis=0) for part in flow._maps[:3]) + flow._maps[3:])

@@ -148,7 +148,7 @@ def test_patches_that_are_not_true_are_refused_where_all_fits(contents, tmp_path
     names = ("centers", "halves", "c", "g", "rest")
     flows = Patches.of(monomials(2, 4), {name: arrays[f"patches.{name}"] for name in names})
     boxes = (arrays[f"cells.{name}"] for name in ("patch", "centers", "halves"))
-    arrays["cells.bounds"] = bisection.bounded(enclosure_of(FLOW, "float64"), flows, *boxes).bounds
+    arrays["cells.bounds"] = bisection.bound(enclosure_of(FLOW, "float64"), flows, *boxes).bounds
     path.write_bytes(packed(header, arrays))
     with pytest.raises(vf.FileFormatError, match="the flow is where it is not"):
         prove(path)
@@ -272,10 +272,10 @@ def test_bisections_that_cannot_be_are_refused():
     record.add(np.array([0, 2]), np.array([0, 1]))
     record.add(np.array([5]), np.array([0]))
     arrays = record.arrays()
-    centers, halves, root = Bisections.of(**arrays).replayed(*first)
+    centers, halves, root = Bisections.of(**arrays).replay(*first)
     assert len(centers) == len(halves) == 7 and root.tolist() == [1, 3, 0, 2, 0, 2, 2]
     volume = np.prod(2 * halves, axis=1)
     np.testing.assert_allclose(volume.sum(), np.prod(TARGET.domain.width), rtol=1e-10)
     for name, wrong in (("index", [0, 0, 5]), ("index", [0, 9, 5]), ("axis", [0, 2, 0]), ("counts", [3, 1])):
         with pytest.raises(ValueError, match="bisections"):
-            Bisections.of(**{**arrays, name: np.array(wrong)}).replayed(*first)
+            Bisections.of(**{**arrays, name: np.array(wrong)}).replay(*first)

@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 import vanillaflow as vf
 from vanillaflow import cli
 from vanillaflow.files import read_bytes, write_atomically
-from vanillaflow.files.inputs import inputs_kept, note_output
+from vanillaflow.files.inputs import keep_inputs, note_output
 
 REFUSED = ("vanillaflow: cannot write", "vanillaflow: --output would replace the network")
 FILES = [
@@ -195,7 +195,7 @@ def test_what_is_asked_for_is_still_written(here, capsys):
 def test_python_may_read_and_write_a_file(here):
     content = read_bytes("system.toml")
     write_atomically("system.toml", content)
-    with inputs_kept():
+    with keep_inputs():
         read_bytes("system.toml")
         with pytest.raises(vf.OutputError, match="an input of this command"):
             write_atomically("system.toml", b"")

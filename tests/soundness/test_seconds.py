@@ -47,7 +47,7 @@ def test_deadlines_within_one_another():
     with deadline.within(0.0):
         with pytest.raises(deadline.TimeIsUp), deadline.within(100.0):
             deadline.check()
-        with deadline.extended(100.0):
+        with deadline.extend(100.0):
             deadline.check()
         with pytest.raises(deadline.TimeIsUp):
             deadline.check()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import vanillaflow as vf
 from vanillaflow.enclosures.images import enclosure_of
 from vanillaflow.verification import branch_and_bound
-from vanillaflow.verification.branch_and_bound import explored, slack
+from vanillaflow.verification.branch_and_bound import explore, slack
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def test_exploration_stops_at_what_no_cell_excludes(proved):
     prop = half_space(target, target.domain, [1.0, 0.0], -0.3)
     (unsafe,), (widened,) = prop.unsafe, prop.widened(certificate.per_output).unsafe
     enclosure = enclosure_of(flow, "float64")
-    outcome = explored(flow, enclosure, unsafe, widened, 10_000, lambda: False)
+    outcome = explore(flow, enclosure, unsafe, widened, 10_000, lambda: False)
     assert not outcome.excluded and len(outcome.undecided)
     assert np.all(slack(widened, flow(outcome.undecided)) <= 0)
 

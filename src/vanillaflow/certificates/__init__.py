@@ -20,7 +20,7 @@ from ..sampling.search import thorough
 from ..target import Target
 from ..validation import require_positive
 from .certificate import Certificate
-from .evaluation import evaluated
+from .evaluation import evaluator
 from .fingerprints import network_hash, system_hash
 from .sampled import certify_sampled
 from .statistical import certify_statistical
@@ -35,16 +35,16 @@ _RESOLVED_AT, _PART = 15, 0.1
 __all__ = ["Certificate", "certify", "known_seed"]
 
 
-def _sampled(flow: Any, target: Target, dtype: str, **options: Any) -> Certificate:
+def _by_samples(flow: Any, target: Target, dtype: str, **options: Any) -> Certificate:
     # Every output is searched, since the certificate speaks of each; and a network more thoroughly than a
     # PlanarFlow, whose kinks are known.
     if not isinstance(flow, PlanarFlow):
         options = thorough(target) | options
-    return certify_sampled(evaluated(flow, dtype), target, each_output=True, **options)
+    return certify_sampled(evaluator(flow, dtype), target, each_output=True, **options)
 
 
 def _statistical(flow: Any, target: Target, dtype: str, **options: Any) -> Certificate:
-    return certify_statistical(evaluated(flow, dtype), target, **options)
+    return certify_statistical(evaluator(flow, dtype), target, **options)
 
 
 def _rigorous(flow: Any, target: Target, dtype: str, **options: Any) -> Certificate:
@@ -55,7 +55,7 @@ def _rigorous(flow: Any, target: Target, dtype: str, **options: Any) -> Certific
 
 
 # Those that compare at points; the third is a proof.
-_METHODS: dict[str, Callable[..., Certificate]] = {"sampled": _sampled, "statistical": _statistical}
+_METHODS: dict[str, Callable[..., Certificate]] = {"sampled": _by_samples, "statistical": _statistical}
 
 
 def certify(
@@ -111,7 +111,7 @@ def certify(
     else:
         try:
             with within(max_seconds):
-                certificate = _measured(flow, target, method, dtype, seed, options)
+                certificate = _measure(flow, target, method, dtype, seed, options)
         except TimeIsUp:
             raise VanillaflowError(
                 f"{max_seconds:g} s are too few to compare at all points; allow more, or take fewer points"
@@ -129,7 +129,7 @@ def certify(
     )
 
 
-def _measured(
+def _measure(
     flow: PlanarFlow | FeedforwardNetwork,
     target: Target,
     method: str,

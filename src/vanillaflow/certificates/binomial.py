@@ -28,7 +28,7 @@ MOST_POINTS = 10**7
 _ROUNDING = 1e-9
 
 
-def points_needed(confidence: float, coverage: float) -> int:
+def sample_size(confidence: float, coverage: float) -> int:
     """The smallest n for which the largest of n errors will do: coverage^n <= 1 - confidence.
 
     n = log(1 - confidence) / log(coverage), rounded up. Raises ValueError for bad arguments.
@@ -45,7 +45,7 @@ def order_statistic(points: int, confidence: float, coverage: float) -> int:
     arguments, and saying how many points are needed where there is no such k.
     """
     require_count("points", points, MOST_POINTS)
-    needed = points_needed(confidence, coverage)
+    needed = sample_size(confidence, coverage)
     if points < needed:
         raise ValueError(
             f"{points} points are too few for confidence {confidence!r} and coverage {coverage!r}; "

@@ -84,7 +84,7 @@ class Certificate:
             )
         if self.method == "rigorous":
             return (
-                f"The error is at most {rounded_up(self.bound, 4)} everywhere in the box: proved on "
+                f"The error is at most {round_up(self.bound, 4)} everywhere in the box: proved on "
                 f"{self.points} cells. At one point it is {self.largest:.4g}."
             )
         if self.coverage is None:
@@ -93,10 +93,10 @@ class Certificate:
                 "the supremum is at least that, and nothing bounds it from above."
             )
         # In decimals, where 1 - 0.99 is 0.01.
-        rest = rounded_up(1 - Decimal(repr(self.coverage)), 2)
+        rest = round_up(1 - Decimal(repr(self.coverage)), 2)
         return (
             f"With confidence {self.confidence!r}, at most a fraction {rest} of the box (by volume) has an "
-            f"error above {rounded_up(self.bound, 4)}."
+            f"error above {round_up(self.bound, 4)}."
         )
 
     @property
@@ -114,7 +114,7 @@ class Certificate:
         elif self.solver_error == 0:
             own = "which is taken as exact"
         else:
-            own = f"whose own error, about {rounded_up(self.solver_error, 2)}, is added to the bound"
+            own = f"whose own error, about {round_up(self.solver_error, 2)}, is added to the bound"
         against = self.reference or "the target as it is computed"
         return f"The error is the max norm of the difference from {against}, {own}."
 
@@ -218,7 +218,7 @@ def _finite(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
 
 
-def rounded_up(value: float | Decimal, digits: int) -> str:
+def round_up(value: float | Decimal, digits: int) -> str:
     """The smallest number of so many significant digits that is not below `value` >= 0."""
     if value == 0 or not isfinite(value):
         return f"{float(value):g}"

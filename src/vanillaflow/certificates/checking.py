@@ -109,14 +109,14 @@ def _require_meaning(certificate: Certificate) -> None:
             raise CertificateRefused(
                 f"its {name} is {value:.3g}: with one below {_LEAST:g} a bound certifies nothing"
             )
-    if _allowed(certificate) == 0 and certificate.bound < certificate.largest:
+    if _allowance(certificate) == 0 and certificate.bound < certificate.largest:
         raise CertificateRefused(
             f"it contradicts itself: its bound, {certificate.bound:.6g}, is below the largest error that it "
             f"found, {certificate.largest:.6g}"
         )
 
 
-def _allowed(certificate: Certificate) -> int:
+def _allowance(certificate: Certificate) -> int:
     """How many of a statistical certificate's own points may have an error above its bound."""
     assert certificate.coverage is not None
     points, confidence = certificate.points, certificate.confidence
@@ -239,7 +239,7 @@ def _at_its_own_points(again: Measurement) -> int:
         raise CertificateRefused(
             f"at its own points the largest error comes out as {largest:.6g} or more, not {claim.largest:.6g}"
         )
-    allowed = _allowed(claim)
+    allowed = _allowance(claim)
     for column, number in enumerate(exceeding.tolist()):
         if number > allowed:
             raise CertificateRefused(

@@ -11,7 +11,7 @@ from ..network.precision import in_precision
 from ..planar.flow import PlanarFlow
 
 
-def evaluated(flow: PlanarFlow | FeedforwardNetwork, dtype: str) -> Callable[[np.ndarray], np.ndarray]:
+def evaluator(flow: PlanarFlow | FeedforwardNetwork, dtype: str) -> Callable[[np.ndarray], np.ndarray]:
     """The flow or network as a function, in precision `dtype`. Raises ValueError as `network_hash` does."""
     if isinstance(flow, FeedforwardNetwork):
         return in_precision(flow, dtype)

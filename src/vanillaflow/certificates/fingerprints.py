@@ -58,21 +58,21 @@ def system_hash(target: Target) -> str:
     Where there is no field, as for a flow that is known by samples, the flow's own values take its place.
     """
     box, duration = target.domain, float(target.duration)
-    x = box.from_unit(_spread(_POINTS, box.dim))
+    x = box.from_unit(_lattice(_POINTS, box.dim))
     switches = np.zeros(0)
     if not isinstance(target, FlowMap):
-        values = _rounded(target(x), _FLOW_DIGITS)
+        values = _round(target(x), _FLOW_DIGITS)
     else:
         field = target.field
         switches = np.array([float(t) for t in getattr(field, "times", ()) if 0 < t < duration])
         spans = pairwise([0.0, *switches, duration])
         times = [start + part * (end - start) for start, end in spans for part in _FRACTIONS]
-        values = _rounded(np.concatenate([values_at(field, t, x) for t in times]), _FIELD_DIGITS)
+        values = _round(np.concatenate([values_at(field, t, x) for t in times]), _FIELD_DIGITS)
     header = {"dim": box.dim, "duration": duration}
     return checksum(header, {"low": box.low, "high": box.high, "switches": switches, "values": values})
 
 
-def _spread(n: int, dim: int) -> Float[np.ndarray, "n d"]:
+def _lattice(n: int, dim: int) -> Float[np.ndarray, "n d"]:
     """n points of the open unit cube, the same wherever and whenever they are computed.
 
     Kronecker's sequence, the fractional parts of 1/2 + k (1/g, 1/g^2, ..., 1/g^d), with g^(d+1) = g + 1.
@@ -83,7 +83,7 @@ def _spread(n: int, dim: int) -> Float[np.ndarray, "n d"]:
     return (0.5 + np.outer(np.arange(1, n + 1), g ** -np.arange(1.0, dim + 1))) % 1.0
 
 
-def _rounded(values: np.ndarray, digits: int) -> np.ndarray:
+def _round(values: np.ndarray, digits: int) -> np.ndarray:
     """(n, d) whole numbers: the values in units of 10^-digits of the power of ten nearest each column's
     largest.
 

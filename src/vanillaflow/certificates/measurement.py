@@ -25,7 +25,7 @@ from ..sampling.search import absolute_errors, affordable_points
 from ..target import Target
 from ..text import point_text
 from .certificate import Certificate
-from .evaluation import evaluated
+from .evaluation import evaluator
 from .resolution import FINER, rounding, solver_errors
 from .statistical import fresh_points
 
@@ -65,7 +65,7 @@ class Measurement:
 
     def __post_init__(self) -> None:
         target = self.target
-        object.__setattr__(self, "evaluate", evaluated(self.flow, self.certificate.dtype))
+        object.__setattr__(self, "evaluate", evaluator(self.flow, self.certificate.dtype))
         x = np.concatenate([self.certificate.worst_point[None], *fresh_points(target, _FEW, self.seed)])
         while True:
             y = target(x)

@@ -19,7 +19,7 @@ import numpy as np
 
 from .. import __version__
 from ..deadline import TimeIsUp, within
-from ..enclosures.bisection import bounded, restored, tightened
+from ..enclosures.bisection import bound_cells, restore, tighten
 from ..enclosures.checkpoint import Checkpoint
 from ..enclosures.images import enclosure_of
 from ..enclosures.integrator import integrator
@@ -35,7 +35,7 @@ from ..target import FlowMap, Target
 from ..validation import require_positive
 from .agreement import Certain, certain_error, require_own_types, require_same_field, require_same_network
 from .certificate import Certificate
-from .evaluation import evaluated
+from .evaluation import evaluator
 from .fingerprints import network_hash
 from .sampled import certify_sampled
 
@@ -110,10 +110,10 @@ def certify_rigorous(
 
     own = require_own_types(flow, target)
     exact = replace(integrator(own.field, own.duration, 0.0), deadline=deadline)
-    evaluate, enclosure, fresh = evaluated(flow, dtype), enclosure_of(flow, dtype), np.random.default_rng()
+    evaluate, enclosure, fresh = evaluator(flow, dtype), enclosure_of(flow, dtype), np.random.default_rng()
     require_same_field(exact, own, fresh)
     require_same_network(enclosure, evaluate, target.domain, fresh)
-    found, searched = _found(evaluate, own, seed, deadline)
+    found, searched = _search(evaluate, own, seed, deadline)
     if not searched or not isfinite(found.largest):
         # No time to prove anything, or nothing to prove: there is a point where the error is infinite.
         return _certificate(found, np.full((1, target.dim), np.inf), found.largest, seed)
@@ -128,9 +128,7 @@ def certify_rigorous(
     with workers(executor, deadline) as those, Checkpoint(checkpoint, proof) as file:
         stored = file.stored()
         if stored is not None and stored.stage == "cells":
-            flows, cells, records = restored(
-                enclosure, stored, known, target.domain, _FIRST_PATCHES, deadline
-            )
+            flows, cells, records = restore(enclosure, stored, known, target.domain, _FIRST_PATCHES, deadline)
             require_true(exact, flows, stored)
         else:
             records = Bisections(), Bisections()
@@ -139,18 +137,18 @@ def certify_rigorous(
                 *(late, those, file, stored, records[0]),
             )
             numbers = np.arange(len(flows))
-            cells = bounded(enclosure, flows, numbers, flows.centers, flows.halves, those, deadline)
+            cells = bound_cells(enclosure, flows, numbers, flows.centers, flows.halves, those, deadline)
             if np.isnan(cells.bounds).any():
-                file.unfinished()
+                file.keep()
                 cells = replace(cells, bounds=np.where(np.isnan(cells.bounds), np.inf, cells.bounds))
-        cells = tightened(enclosure, flows, cells, goal, max_cells, late, those, file, records, deadline)
+        cells = tighten(enclosure, flows, cells, goal, max_cells, late, those, file, records, deadline)
         if late() and cells.largest.max() > goal:
-            file.unfinished()
+            file.keep()
         largest = _consistent(float(cells.largest.max()), found, certain)
     return _certificate(found, cells.bounds, largest, seed)
 
 
-def _found(
+def _search(
     evaluate: Callable[[np.ndarray], np.ndarray], target: FlowMap, seed: int, deadline: float
 ) -> tuple[Certificate, bool]:
     """What a search finds, and whether there was time for it; else what the error is at three points.

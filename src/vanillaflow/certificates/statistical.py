@@ -10,7 +10,7 @@ from jaxtyping import Float
 from ..sampling.search import absolute_errors
 from ..target import Target
 from ..validation import require_count
-from .binomial import MOST_POINTS, largest_fraction, order_statistic, points_needed
+from .binomial import MOST_POINTS, largest_fraction, order_statistic, sample_size
 from .certificate import Certificate
 from .resolution import solver_errors
 
@@ -87,7 +87,7 @@ def _plan(points: int | None, confidence: float, coverage: float | None, dim: in
     if coverage is None:
         points = require_count("points", _POINTS if points is None else points, most)
         return points, 1 - largest_fraction(0, points, confidence), points
-    needed = points_needed(confidence, coverage)
+    needed = sample_size(confidence, coverage)
     if needed > most:
         raise ValueError(
             f"confidence {confidence!r} and coverage {coverage!r} need {needed} points; at most "

@@ -20,9 +20,9 @@ import typer
 
 from .. import __version__
 from ..errors import CertificateRefused, ToleranceNotReached, VanillaflowError
-from ..files.inputs import inputs_kept
+from ..files.inputs import keep_inputs
 from .certifying import certify_file
-from .commands import Commands, is_told, told
+from .commands import Commands, is_usage_error, usage_error
 from .compiling import compile_system
 from .completion import require_known_shell
 from .inspecting import inspect_file
@@ -93,15 +93,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except VanillaflowError as error:
         return _fail(str(error), _code(error))
     except Exception as error:
-        if not is_told(error):
+        if not is_usage_error(error):
             raise
-        return _fail(told(error), 2)
+        return _fail(usage_error(error), 2)
     # Typer may itself turn Ctrl-C into this code.
     return _fail("interrupted; nothing more was written", 130) if code == 130 else int(code or 0)
 
 
 def _run(arguments: Sequence[str] | None) -> Any:
-    with inputs_kept():
+    with keep_inputs():
         return app(arguments, prog_name="vanillaflow", standalone_mode=False)
 
 

@@ -142,10 +142,10 @@ def certify_file(
     target = read_target(system)
     require_fit(flow.domain, target)
     if check is None:
-        certificate = _certified(flow, target, seed, dtype, tol, options)
+        certificate = _certify(flow, target, seed, dtype, tol, options)
         found = ""
     else:
-        certificate, found = _checked(check, flow, target, seed, dtype)
+        certificate, found = _check(check, flow, target, seed, dtype)
     _write(certificate, network, output, embed)
     title = f"{network} against {target.name}" if check is None else f"{check} holds"
     print(f"{one_line(title)}\n")
@@ -191,7 +191,7 @@ def require_fit(domain: Box | None, target: Target) -> None:
         )
 
 
-def _certified(
+def _certify(
     flow: Any, target: Target, seed: int | None, dtype: str, tol: float | None, options: dict[str, Any]
 ) -> Certificate:
     from ..certificates import certify
@@ -213,7 +213,7 @@ def _certified(
         raise VanillaflowError(str(wrong)) from None
 
 
-def _checked(path: Path, flow: Any, target: Target, seed: int | None, dtype: str) -> tuple[Certificate, str]:
+def _check(path: Path, flow: Any, target: Target, seed: int | None, dtype: str) -> tuple[Certificate, str]:
     """The certificate of the file and what was found again. CertificateRefused, naming the file."""
     certificate = certificate_of(path)
     try:

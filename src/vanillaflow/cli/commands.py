@@ -31,17 +31,17 @@ class Commands(TyperGroup):
         except (KeyboardInterrupt, VanillaflowError):
             raise
         except BaseException as error:
-            if not is_told(error):
+            if not is_usage_error(error):
                 require_own_error(error)
             raise
 
 
-def is_told(error: BaseException) -> bool:
+def is_usage_error(error: BaseException) -> bool:
     """Whether it is one of Typer's errors about arguments; their base class is not public."""
     return hasattr(error, "format_message")
 
 
-def told(error: Any) -> str:
+def usage_error(error: Any) -> str:
     """One of Typer's errors about arguments, in our words and with the command whose help there is."""
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "vanillaflow"

@@ -17,7 +17,7 @@ from .interruption import saved_best
 from .option_values import complete_dialect, complete_method, fraction, known_dialect, known_method, positive
 from .outputs import require_output
 from .progress import progress
-from .result import Precision, Request, Result, lowered, measured
+from .result import Precision, Request, Result, lower_flow, measure
 from .system_argument import SYSTEM, read_target
 from .text import one_line, rows, size_text
 
@@ -120,7 +120,7 @@ def compile_system(
     options = {name: value for name, value in options.items() if value is not None}
     with progress(f"compiling {target.name} to {tol:g}") as report:
         try:
-            result, certificate = compiled(target, request, report, options)
+            result, certificate = compile_and_measure(target, request, report, options)
         except CompilationInterrupted as interruption:
             raise saved_best(interruption, target, request, outputs) from None
         for path in outputs:
@@ -129,7 +129,7 @@ def compile_system(
     print(rows(_summary(result, certificate, target, outputs, perf_counter() - start)))
 
 
-def compiled(
+def compile_and_measure(
     target: Target, request: Request, report: Callable[[str], None], options: dict[str, Any]
 ) -> tuple[Result, Certificate]:
     """Compile, and measure what will be exported. ToleranceNotReached if that is above the tolerance;
@@ -140,13 +140,13 @@ def compiled(
     try:
         for aim in _AIM:
             flow = compile_flow(target, aim * request.tol, report=report, **options)
-            result, certificate = measured(lowered(flow, request), target, request.seed)
+            result, certificate = measure(lower_flow(flow, request), target, request.seed)
             report(f"measured the {request.dtype} network: {certificate}")
             if certificate.bound <= request.tol:
                 return result, certificate
     except ToleranceNotReached as refusal:
         if flow is None:
-            raise _advised(refusal, options) from None
+            raise _advise(refusal, options) from None
     except KeyboardInterrupt:
         if flow is None or flow.provenance is None or flow.provenance.error is None:
             raise
@@ -161,7 +161,7 @@ def compiled(
     )
 
 
-def _advised(refusal: ToleranceNotReached, options: dict[str, Any]) -> ToleranceNotReached:
+def _advise(refusal: ToleranceNotReached, options: dict[str, Any]) -> ToleranceNotReached:
     """The refusal with the options that help. A little above its error, the best flow is found again."""
     tol = "a larger --tol" if refusal.flow is None else f"--tol {1.05 * refusal.error:.2g}"
     limits = "--max-kinks or --max-seconds" if "max_seconds" in options else "--max-kinks"

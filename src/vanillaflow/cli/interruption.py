@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import CompilationInterrupted, VanillaflowError
-from .result import Request, lowered, measured
+from .result import Request, lower_flow, measure
 
 if TYPE_CHECKING:
     from ..target import Target
@@ -26,9 +26,9 @@ def saved_best(
 
     A second Ctrl-C stops the measurement of the network, but not the writing; a third one stops that.
     """
-    result, error = lowered(interruption.flow, request), interruption.error
+    result, error = lower_flow(interruption.flow, request), interruption.error
     try:
-        result, certificate = measured(result, target, request.seed)
+        result, certificate = measure(result, target, request.seed)
         error = max(error, certificate.bound)
     except KeyboardInterrupt:
         pass

@@ -25,7 +25,7 @@ _NAME = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):([A-Za-z_]\w*(?:\.[A-Za-z
 _RUNNING: ContextVar[str | None] = ContextVar("_RUNNING", default=None)
 
 
-def system_named(name: str) -> System | Target:
+def find_system(name: str) -> System | Target:
     """The System or FlowMap of `package.module:object`, looked for in the current directory first.
 
     The object is a System or a FlowMap, or a function without arguments that returns one. Raises FieldError,
@@ -57,7 +57,7 @@ def require_own_error(error: BaseException) -> None:
 def _module(name: str) -> Any:
     sys.path.insert(0, "")
     try:
-        with _told(f"module {name!r} cannot be imported"):
+        with _errors_in_words(f"module {name!r} cannot be imported"):
             return importlib.import_module(name)
     finally:
         if "" in sys.path:  # The module may have changed it.
@@ -77,7 +77,7 @@ def _note_modules() -> None:
 def _attribute(module: Any, module_name: str, path: str) -> Any:
     value = module
     for part in path.split("."):
-        with _told(f"{module_name}:{path} cannot be read"):
+        with _errors_in_words(f"{module_name}:{path} cannot be read"):
             there = hasattr(value, part)
             value = getattr(value, part) if there else None
         if not there:
@@ -89,7 +89,7 @@ def _system(value: Any, name: str) -> System | Target:
     from ..systems.system import System
     from ..target import Target
 
-    with _told(f"{name}() fails"):
+    with _errors_in_words(f"{name}() fails"):
         if callable(value) and not isinstance(value, Target | System):
             value = value()
         if isinstance(value, System | Target):
@@ -101,7 +101,7 @@ def _system(value: Any, name: str) -> System | Target:
 
 
 @contextmanager
-def _told(what: str) -> Iterator[None]:
+def _errors_in_words(what: str) -> Iterator[None]:
     """FieldError for whatever the user's code raises, an exit or any other BaseException as well."""
     try:
         yield

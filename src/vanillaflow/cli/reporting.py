@@ -9,7 +9,7 @@ import typer
 
 from ..errors import CompilationInterrupted, VanillaflowError
 from .certifying import certificate_of, require_fit
-from .compiling import compiled
+from .compiling import compile_and_measure
 from .completion import complete_system
 from .interruption import Interrupted
 from .network_argument import read_network
@@ -109,7 +109,7 @@ def report_on_system(
         if Path(first).suffix.lower() in _FILES:
             raise VanillaflowError(f"{first!r} needs its system behind it: vanillaflow report {first} SYSTEM")
         system = read_system(first)
-        flow, dtype = _compiled(target_of(system), {"tol": _TOL} | compiling, named, seed), "float64"
+        flow, dtype = _compile(target_of(system), {"tol": _TOL} | compiling, named, seed), "float64"
     else:
         for name in compiling:
             raise VanillaflowError(f"--{name.replace('_', '-')} is for a SYSTEM alone, which is compiled")
@@ -137,7 +137,7 @@ def report_on_system(
     print(rows([("written", f"{output} ({size_text(output.stat().st_size)}); open it in a browser")]))
 
 
-def _compiled(target: Target, options: dict[str, Any], dialect: str, seed: int) -> PlanarFlow:
+def _compile(target: Target, options: dict[str, Any], dialect: str, seed: int) -> PlanarFlow:
     """The system, compiled as the command compile does, its network measured in float64."""
     known_method(options.get("method"))
     name, slope = known_dialect(dialect, None)
@@ -147,7 +147,7 @@ def _compiled(target: Target, options: dict[str, Any], dialect: str, seed: int) 
     request = Request(tol, Precision.float64, name, slope, seed)
     with progress(f"compiling {target.name} to {tol:g}") as report:
         try:
-            return compiled(target, request, report, options | {"seed": seed})[0].flow
+            return compile_and_measure(target, request, report, options | {"seed": seed})[0].flow
         except CompilationInterrupted as interruption:
             best = f"{interruption.flow.kinks} kinks, error {interruption.error:.2g}"
             raise Interrupted(f"interrupted: the best so far has {best}; no report is written") from None

@@ -47,13 +47,13 @@ class Result:
         FILE_KINDS[path.suffix.lower()].write(self.flow, self.network, path, self.dtype)
 
 
-def lowered(flow: PlanarFlow, request: Request) -> Result:
+def lower_flow(flow: PlanarFlow, request: Request) -> Result:
     if flow.provenance is not None:
         flow = flow.with_provenance(replace(flow.provenance, tolerance=request.tol))
     return Result(flow, flow.to_network(request.dialect, request.slope), request.dtype)
 
 
-def measured(result: Result, target: Target, seed: int) -> tuple[Result, Certificate]:
+def measure(result: Result, target: Target, seed: int) -> tuple[Result, Certificate]:
     """The error of the network in the precision of the export, and the result that tells it in its file."""
     from ..certificates.sampled import certify_sampled
     from ..network.precision import in_precision

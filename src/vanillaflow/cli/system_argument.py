@@ -58,9 +58,9 @@ def read_system(name: str) -> System | Target:
 
             return load_system(name)
         if ":" in name:
-            from .python_object import system_named
+            from .python_object import find_system
 
-            return system_named(name)
+            return find_system(name)
         files = [file.name for file in Path().glob("*.toml")]
         hint = did_you_mean(name, [*ZOO, *files]) or "; `vanillaflow zoo list` shows those that come along"
         raise FieldError(f"there is no system {name!r}{hint}")

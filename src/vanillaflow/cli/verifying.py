@@ -101,10 +101,10 @@ def verify_system(
     prop, target = read_vnnlib(property_file), read_target(system)
     _require_fit(prop, target)
     with progress(f"verifying {target.name}") as report:
-        flow, precision = _given_or_compiled(network, target, tol, seed, report)
+        flow, precision = _read_or_compile(network, target, tol, seed, report)
         if any(path.suffix.lower() == ".onnx" for path in outputs):
             flow, precision = _as_file(flow, precision, dialect, dtype)
-        certificate = _proved(flow, target, precision, seed, report)
+        certificate = _prove(flow, target, precision, seed, report)
         verdict = verify(flow, target, prop, certificate, max_seconds=max_seconds or float("inf"), seed=seed)
     for path in outputs:
         _write(path, flow, precision, prop, certificate)
@@ -129,7 +129,7 @@ def _require_fit(prop: Property, target: Target) -> None:
         raise VanillaflowError(str(error)) from None
 
 
-def _given_or_compiled(
+def _read_or_compile(
     network: Path | None, target: Target, tol: float, seed: int, report: Callable[[str], None]
 ) -> tuple[PlanarFlow | FeedforwardNetwork, str]:
     """The flow or network, and the precision in which it computes."""
@@ -154,7 +154,7 @@ def _as_file(
         raise VanillaflowError(str(error)) from None
 
 
-def _proved(
+def _prove(
     flow: PlanarFlow | FeedforwardNetwork,
     target: Target,
     precision: str,

@@ -96,14 +96,14 @@ def _system_rows(system: System, text: str | None) -> list[tuple[str, str]]:
         *[("parameters", ", ".join(f"{key} = {value:.6g}" for key, value in parameters.items()))][
             : len(parameters)
         ],
-        ("variables", ", ".join(_shortened(system.variables))),
+        ("variables", ", ".join(_shorten(system.variables))),
         ("box", box_text(system.domain)),
         ("duration", f"{system.duration:g}"),
         ("compiled as", "; ".join(ridges)),
     ]
 
 
-def _shortened(names: tuple[str, ...]) -> list[str]:
+def _shorten(names: tuple[str, ...]) -> list[str]:
     return list(names) if len(names) <= _FEW else [*names[:2], "...", names[-1]]
 
 

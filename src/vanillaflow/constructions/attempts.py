@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..deadline import TimeIsUp, extended
+from ..deadline import TimeIsUp, extend
 from ..errors import CompilationInterrupted, ToleranceNotReached
 from ..planar.affine import affine_fit
 from ..planar.flow import PlanarFlow
@@ -117,11 +117,11 @@ def best_attempt(construction: Construction, tol: float) -> Outcome:
             raise
         if not np.isfinite(tried[-1].error):
             # The search for its worst point was not finished; a small one takes no time.
-            tried[-1] = _measured_at_few(tried[-1], target, seed)
+            tried[-1] = _measure_at_few(tried[-1], target, seed)
         return Outcome(_best(tried), interrupted=True)
     except TimeIsUp as late:
         if not tried:
-            with suppress(TimeIsUp), extended(ATTEMPTS.last_seconds):
+            with suppress(TimeIsUp), extend(ATTEMPTS.last_seconds):
                 tried.append(Attempt(_affine(target, seed)))
         if not tried:
             raise ToleranceNotReached(
@@ -129,8 +129,8 @@ def best_attempt(construction: Construction, tol: float) -> Outcome:
             ) from None
         certified = bool(np.isfinite(tried[-1].error))
         if not certified:
-            with suppress(TimeIsUp), extended(ATTEMPTS.last_seconds):
-                tried[-1] = _measured_at_few(tried[-1], target, seed)
+            with suppress(TimeIsUp), extend(ATTEMPTS.last_seconds):
+                tried[-1] = _measure_at_few(tried[-1], target, seed)
         return Outcome(_best(tried), ToleranceNotReached(str(late)), certified=certified)
     return Outcome(_best(tried), refusal)
 
@@ -144,7 +144,7 @@ def _affine(target: Target, seed: int) -> Constructed:
     return Constructed(flow, "the affine map of least squares")
 
 
-def _measured_at_few(attempt: Attempt, target: Target, seed: int) -> Attempt:
+def _measure_at_few(attempt: Attempt, target: Target, seed: int) -> Attempt:
     found = largest_error(attempt.flow, target, ATTEMPTS.few_points, rounds=0, seed=seed + 1)
     return replace(attempt, error=found.largest)
 

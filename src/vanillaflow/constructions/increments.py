@@ -68,16 +68,16 @@ def compile_chain(
             increment = compile_one(part, aim, max_kinks=most, max_seconds=left)
         except (ToleranceNotReached, CompilationInterrupted) as stopped:
             if stopped.flow is not None:
-                stopped.flow = _composed(before, stopped.flow, target)
+                stopped.flow = _compose(before, stopped.flow, target)
             stopped.add_note(f"on the way to time {time:g}, the {len(flows) + 1}. of {len(ends)}")
             raise
         made = increment.provenance and replace(increment.provenance, duration=time, tolerance=tol)
-        flows.append(_composed(before, increment, target).with_provenance(made))
+        flows.append(_compose(before, increment, target).with_provenance(made))
         increments.append(replace(increment, domain=before_box) if increments else flows[0])
     return FlowChain(tuple(ends), tuple(flows), tuple(increments))
 
 
-def _composed(before: PlanarFlow, increment: PlanarFlow, target: Target) -> PlanarFlow:
+def _compose(before: PlanarFlow, increment: PlanarFlow, target: Target) -> PlanarFlow:
     """The increment after the flow before it, on the target's box."""
     return replace(concatenate([before, increment]), domain=target.domain)
 

@@ -14,8 +14,8 @@ from ..box import Box
 from .checkpoint import Checkpoint, Stored
 from .forms import ROUNDING, TINY, UP, Forms
 from .monomials import Monomials
-from .patches import Patches, restored_bisections
-from .tiling import Bisections, first_cells, halved
+from .patches import Patches, restore_bisections
+from .tiling import Bisections, first_cells, halve
 from .workers import Workers, batches
 
 # The forms of a network over cells with centers and halves (n, d).
@@ -61,7 +61,7 @@ def joined(parts: list[Cells]) -> Cells:
     return Cells(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Cells)))
 
 
-def bounded(
+def bound_cells(
     network: Enclosure,
     exact: Patches,
     patch: Int[np.ndarray, " n"],
@@ -79,14 +79,14 @@ def bounded(
         # Only the patches that a batch needs go with it.
         numbers, local = np.unique(patch[batch], return_inverse=True)
         tasks.append((exact.rows(numbers), local, centers[batch], halves[batch]))
-    cells = joined((workers or Workers()).map(partial(_bounded, network, deadline), tasks))
+    cells = joined((workers or Workers()).map(partial(_bound_task, network, deadline), tasks))
     return replace(cells, patch=patch)
 
 
 _Task = tuple[Patches, np.ndarray, np.ndarray, np.ndarray]
 
 
-def _bounded(network: Enclosure, deadline: float, task: _Task) -> Cells:
+def _bound_task(network: Enclosure, deadline: float, task: _Task) -> Cells:
     exact, patch, centers, halves = task
     n, d = centers.shape
     none = Cells(patch, centers, halves, np.full((n, d), np.nan), halves.argmax(axis=1))
@@ -94,13 +94,13 @@ def _bounded(network: Enclosure, deadline: float, task: _Task) -> Cells:
     begin, size = 0, _FIRST_SLICE
     while begin < n and (now := time.time()) <= deadline:
         part = slice(begin, begin + size)
-        done.append(_slice_bounded(network, exact, patch[part], centers[part], halves[part]))
+        done.append(_bound_slice(network, exact, patch[part], centers[part], halves[part]))
         begin += size
         size = 2 * size if time.time() - now < _SLICE_SECONDS else size
     return joined([*done, none.rows(np.arange(begin, n))]) if begin < n else joined(done)
 
 
-def _slice_bounded(
+def _bound_slice(
     network: Enclosure, exact: Patches, patch: np.ndarray, centers: np.ndarray, halves: np.ndarray
 ) -> Cells:
     with np.errstate(invalid="ignore", over="ignore"):
@@ -117,7 +117,7 @@ def _slice_bounded(
     return Cells(patch, centers, halves, bound.T, axis)
 
 
-def tightened(
+def tighten(
     network: Enclosure,
     exact: Patches,
     cells: Cells,
@@ -144,9 +144,9 @@ def tightened(
             above = np.zeros(len(cells), dtype=bool)
             above[loosest] = True
         loose = cells.rows(above)
-        centers, halves = halved(loose.centers, loose.halves, loose.axis)
+        centers, halves = halve(loose.centers, loose.halves, loose.axis)
         patch = np.concatenate([loose.patch, loose.patch])
-        parts = bounded(network, exact, patch, centers, halves, workers, deadline)
+        parts = bound_cells(network, exact, patch, centers, halves, workers, deadline)
         missing = np.isnan(parts.bounds).any(axis=1).reshape(2, -1).any(axis=0)
         if missing.any():
             # The time is up. Where a part has no bound, that of the whole stays.
@@ -166,10 +166,10 @@ def _together(exact: Patches, cells: Cells, records: tuple[Bisections, Bisection
     return {f"{part}.{name}": array for part, arrays in parts.items() for name, array in arrays.items()}
 
 
-def restored(
+def restore(
     network: Enclosure, stored: Stored, monomials: Monomials, domain: Box, count: int, deadline: float
 ) -> tuple[Patches, Cells, tuple[Bisections, Bisections]]:
-    """What `tightened` offered to a checkpoint, of patches that began as `count`.
+    """What `tighten` offered to a checkpoint, of patches that began as `count`.
 
     Raises FileFormatError if the numbers cannot be such, the cells do not tile the patches, or those of them
     that are bounded again, which nobody could know before, come out otherwise.
@@ -177,7 +177,7 @@ def restored(
     d = domain.dim
     exact = Patches.restored(monomials, stored, "patches.")
     first = first_cells(domain, count)
-    of_patches, _ = restored_bisections(stored, "patches.bisections", first, (exact.centers, exact.halves))
+    of_patches, _ = restore_bisections(stored, "patches.bisections", first, (exact.centers, exact.halves))
     n = len(stored.array("cells.patch", np.int64, None))
     centers, halves, bounds = (
         stored.array(f"cells.{name}", np.float64, n, d) for name in ("centers", "halves", "bounds")
@@ -185,14 +185,14 @@ def restored(
     patch, axis = (stored.array(f"cells.{name}", np.int64, n) for name in ("patch", "axis"))
     cells = Cells(patch, centers, halves, bounds, axis)
     boxes = (exact.centers, exact.halves), (cells.centers, cells.halves)
-    of_cells, root = restored_bisections(stored, "cells.bisections", *boxes)
+    of_cells, root = restore_bisections(stored, "cells.bisections", *boxes)
     if not np.array_equal(root, cells.patch):
         raise stored.refusal("its cells are not in the patches that they are said to be in")
     if not np.all(cells.bounds >= 0) or not np.all((cells.axis >= 0) & (cells.axis < d)):
         raise stored.refusal("its cells have bounds that are no numbers from 0, or axes that are none")
     chosen = np.random.default_rng().permutation(n)[:_AGAIN]
     some = cells.rows(chosen)
-    again = bounded(network, exact, some.patch, some.centers, some.halves, deadline=deadline)
+    again = bound_cells(network, exact, some.patch, some.centers, some.halves, deadline=deadline)
     known = ~np.isnan(again.bounds)
     if not np.isclose(again.bounds, some.bounds, rtol=_SAME, atol=0.0)[known].all():
         raise stored.refusal("its cells have other bounds when they are bounded again")

@@ -96,7 +96,7 @@ class Checkpoint:
         if isinstance(error, KeyboardInterrupt) and self._path.exists():
             raise ProofInterrupted(self._path) from error
 
-    def unfinished(self) -> None:
+    def keep(self) -> None:
         """Keep the file, with what was offered so far: the proof can go on from that. What is offered from
         now on was made in a hurry."""
         self._unfinished = True

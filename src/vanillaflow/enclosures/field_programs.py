@@ -24,8 +24,8 @@ _PROFILES: dict[str, Callable[[Program, int], int]] = {
     "exp": Program.exp,
     "softplus": Program.softplus,
     "arctan": Program.arctan,
-    "relu": lambda program, x: program.kinked(x, 0.0, 1.0),
-    "abs": lambda program, x: program.kinked(x, -1.0, 1.0),
+    "relu": lambda program, x: program.kink(x, 0.0, 1.0),
+    "abs": lambda program, x: program.kink(x, -1.0, 1.0),
     "elu": lambda program, x: _elu(program, x),
     "silu": lambda program, x: program.product(x, program.sigmoid(x)),
     "gelu": lambda program, x: program.product(x, program.normal_cdf(x)),
@@ -83,7 +83,7 @@ def _profile(profile: Profile) -> Callable[[Program, int], int]:
         return lambda program, x: program.whole_power(x, int(name[5:]))
     if profile == known and name.startswith("leaky_relu"):
         left = float(-profile.value(np.array([-1.0]))[0])
-        return lambda program, x: program.kinked(x, left, 1.0)
+        return lambda program, x: program.kink(x, left, 1.0)
     if profile == known and name in _PROFILES:
         return _PROFILES[name]
     if profile.formula is not None:
@@ -94,8 +94,8 @@ def _profile(profile: Profile) -> Callable[[Program, int], int]:
 
 def _elu(program: Program, x: int) -> int:
     """z for z > 0 and e^z - 1 for z < 0: relu(z) + e^(-relu(-z)) - 1."""
-    below = program.exp(program.scaled(program.kinked(program.scaled(x, -1.0), 0.0, 1.0), -1.0))
-    return program.sum(program.kinked(x, 0.0, 1.0), program.shifted(below, -1.0))
+    below = program.exp(program.scale(program.kink(program.scale(x, -1.0), 0.0, 1.0), -1.0))
+    return program.sum(program.kink(x, 0.0, 1.0), program.shift(below, -1.0))
 
 
 def _expression_program(field: ExpressionField) -> Program:
@@ -125,10 +125,10 @@ class _Expressions:
 
     def place(self, node: sp.Expr) -> int:
         if node not in self._places:
-            self._places[node] = self._made(node)
+            self._places[node] = self._make(node)
         return self._places[node]
 
-    def _made(self, node: sp.Expr) -> int:
+    def _make(self, node: sp.Expr) -> int:
         program = self.program
         if not node.free_symbols:
             return program.constant(np.full(self._rows, float(node)))
@@ -142,7 +142,7 @@ class _Expressions:
                 first = combine(first, other)
             if number == (0 if node.is_Add else 1):
                 return first
-            return (program.shifted if node.is_Add else program.scaled)(first, float(number))
+            return (program.shift if node.is_Add else program.scale)(first, float(number))
         name = node.func.__name__
         made = {
             **_PROFILES,
@@ -171,5 +171,5 @@ def _quotient(program: Program, x: int, y: int) -> int:
 
 def _hyperbolic(program: Program, x: int, sign: float) -> int:
     """(e^x + sign e^-x) / 2."""
-    up, down = program.exp(x), program.exp(program.scaled(x, -1.0))
-    return program.scaled(program.sum(up, program.scaled(down, sign)), 0.5)
+    up, down = program.exp(x), program.exp(program.scale(x, -1.0))
+    return program.scale(program.sum(up, program.scale(down, sign)), 0.5)

@@ -60,12 +60,12 @@ class Forms:
         lost = np.where(np.equal(factor, 0.0), 0.0, TINY)
         return Forms(c, g, (np.abs(factor) * self.r + ROUNDING * size + lost) * UP)
 
-    def shifted(self, by: float | np.ndarray) -> Forms:
+    def shift(self, by: float | np.ndarray) -> Forms:
         """The forms plus numbers that broadcast to (m, n)."""
         c = self.c + by
         return Forms(c, self.g, (self.r + ROUNDING * (np.abs(c) + np.abs(by))) * UP)
 
-    def mapped(self, A: Float[np.ndarray, "k m"]) -> Forms:
+    def map(self, A: Float[np.ndarray, "k m"]) -> Forms:
         """The k forms A x."""
         size = np.abs(A) @ (np.abs(self.c) + self.spread)
         r = np.abs(A) @ self.r + (A.shape[1] + 1) * ROUNDING * size
@@ -84,7 +84,7 @@ def intervals(low: Float[np.ndarray, "m n"], high: Float[np.ndarray, "m n"]) -> 
     return Forms(c, np.zeros((0, *c.shape)), r)
 
 
-def stacked(parts: list[Forms]) -> Forms:
+def stack(parts: list[Forms]) -> Forms:
     """All the forms of the parts, one below the other."""
     return Forms(
         np.concatenate([part.c for part in parts]),
@@ -103,7 +103,7 @@ Smooth = tuple[
 ]
 
 
-def applied(x: Forms, f: Smooth) -> Forms:
+def apply(x: Forms, f: Smooth) -> Forms:
     """f of the forms, linear about their centers: f(c) + f'(c) (x - c) + [-1, 1] max |f''| |x - c|^2 / 2."""
     value, derivative, bend, off = f
     radius = x.radius

@@ -115,7 +115,7 @@ class Integrator:
                 if monomials is not None:
                     found &= (np.abs(stepped.g[len(monomials) :]).sum(axis=0) <= most_rest).all(axis=0)
                 x = _without(stepped, ~found)
-                x = _joined(x, kept)
+                x = _join(x, kept)
                 if not found.any():
                     return x, found
                 t = end if h == end - t else t + h
@@ -144,7 +144,7 @@ def _longer(room: float, order: int) -> float:
     return float(np.clip(_CAUTION * room ** (1 / (order - 1)), _SHORTER, _LONGER))
 
 
-def _joined(x: Forms, kept: int) -> Forms:
+def _join(x: Forms, kept: int) -> Forms:
     """The forms with the symbols behind the first `kept` made one for each coordinate, if they are many."""
     d = len(x.c)
     if len(x.g) - kept <= _MOST_SYMBOLS * d:

@@ -39,7 +39,7 @@ def layer_forms(
     """d forms in d symbols for each of n cells: the network with numbers and arithmetic of `dtype`, with sums
     in any order, and its inputs rounded to that precision; infinite where something may overflow."""
     n, d = centers.shape
-    weights, biases, slopes = _padded(network, dtype)
+    weights, biases, slopes = _pad(network, dtype)
     c, g, r = np.empty((d, n)), np.empty((d, d, n)), np.empty((d, n))
     info = np.finfo(dtype)
     limits = 0.5 * float(info.eps), float(info.tiny), min(float(info.max), _MOST)
@@ -62,7 +62,7 @@ def layer_forms(
     return Forms(c, g, r * UP)
 
 
-def _padded(network: FeedforwardNetwork, dtype: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _pad(network: FeedforwardNetwork, dtype: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The network's numbers in that precision, as float64, layers filled up with zeros to one width.
 
     A neuron of zeros stays 0. The last layer has slope 1.

@@ -43,7 +43,7 @@ class Monomials:
         return np.stack([self.left, self.right, self.result], axis=1)
 
     @cached_property
-    def squared(self) -> int:
+    def squares(self) -> int:
         """The squares of the first so many are monomials here, too."""
         return int(np.count_nonzero(2 * self.exponents.sum(axis=1) <= self.degree))
 

@@ -12,8 +12,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Int
 
-from .forms import ROUNDING, TINY, UP, Forms, applied, smooth
-from .series import Series, derived, product
+from .forms import ROUNDING, TINY, UP, Forms, apply, smooth
+from .series import Series, derivative_coefficient, product
 
 
 @runtime_checkable
@@ -42,8 +42,8 @@ class Affine:
     b: Float[np.ndarray, "k 1"]
 
     def __call__(self, values: list[Series], k: int) -> Forms:
-        linear = values[self.x][k].mapped(self.A)
-        return linear.shifted(self.b) if k == 0 else linear
+        linear = values[self.x][k].map(self.A)
+        return linear.shift(self.b) if k == 0 else linear
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,7 @@ class Shifted:
     by: float
 
     def __call__(self, values: list[Series], k: int) -> Forms:
-        return values[self.x][k].shifted(self.by) if k == 0 else values[self.x][k]
+        return values[self.x][k].shift(self.by) if k == 0 else values[self.x][k]
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,8 @@ class Function:
 
     def __call__(self, values: list[Series], k: int) -> Forms:
         if k == 0:
-            return applied(values[self.x][0], smooth(self.name))
-        return derived(values[self.x], values[self.slope], k)
+            return apply(values[self.x][0], smooth(self.name))
+        return derivative_coefficient(values[self.x], values[self.slope], k)
 
 
 @dataclass(frozen=True)
@@ -128,14 +128,14 @@ class Kinked:
         mixed = (low < 0) & (high > 0)
         one = np.where(high > 0, self.right, self.left)
         if k == 0:
-            return self._relaxed(z, low, high, one, mixed)
+            return self._relax(z, low, high, one, mixed)
         half = np.where(mixed, 0.5 * abs(self.right - self.left), 0.0)
         known = zk.times(np.where(mixed, 0.5 * (self.left + self.right), one))
         if k > 1:
             return Forms(known.c, known.g, np.where(mixed, np.inf, known.r))
         return Forms(known.c, known.g, (known.r + half * (np.abs(zk.c) + zk.radius)) * UP)
 
-    def _relaxed(
+    def _relax(
         self, z: Forms, low: np.ndarray, high: np.ndarray, one: np.ndarray, mixed: np.ndarray
     ) -> Forms:
         """relu(z) lies within m of s z + m, s = high / (high - low), m = -s low / 2; and g(z) is left z and
@@ -143,7 +143,7 @@ class Kinked:
         s = np.divide(high, high - low, out=np.zeros_like(high), where=mixed)
         m = -0.5 * s * low
         jump = self.right - self.left
-        linear = z.times(np.where(mixed, self.left + jump * s, one)).shifted(jump * m)
+        linear = z.times(np.where(mixed, self.left + jump * s, one)).shift(jump * m)
         # What s and m are rounded by moves the chord by some units of what z reaches.
         rest = abs(jump) * (m + 16 * ROUNDING * (high - low)) + 8 * ROUNDING * (abs(self.left) * (high - low))
         rest += TINY * (1 + abs(jump)) * (1 + high - low)

@@ -22,7 +22,7 @@ from .checkpoint import Checkpoint, Stored
 from .forms import ROUNDING, TINY, UP, Forms
 from .integrator import Integrator
 from .monomials import Monomials
-from .tiling import Bisections, first_cells, halved
+from .tiling import Bisections, first_cells, halve
 from .workers import Workers, batches
 
 # Patches that are integrated together: some symbols of a few hundred of them fit into the cache.
@@ -60,7 +60,7 @@ class Patches:
     def rows(self, index: np.ndarray) -> Patches:
         return self.of(self.monomials, {name: array[index] for name, array in self.arrays().items()})
 
-    def joined(self, other: Patches) -> Patches:
+    def merge(self, other: Patches) -> Patches:
         others = other.arrays()
         every = {name: np.concatenate([array, others[name]]) for name, array in self.arrays().items()}
         return self.of(self.monomials, every)
@@ -184,29 +184,29 @@ def patches(
             stored.array(f"todo.{n}", np.float64, None, domain.dim) for n in ("centers", "halves")
         )
         boxes = np.concatenate([done.centers, centers]), np.concatenate([done.halves, halves])
-        bisections.rounds += restored_bisections(stored, "bisections", first, boxes)[0].rounds
+        bisections.rounds += restore_bisections(stored, "bisections", first, boxes)[0].rounds
         require_true(exact, done, stored)
     while len(centers):
-        new = integrated(
+        new = integrate(
             exact, monomials, centers[:_AT_ONCE], halves[:_AT_ONCE], _MOST_ON_THE_WAY * allowed, workers
         )
         # What there is if it is too late for the others.
-        every = done.joined(new).joined(Patches.unknown(monomials, centers[_AT_ONCE:], halves[_AT_ONCE:]))
+        every = done.merge(new).merge(Patches.unknown(monomials, centers[_AT_ONCE:], halves[_AT_ONCE:]))
         if exact.expired() and not np.isfinite(new.rest).all():
             if checkpoint is not None:
-                checkpoint.unfinished()
+                checkpoint.keep()
             return every
         good = (new.rest <= allowed).all(axis=1)
         bad = np.flatnonzero(~good)
         centers, halves = centers[_AT_ONCE:], halves[_AT_ONCE:]
         if len(every) + len(bad) > most:
-            done = done.joined(new)
+            done = done.merge(new)
         else:
             loose = new.rows(bad)
             axis = _bent(loose)
             bisections.add(len(done) + bad, axis)
-            done = done.joined(new.rows(np.flatnonzero(good)))
-            parts = halved(loose.centers, loose.halves, axis)
+            done = done.merge(new.rows(np.flatnonzero(good)))
+            parts = halve(loose.centers, loose.halves, axis)
             centers, halves = np.concatenate([centers, parts[0]]), np.concatenate([halves, parts[1]])
         if checkpoint is not None:
             todo = {"todo.centers": centers, "todo.halves": halves}
@@ -214,7 +214,7 @@ def patches(
             checkpoint.offer("patches", partial(_together, done, todo | record))
         if len(centers) and late():
             if checkpoint is not None:
-                checkpoint.unfinished()
+                checkpoint.keep()
             return every
     return done
 
@@ -223,7 +223,7 @@ def _together(done: Patches, others: dict[str, np.ndarray]) -> dict[str, np.ndar
     return done.arrays() | others
 
 
-def restored_bisections(
+def restore_bisections(
     stored: Stored, name: str, first: tuple[np.ndarray, np.ndarray], boxes: tuple[np.ndarray, np.ndarray]
 ) -> tuple[Bisections, Int[np.ndarray, " n"]]:
     """The record of that name, and of which of the `first` boxes each of `boxes` is a part.
@@ -235,7 +235,7 @@ def restored_bisections(
         record = Bisections.of(
             *(stored.array(f"{name}.{part}", np.int64, None) for part in ("index", "axis", "counts"))
         )
-        centers, halves, root = record.replayed(*first)
+        centers, halves, root = record.replay(*first)
     except FileFormatError:
         raise
     except ValueError as error:
@@ -274,7 +274,7 @@ def _bent(patches: Patches) -> Int[np.ndarray, " n"]:
     return np.where(known, size.argmax(axis=1), patches.halves.argmax(axis=1))
 
 
-def integrated(
+def integrate(
     exact: Integrator,
     monomials: Monomials,
     centers: Float[np.ndarray, "n d"],
@@ -286,13 +286,13 @@ def integrated(
     size = max(1, min(_BATCH, _COEFFICIENTS // (len(monomials) * monomials.dim)))
     boxes = [(centers[part], halves[part]) for part in batches(len(centers), size)]
     result = Patches.none(monomials)
-    run = partial(_integrated, exact, monomials, most_rest)
+    run = partial(_integrate, exact, monomials, most_rest)
     for part in (workers or Workers()).map(run, boxes, costly=True):
-        result = result.joined(part)
+        result = result.merge(part)
     return result
 
 
-def _integrated(
+def _integrate(
     exact: Integrator, monomials: Monomials, most_rest: float, boxes: tuple[np.ndarray, np.ndarray]
 ) -> Patches:
     centers, halves = boxes

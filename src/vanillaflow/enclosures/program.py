@@ -133,10 +133,10 @@ class Program:
     def sum(self, x: int, y: int) -> int:
         return self.add(self.rows(x), Sum(x, y))
 
-    def shifted(self, x: int, by: float) -> int:
+    def shift(self, x: int, by: float) -> int:
         return self.add(self.rows(x), Shifted(x, by))
 
-    def scaled(self, x: int, by: float) -> int:
+    def scale(self, x: int, by: float) -> int:
         return self.add(self.rows(x), Scaled(x, by))
 
     def product(self, x: int, y: int) -> int:
@@ -146,7 +146,7 @@ class Program:
         """f(x), whose derivative f'(x) is at the place `slope`, before this one or made right after it."""
         return self.add(self.rows(x), Function(x, f, slope))
 
-    def kinked(self, x: int, left: float, right: float) -> int:
+    def kink(self, x: int, left: float, right: float) -> int:
         """left x for x < 0 and right x for x > 0."""
         return self.add(self.rows(x), Kinked(x, left, right))
 
@@ -156,12 +156,12 @@ class Program:
 
     def tanh(self, x: int) -> int:
         # tanh' = 1 - tanh^2
-        return self._own_slope(x, "tanh", lambda y: self.shifted(self.scaled(self.product(y, y), -1.0), 1.0))
+        return self._own_slope(x, "tanh", lambda y: self.shift(self.scale(self.product(y, y), -1.0), 1.0))
 
     def sigmoid(self, x: int) -> int:
         # s' = s (1 - s)
         def slope(y: int) -> int:
-            return self.product(y, self.shifted(self.scaled(y, -1.0), 1.0))
+            return self.product(y, self.shift(self.scale(y, -1.0), 1.0))
 
         return self._own_slope(x, "sigmoid", slope)
 
@@ -172,7 +172,7 @@ class Program:
         minus = sin + 2
         self.with_slope(x, "sin", cos)
         self.with_slope(x, "cos", minus)
-        self.scaled(sin, -1.0)
+        self.scale(sin, -1.0)
         return sin, cos
 
     def softplus(self, x: int) -> int:
@@ -180,16 +180,16 @@ class Program:
 
     def normal_cdf(self, x: int) -> int:
         # The density's derivative is -x times the density.
-        minus = self.scaled(x, -1.0)
+        minus = self.scale(x, -1.0)
         density = self._own_slope(x, "normal_density", lambda y: self.product(minus, y))
         return self.with_slope(x, "normal_cdf", density)
 
     def reciprocal(self, x: int) -> int:
         # (1 / x)' = -(1 / x)^2
-        return self._own_slope(x, "reciprocal", lambda y: self.scaled(self.product(y, y), -1.0))
+        return self._own_slope(x, "reciprocal", lambda y: self.scale(self.product(y, y), -1.0))
 
     def arctan(self, x: int) -> int:
-        slope = self.reciprocal(self.shifted(self.product(x, x), 1.0))
+        slope = self.reciprocal(self.shift(self.product(x, x), 1.0))
         return self.with_slope(x, "arctan", slope)
 
     def log(self, x: int) -> int:
@@ -206,7 +206,7 @@ class Program:
     def real_power(self, x: int, p: float) -> int:
         """x^p for x > 0: its derivative is p x^p / x."""
         inverse = self.reciprocal(x)
-        return self._own_slope(x, f"power {p!r}", lambda y: self.scaled(self.product(y, inverse), p))
+        return self._own_slope(x, f"power {p!r}", lambda y: self.scale(self.product(y, inverse), p))
 
     def _own_slope(self, x: int, f: str, slope: Callable[[int], int]) -> int:
         """f(x), whose derivative `slope` makes from f(x): its coefficient k needs f(x) only up to k."""

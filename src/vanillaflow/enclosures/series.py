@@ -74,7 +74,7 @@ def product(x: Series, y: Series, k: int, weights: Float[np.ndarray, " terms"] |
         np.zeros((m, n)),
     )
     known = x.monomials
-    first, pairs = (0, _NO_PAIRS) if known is None else (known.squared, known.pairs)
+    first, pairs = (0, _NO_PAIRS) if known is None else (known.squares, known.pairs)
     _add_products(
         k, weights, x.c, x.g, x.r, x.spread, y.c, y.g, y.r, y.spread, first, pairs, c, g, exact, free, sizes
     )
@@ -118,6 +118,6 @@ def _add_products(k, weights, xc, xg, xr, xs, yc, yg, yr, ys, first, pairs, c, g
                     exact[row, n] += abs(v)
 
 
-def derived(x: Series, h: Series, k: int) -> Forms:
+def derivative_coefficient(x: Series, h: Series, k: int) -> Forms:
     """The k-th coefficient, k > 0, of the z with z' = h x'."""
     return product(x, h, k, np.arange(k + 1) / k)

@@ -23,7 +23,7 @@ def first_cells(domain: Box, count: int) -> Boxes:
     return centers, halves
 
 
-def halved(
+def halve(
     centers: Float[np.ndarray, "n d"], halves: Float[np.ndarray, "n d"], axis: Int[np.ndarray, " n"]
 ) -> tuple[Float[np.ndarray, "m d"], Float[np.ndarray, "m d"]]:
     """Centers and halves of the two parts of each cell, cut across its `axis`, first all the lower parts.
@@ -73,7 +73,7 @@ class Bisections:
             made.add(*part)
         return made
 
-    def replayed(
+    def replay(
         self, centers: Float[np.ndarray, "n d"], halves: Float[np.ndarray, "n d"]
     ) -> tuple[Float[np.ndarray, "m d"], Float[np.ndarray, "m d"], Int[np.ndarray, " m"]]:
         """The list that comes from these boxes, and of which of them each is a part.
@@ -85,7 +85,7 @@ class Bisections:
             there = (index >= 0) & (index < len(centers)) & (axis >= 0) & (axis < centers.shape[1])
             if not there.all() or len(np.unique(index)) < len(index):
                 raise ValueError("its bisections cut boxes that are not there")
-            parts = halved(centers[index], halves[index], axis)
+            parts = halve(centers[index], halves[index], axis)
             centers = np.concatenate([np.delete(centers, index, axis=0), parts[0]])
             halves = np.concatenate([np.delete(halves, index, axis=0), parts[1]])
             root = np.concatenate([np.delete(root, index), root[index], root[index]])

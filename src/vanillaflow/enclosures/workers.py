@@ -47,7 +47,7 @@ class Workers:
         where that was left to us. Raises what the function raises."""
         executor = self._executor or (self._own if costly else None)
         if executor is not None:
-            return _sent(executor, partial(_on_one_thread, function), items, self._deadline)
+            return _send(executor, partial(_on_one_thread, function), items, self._deadline)
         done: list[R] = []
         begun = perf_counter()
         while len(done) < len(items):
@@ -75,7 +75,7 @@ def workers(executor: Executor | None, deadline: float = inf) -> Iterator[Worker
         those.close()
 
 
-def _sent(executor: Executor, function: Callable[[T], R], items: Sequence[T], deadline: float) -> list[R]:
+def _send(executor: Executor, function: Callable[[T], R], items: Sequence[T], deadline: float) -> list[R]:
     futures: list[Future[R] | None] = []
     for item in items:
         try:

@@ -57,11 +57,11 @@ def numpy_source(network: FeedforwardNetwork, dtype: str = "float64", outputs: i
         # One number where it is that of every neuron.
         slopes = _literal(slope[:1] if np.all(slope == slope[0]) else slope, dtype)
         lines += ["    (", "        ["]
-        lines += [f"{_indented(_literal(row, dtype, always=True), 12)}," for row in W]
+        lines += [f"{_indent(_literal(row, dtype, always=True), 12)}," for row in W]
         lines += [
             "        ],",
-            f"{_indented(_literal(b, dtype, always=True), 8)},",
-            f"{_indented(slopes, 8)},",
+            f"{_indent(_literal(b, dtype, always=True), 8)},",
+            f"{_indent(slopes, 8)},",
         ]
         lines += ["    ),"]
     lines += [
@@ -95,7 +95,7 @@ def _decimal(number: float, dtype: str) -> str:
     return repr(number if dtype == "float64" else float(f"{number:.9g}"))
 
 
-def _indented(text: str, columns: int) -> str:
+def _indent(text: str, columns: int) -> str:
     return textwrap.fill(
         text,
         _WIDTH - 1,

@@ -43,12 +43,12 @@ _DTYPES = {"F64": "<f8", "I64": "<i8"}
 
 def save_planar_flow(flow: PlanarFlow, path: str | PathLike[str]) -> None:
     """Write the flow with its domain and provenance. Raises OutputError if `path` cannot be written."""
-    write_atomically(path, _serialized(flow))
+    write_atomically(path, _serialize(flow))
 
 
 def save_network(network: FeedforwardNetwork, path: str | PathLike[str]) -> None:
     """Write the network with its domain and provenance. Raises OutputError if `path` cannot be written."""
-    write_atomically(path, _serialized(network))
+    write_atomically(path, _serialize(network))
 
 
 def load(path: str | PathLike[str]) -> PlanarFlow | FeedforwardNetwork:
@@ -60,12 +60,12 @@ def load(path: str | PathLike[str]) -> PlanarFlow | FeedforwardNetwork:
     """
     content = read_bytes(path)
     try:
-        return _deserialized(content)
+        return _deserialize(content)
     except ValueError as error:
         raise FileFormatError(f"cannot load {os.fspath(path)!r}: {error}") from None
 
 
-def _serialized(thing: PlanarFlow | FeedforwardNetwork) -> bytes:
+def _serialize(thing: PlanarFlow | FeedforwardNetwork) -> bytes:
     provenance = None if thing.provenance is None else thing.provenance.to_json()
     header: dict[str, Any] = {"format": 1, "kind": "planar_flow", "provenance": provenance}
     if isinstance(thing, FeedforwardNetwork):
@@ -84,7 +84,7 @@ def _serialized(thing: PlanarFlow | FeedforwardNetwork) -> bytes:
     return safetensors.numpy.save(tensors, metadata={_KEY: json.dumps(header, sort_keys=True)})
 
 
-def _deserialized(content: bytes) -> PlanarFlow | FeedforwardNetwork:
+def _deserialize(content: bytes) -> PlanarFlow | FeedforwardNetwork:
     try:
         entries = dict(safetensors.deserialize(content))
     except safetensors.SafetensorError as error:

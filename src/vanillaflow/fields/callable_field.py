@@ -130,7 +130,7 @@ def from_callable(
         return _with_inputs_at_rest(v, x, dim, what) if inputs else v
 
     # Compiled code does not look whether an index is within an array: first with what is certainly no more.
-    first = _one_state_first if type(function).__module__.startswith("numba.") else _vectorized
+    first = _one_state_first if type(function).__module__.startswith("numba.") else _vectorize
     rows_at_once = first(velocity, dim + inputs, what, domain)
     times = times_of_jumps(jumps)
     step = None if max_step is None else require_positive("max_step", max_step)
@@ -142,7 +142,7 @@ def times_of_jumps(jumps: Sequence[float]) -> tuple[float, ...]:
     return tuple(require_finite("jumps", list(jumps)).ravel().tolist())
 
 
-def _vectorized(
+def _vectorize(
     velocity: Callable[[float, np.ndarray], Any], dim: int, what: str, domain: Box | None
 ) -> Callable[[float, np.ndarray], Any]:
     """The function itself if it takes many points at once; if it takes one state (dim,), its loop over rows.

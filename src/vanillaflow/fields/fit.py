@@ -78,7 +78,7 @@ def fit_field(
         u, v = _unit(x, box), _velocities(function, x) / (size or 1.0)
         starts = [_more(features, count, u, v, rng) for _ in range(_STARTS if count <= _FEW else 1)]
         features, outer = min(
-            (_fitted(each, u, v) for each in starts), key=lambda fit: _left(fit[0], fit[1], u, v)
+            (_fit(each, u, v) for each in starts), key=lambda fit: _residual_norm(fit[0], fit[1], u, v)
         )
         field = _field(features, outer * (size or 1.0), box)
         field.error, field.size = float(np.abs(field(0.0, fresh) - wanted).max()), size
@@ -116,14 +116,14 @@ def _values(features: np.ndarray, u: np.ndarray) -> Float[np.ndarray, "n m"]:
     return np.concatenate([np.tanh(u @ features[:, :-1].T + features[:, -1]), u, one], axis=1)
 
 
-def _solved(features: np.ndarray, u: np.ndarray, v: np.ndarray) -> tuple[Float[np.ndarray, "m d"], float]:
+def _solve(features: np.ndarray, u: np.ndarray, v: np.ndarray) -> tuple[Float[np.ndarray, "m d"], float]:
     """The best outer coefficients for given features, and the root mean square that they leave."""
     values = _values(features, u)
     outer, *_ = np.linalg.lstsq(values, v, rcond=1e-10)
-    return outer, _left(features, outer, u, v)
+    return outer, _residual_norm(features, outer, u, v)
 
 
-def _left(features: np.ndarray, outer: np.ndarray, u: np.ndarray, v: np.ndarray) -> float:
+def _residual_norm(features: np.ndarray, outer: np.ndarray, u: np.ndarray, v: np.ndarray) -> float:
     """The root mean square that these ridges leave."""
     return float(np.sqrt(np.mean((_values(features, u) @ outer - v) ** 2)))
 
@@ -139,12 +139,12 @@ def _more(
         w *= rng.uniform(0.3, _STEEPEST, size=(new, 1)) / np.linalg.norm(w, axis=1, keepdims=True)
         through = u[rng.integers(0, len(u), new)]  # Each bends somewhere in the box.
         sets.append(np.concatenate([features, np.column_stack([w, -(w * through).sum(axis=1)])]))
-    return min(sets, key=lambda each: _solved(each, u, v)[1])
+    return min(sets, key=lambda each: _solve(each, u, v)[1])
 
 
-def _fitted(features: np.ndarray, u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _fit(features: np.ndarray, u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Features and outer coefficients together, by least squares."""
-    outer, _ = _solved(features, u, v)
+    outer, _ = _solve(features, u, v)
     N, d = features.shape[0], u.shape[1]
     ones = np.column_stack([u, np.ones(len(u))])
 
@@ -167,7 +167,7 @@ def _fitted(features: np.ndarray, u: np.ndarray, v: np.ndarray) -> tuple[np.ndar
     start = np.concatenate([features.ravel(), outer.ravel()])
     found = least_squares(residual, start, jacobian, method="trf", x_scale="jac", max_nfev=_EVALUATIONS)
     features, _ = parts(found.x)
-    return features, _solved(features, u, v)[0]
+    return features, _solve(features, u, v)[0]
 
 
 def _field(features: np.ndarray, outer: np.ndarray, box: Box) -> FittedField:

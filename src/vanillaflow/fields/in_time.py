@@ -48,9 +48,9 @@ def values_in_time(
 
 def _together(field: Any, times: np.ndarray, x: np.ndarray) -> np.ndarray:
     values = field.at_times(times, x) if hasattr(field, "at_times") else None
-    return np.stack([_checked(field, float(t), x) for t in times]) if values is None else values
+    return np.stack([_check(field, float(t), x) for t in times]) if values is None else values
 
 
-def _checked(field: Any, t: float, x: np.ndarray) -> np.ndarray:
+def _check(field: Any, t: float, x: np.ndarray) -> np.ndarray:
     check()
     return values_at(field, t, x)

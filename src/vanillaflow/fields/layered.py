@@ -50,7 +50,7 @@ class LayeredField:
         object.__setattr__(self, "weights", weights)
         object.__setattr__(self, "biases", biases)
         object.__setattr__(self, "profiles", tuple(get_profile(name) for name in names))
-        object.__setattr__(self, "A", _locked(A))
+        object.__setattr__(self, "A", _lock(A))
 
     @property
     def autonomous(self) -> bool:
@@ -87,7 +87,7 @@ class LayeredField:
         return f"LayeredField(dim={self.dim}, widths=[{widths}], profiles=[{names}])"
 
 
-def _locked(array: np.ndarray) -> np.ndarray:
+def _lock(array: np.ndarray) -> np.ndarray:
     array = np.array(array, dtype=np.float64, order="C")
     array.setflags(write=False)
     return array
@@ -95,7 +95,7 @@ def _locked(array: np.ndarray) -> np.ndarray:
 
 def _arrays(name: str, arrays: Sequence | np.ndarray) -> tuple[np.ndarray, ...]:
     return tuple(
-        _locked(require_finite(f"LayeredField {name} of layer {layer}", array))
+        _lock(require_finite(f"LayeredField {name} of layer {layer}", array))
         for layer, array in enumerate(arrays, start=1)
     )
 
@@ -153,7 +153,7 @@ class LayeredForm(RidgeForm):
         total = super().plus(other)
         return LayeredForm(total.A, total.c, total.a, total.w, total.b, total.profiles, self.below)
 
-    def activated(self, profile: Profile) -> LayeredForm:
+    def activate(self, profile: Profile) -> LayeredForm:
         """profile(self), coordinate by coordinate. Raises ValueError if that reads a layer and the state."""
         n, d = self.A.shape
         if self.affine:

@@ -51,7 +51,7 @@ class RidgeField:
         names = [profiles] * N if isinstance(profiles, str | Profile) else list(profiles)
         if len(names) != N:
             raise FieldError(f"RidgeField has {N} ridge pieces but {len(names)} profiles")
-        self.a, self.w, self.b, self.A, self.c = (_locked(v) for v in (a, w, b, A, c))
+        self.a, self.w, self.b, self.A, self.c = (_lock(v) for v in (a, w, b, A, c))
         self.profiles: tuple[Profile, ...] = tuple(get_profile(p) for p in names)
 
     @classmethod
@@ -183,7 +183,7 @@ class PiecewiseField:
 
     def __init__(self, fields: Sequence[Any], times: Sequence[float]):
         self.fields = tuple(fields)
-        self.times = _locked(require_finite("PiecewiseField times", list(times)))
+        self.times = _lock(require_finite("PiecewiseField times", list(times)))
         if not self.fields or self.times.shape != (len(self.fields) - 1,):
             needed = max(len(self.fields) - 1, 0)
             raise FieldError(
@@ -262,7 +262,7 @@ def ridge_segments(field: object, duration: float) -> list[tuple[RidgeField, flo
     return field.segments(duration)
 
 
-def _locked(array: np.ndarray) -> np.ndarray:
+def _lock(array: np.ndarray) -> np.ndarray:
     array = np.array(array, dtype=np.float64)
     array.setflags(write=False)
     return array

@@ -38,15 +38,15 @@ class RidgeForm:
         """Whether there is no ridge term."""
         return not self.profiles
 
-    def mapped(self, matrix: np.ndarray, offset: np.ndarray | float = 0.0) -> RidgeForm:
+    def map(self, matrix: np.ndarray, offset: np.ndarray | float = 0.0) -> RidgeForm:
         """matrix @ self + offset."""
         return replace(self, A=matrix @ self.A, c=matrix @ self.c + offset, a=matrix @ self.a)
 
-    def shifted(self, offset: np.ndarray | float) -> RidgeForm:
+    def shift(self, offset: np.ndarray | float) -> RidgeForm:
         """self + offset."""
         return replace(self, c=self.c + offset)
 
-    def scaled(self, factor: np.ndarray | float) -> RidgeForm:
+    def scale(self, factor: np.ndarray | float) -> RidgeForm:
         """factor * self, coordinate by coordinate."""
         column = np.broadcast_to(factor, self.c.shape)[:, None]
         return replace(self, A=column * self.A, c=factor * self.c, a=column * self.a)
@@ -62,7 +62,7 @@ class RidgeForm:
             self.profiles + other.profiles,
         )
 
-    def activated(self, profile: Profile) -> RidgeForm:
+    def activate(self, profile: Profile) -> RidgeForm:
         """profile(self), coordinate by coordinate. Only an affine form has one that is a ridge sum again."""
         if not self.affine:
             raise ValueError("a function of a ridge sum is no ridge sum")

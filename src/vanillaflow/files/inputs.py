@@ -41,7 +41,7 @@ _COMMAND: ContextVar[_Command | None] = ContextVar("_COMMAND", default=None)
 
 
 @contextmanager
-def inputs_kept() -> Iterator[None]:
+def keep_inputs() -> Iterator[None]:
     """Within this block, one command, no file that is read is written, and none is written twice."""
     token = _COMMAND.set(_Command())
     try:

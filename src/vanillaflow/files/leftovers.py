@@ -49,12 +49,12 @@ def remove_leftovers(directory: Path) -> None:
     with suppress(OSError):
         for name in os.listdir(directory):
             match = _NAME.fullmatch(name)
-            if match is not None and _abandoned(directory / name, *match.groups()):
+            if match is not None and _is_abandoned(directory / name, *match.groups()):
                 with suppress(OSError):
                     (directory / name).unlink()
 
 
-def _abandoned(path: Path, machine: str | None, process: str | None) -> bool:
+def _is_abandoned(path: Path, machine: str | None, process: str | None) -> bool:
     if machine == _MACHINE and process is not None and os.name == "posix":
         if int(process) == os.getpid():
             return path not in _being_written

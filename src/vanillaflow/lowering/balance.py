@@ -24,7 +24,7 @@ from ..network.feedforward import FeedforwardNetwork
 _ITERATIONS, _EXPONENTIALS = 100, 2 * 10**8
 
 
-def balanced(network: FeedforwardNetwork) -> FeedforwardNetwork:
+def equilibrate(network: FeedforwardNetwork) -> FeedforwardNetwork:
     """The same function with every hidden neuron scaled for the conditioning of the weights around it."""
     depth, n = network.depth, network.width
     if depth == 0 or n == 1:

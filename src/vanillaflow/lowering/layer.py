@@ -24,7 +24,7 @@ class Layer:
     shift: Float[np.ndarray, " d"]
 
 
-def chained(
+def chain(
     flow: PlanarFlow, layers: Sequence[Layer], places: Sequence[int], dialect: str, width: int
 ) -> FeedforwardNetwork:
     """The network of the layers, with the flow's affine maps between them.
@@ -36,11 +36,11 @@ def chained(
     weights, biases, done = [], [], 0
     outward, shift = np.eye(d), np.zeros(d)
     for layer, place in zip(layers, places):
-        outward, shift, done = _carried(flow, outward, shift, done, place)
+        outward, shift, done = _carry(flow, outward, shift, done, place)
         weights.append(layer.inward @ outward)
         biases.append(layer.inward @ shift + layer.bias)
         outward, shift = layer.outward, layer.shift
-    outward, shift, _ = _carried(flow, outward, shift, done, flow.kinks)
+    outward, shift, _ = _carry(flow, outward, shift, done, flow.kinks)
     shape = (len(layers), width)
     slopes = np.array([layer.slopes for layer in layers]).reshape(shape)
     return FeedforwardNetwork(
@@ -53,7 +53,7 @@ def chained(
     )
 
 
-def _carried(
+def _carry(
     flow: PlanarFlow, outward: np.ndarray, shift: np.ndarray, done: int, place: int
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """The linear map, followed by the flow's affine maps from number `done` to those before planar map

@@ -34,10 +34,10 @@ _LOOK_BACK = 200
 _ROWS = 1024
 
 Fits = Callable[[int, int], bool]
-"""Whether a map fits into the layer of another one, apart from what `packed` itself looks at."""
+"""Whether a map fits into the layer of another one, apart from what `pack` itself looks at."""
 
 
-def packed(flow: PlanarFlow, fits: Fits | None = None) -> list[Int[np.ndarray, " _"]]:
+def pack(flow: PlanarFlow, fits: Fits | None = None) -> list[Int[np.ndarray, " _"]]:
     """The layers, in order: which planar maps of the flow each of them holds, at most d.
 
     The flow must be in `normal_form`. Affine maps stay where they are: maps before and after one never share

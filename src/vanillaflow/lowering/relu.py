@@ -13,8 +13,8 @@ from ..network.feedforward import FeedforwardNetwork
 from ..planar.flow import PlanarFlow
 from ..planar.normal_form import normal_form
 from ..planar.zonotope import lowest_before
-from .balance import balanced
-from .layer import Layer, chained
+from .balance import equilibrate
+from .layer import Layer, chain
 
 
 def lower_to_relu(flow: PlanarFlow, slope: None = None) -> FeedforwardNetwork:
@@ -42,4 +42,4 @@ def lower_to_relu(flow: PlanarFlow, slope: None = None) -> FeedforwardNetwork:
         )
         for a, w, t, lowest in zip(flow.a, flow.w, flow.t, low)
     ]
-    return balanced(chained(flow, layers, range(flow.kinks), "relu", d + 1))
+    return equilibrate(chain(flow, layers, range(flow.kinks), "relu", d + 1))

@@ -22,13 +22,13 @@ from jaxtyping import Bool, Float, Int
 from ..network.feedforward import FeedforwardNetwork
 from ..planar.flow import PlanarFlow
 from ..planar.normal_form import normal_form
-from ..planar.pushing import pushed
+from ..planar.pushing import push
 from ..planar.shears import LEAST_COSINE, Kinks, cosines, holdable
 from ..planar.zonotope import lowest_values
-from .balance import balanced
+from .balance import equilibrate
 from .complements import complements
-from .layer import Layer, chained
-from .packing import Fits, in_order, packed
+from .layer import Layer, chain
+from .packing import Fits, in_order, pack
 
 MOST_CONDITION = 20.0
 """Weight matrices between two near shears that are worse conditioned are not made, if it can be helped."""
@@ -66,7 +66,7 @@ def square_network(flow: PlanarFlow, dialect: str, slope: float | None = None) -
     MOST_CONDITION otherwise.
     """
     if flow.stops.size:
-        candidates = [flow, normal_form(pushed(flow))]
+        candidates = [flow, normal_form(push(flow))]
         if _nonzeros(candidates[1]) <= _MOST_NONZEROS * _nonzeros(flow):
             flow = min(candidates, key=lambda f: _layer_count(f, dialect, slope))
     cosine = cosines(flow)
@@ -76,7 +76,7 @@ def square_network(flow: PlanarFlow, dialect: str, slope: float | None = None) -
         ordered, stages = _stages(flow, groups, apart)
         layers = _layers(ordered, stages, dialect, slope)
         places = [stage.begin for stage in stages]
-        network = balanced(chained(ordered, layers, places, dialect, flow.dim))
+        network = equilibrate(chain(ordered, layers, places, dialect, flow.dim))
         order = np.concatenate([np.zeros(0, dtype=int), *groups])
         more = _worst_near_shears(network, stages, order, np.where(apart, np.inf, cosine))
         if slope is not None or more.size == 0:
@@ -92,7 +92,7 @@ def _groups(
     flow: PlanarFlow, apart: Bool[np.ndarray, " L"], dialect: str, slope: float | None
 ) -> list[Int[np.ndarray, " _"]]:
     """The planar maps that share layers."""
-    return packed(flow, _one_slope_fits(flow, apart, slope) if dialect == "leaky_relu" else None)
+    return pack(flow, _one_slope_fits(flow, apart, slope) if dialect == "leaky_relu" else None)
 
 
 def _layer_count(flow: PlanarFlow, dialect: str, slope: float | None) -> int:

@@ -51,7 +51,7 @@ class FeedforwardNetwork:
 
     def __init__(self, weights, biases, slopes, domain=None, provenance=None, dialect=None):
         weights, biases = _layers("weights", weights), _layers("biases", biases)
-        slopes = _locked(require_finite("network slopes", slopes))
+        slopes = _lock(require_finite("network slopes", slopes))
         if dialect is None:
             dialect = "prelu" if slopes.ndim == 2 else "leaky_relu"
         if dialect not in DIALECTS:
@@ -185,14 +185,14 @@ class FeedforwardNetwork:
         return f"FeedforwardNetwork({self.dialect}, width={self.width}, depth={self.depth})"
 
 
-def _locked(array: np.ndarray) -> np.ndarray:
+def _lock(array: np.ndarray) -> np.ndarray:
     array = np.array(array, order="C")
     array.setflags(write=False)
     return array
 
 
 def _layers(name: str, arrays: Sequence | np.ndarray) -> tuple[np.ndarray, ...]:
-    return tuple(_locked(require_finite(f"network {name} of layer {i}", a)) for i, a in enumerate(arrays))
+    return tuple(_lock(require_finite(f"network {name} of layer {i}", a)) for i, a in enumerate(arrays))
 
 
 def _check_shapes(weights: tuple[np.ndarray, ...], biases: tuple[np.ndarray, ...], dialect: str) -> None:

@@ -13,7 +13,7 @@ from .flow import PlanarFlow
 _MOST_CONDITION = 4.0
 
 
-def pushed(flow: PlanarFlow) -> PlanarFlow:
+def push(flow: PlanarFlow) -> PlanarFlow:
     """The same map with its affine maps moved towards the end, as long as their product is well conditioned.
 
     The condition number of what planar maps are moved across is at most 4: a stiff decay stays where it is.

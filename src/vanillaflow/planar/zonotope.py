@@ -69,7 +69,7 @@ def lowest_values(
             low[r] = run.lowest(zonotopes, probes[r])
         if layer in tilted_row:
             r = tilted_row[layer]
-            low_tilted[r] = run.tilted(tilts[r], t, size).lowest(zonotopes, tilted_probes[r])
+            low_tilted[r] = run.tilt(tilts[r], t, size).lowest(zonotopes, tilted_probes[r])
         run.kink(a, t, size)
     return low - _SLACK * (1 + np.abs(low)), low_tilted - _SLACK * (1 + np.abs(low_tilted))
 

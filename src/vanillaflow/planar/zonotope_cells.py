@@ -112,7 +112,7 @@ class Run:
         # How many nodes each cell has.
         self.count = np.full(len(self.z), 2)
 
-    def tilted(self, a: Float[np.ndarray, " d"], t: float, size: float) -> Run:
+    def tilt(self, a: Float[np.ndarray, " d"], t: float, size: float) -> Run:
         """The run, followed by the planar map x -> x + a relu(size h - t). Itself stays as it is."""
         other = copy(self)
         other.count = self.count.copy()

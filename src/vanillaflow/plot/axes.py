@@ -40,7 +40,7 @@ def dress_plane(ax: Axes, names: Sequence[str] = ()) -> None:
         ax.set(xlabel=math_text(names[0]), ylabel=math_text(names[1]))
 
 
-def styled(style: dict[str, Any], **defaults: Any) -> dict[str, Any]:
+def style_of(style: dict[str, Any], **defaults: Any) -> dict[str, Any]:
     """Keywords of a matplotlib collection: the defaults, or what `style` has under any of their names."""
     from matplotlib.cbook import normalize_kwargs
     from matplotlib.collections import Collection

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from ..box import Box
 from ..display import palette
 from ..display.grid_lines import grid_lines
-from .axes import axes_or_new, dress_plane, styled
+from .axes import axes_or_new, dress_plane, style_of
 from .coordinates import coordinate_names
 from .slices import Slice, slice_of
 
@@ -71,5 +71,5 @@ def add_lines(ax: Axes, lines: Float[np.ndarray, "2 m n 2"], style: dict[str, An
     from matplotlib.collections import LineCollection
 
     colors = [palette.FIRST] * lines.shape[1] + [palette.SECOND] * lines.shape[1]
-    options = styled(style, **({"color": colors, "linewidth": 0.9} | defaults))
+    options = style_of(style, **({"color": colors, "linewidth": 0.9} | defaults))
     ax.add_collection(LineCollection(list(lines.reshape(-1, *lines.shape[2:])), **options))

@@ -12,7 +12,7 @@ from ..box import Box
 from ..display import palette
 from ..planar.arrangement import arrangement
 from ..planar.flow import PlanarFlow
-from .axes import axes_or_new, dress_plane, styled
+from .axes import axes_or_new, dress_plane, style_of
 from .coordinates import coordinate_names
 from .slices import slice_of
 
@@ -54,7 +54,7 @@ def kink_lines(
     from matplotlib.collections import LineCollection
     from matplotlib.colors import Normalize
 
-    style = styled(style, linewidth=0.8, cmap=_dark_scale())
+    style = style_of(style, linewidth=0.8, cmap=_dark_scale())
     plain = bool(style.keys() & {"color", "edgecolor"})
     if plain:
         style.pop("cmap")

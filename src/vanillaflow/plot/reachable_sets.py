@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..display import palette
-from .axes import axes_or_new, dress_plane, styled
+from .axes import axes_or_new, dress_plane, style_of
 from .coordinates import coordinate_names
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def reachable_set(set: ReachableSet, *, ax: Axes | None = None, **style: Any) ->
     ax = axes_or_new(ax)
     from matplotlib.collections import PolyCollection
 
-    style = styled(style, facecolor=palette.SKY, edgecolor=palette.BLUE, linewidth=0.3)
+    style = style_of(style, facecolor=palette.SKY, edgecolor=palette.BLUE, linewidth=0.3)
     ax.add_collection(PolyCollection(polygons, **style))
     ax.autoscale_view()
     dress_plane(ax, coordinate_names(set, set.dim))

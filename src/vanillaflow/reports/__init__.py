@@ -73,10 +73,10 @@ def report(
         )
     if not isinstance(target, Target | System):
         raise ValueError(f"target must be a FlowMap or System, got {type(target).__name__}")
-    from .contents import gathered
+    from .contents import gather
     from .page import page
 
-    contents = gathered(flow, target, certificate, pairs, dialect, dtype, known_seed(seed))
+    contents = gather(flow, target, certificate, pairs, dialect, dtype, known_seed(seed))
     text = page(contents, None if command is None else list(command), compile_seed)
     # Names of files may hold surrogates, for which UTF-8 has no bytes.
     write_atomically(path, text.encode(errors="backslashreplace"))

@@ -11,7 +11,7 @@ import numpy as np
 _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
-def encoded(array: np.ndarray, dtype: str) -> dict[str, Any]:
+def encode(array: np.ndarray, dtype: str) -> dict[str, Any]:
     """The array as the page's `decode` reads it: little-endian, row by row."""
     data = np.ascontiguousarray(array, dtype=np.dtype(dtype).newbyteorder("<"))
     return {"dtype": dtype, "shape": list(data.shape), "base64": base64.b64encode(data.tobytes()).decode()}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..certificates import Certificate, certify
-from ..certificates.evaluation import evaluated
+from ..certificates.evaluation import evaluator
 from ..certificates.fingerprints import network_hash, system_hash
 from ..errors import CertificateRefused
 from ..network.feedforward import FeedforwardNetwork
@@ -20,7 +20,7 @@ from ..text import box_text
 from .frames import affine_root
 from .planar_form import planar_form
 from .slices import Slice, chosen_pairs, measured_slice
-from .trajectories import Integrable, Stored, integrable, stored
+from .trajectories import Integrable, Stored, integrable, stored_trajectories
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Contents:
         return self.network.provenance or self.flow.provenance
 
 
-def gathered(
+def gather(
     flow: PlanarFlow | FeedforwardNetwork,
     target: Target | System,
     certificate: Certificate | None,
@@ -79,7 +79,7 @@ def gathered(
     seed: int,
 ) -> Contents:
     """Measure what a report shows. Raises as `report` does."""
-    system = _described(target)
+    system = _describe(target)
     if isinstance(target, System):
         target = target.target()
     if flow.dim != target.dim:
@@ -93,7 +93,7 @@ def gathered(
             f"{box_text(target.domain)}, is not inside it"
         )
     chosen = chosen_pairs(target.dim, pairs, system.variables)
-    function = evaluated(flow, dtype)
+    function = evaluator(flow, dtype)
     if isinstance(flow, PlanarFlow):
         planar, network = flow, flow.to_network(dialect)
     else:
@@ -111,7 +111,7 @@ def gathered(
         network=network,
         slices=[measured_slice(function, target, pair) for pair in chosen],
         ode=ode,
-        stored=[] if ode else [stored(target, pair) for pair in chosen],
+        stored=[] if ode else [stored_trajectories(target, pair) for pair in chosen],
         certificate=certificate,
         dialect=dialect if isinstance(flow, PlanarFlow) else None,
         dtype=dtype,
@@ -119,7 +119,7 @@ def gathered(
     )
 
 
-def _described(target: Target | System) -> Description:
+def _describe(target: Target | System) -> Description:
     """The description, with a name for every coordinate."""
     names = tuple(f"x{i + 1}" for i in range(target.domain.dim))
     if not isinstance(target, System):

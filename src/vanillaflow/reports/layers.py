@@ -27,7 +27,7 @@ def layer_table(network: FeedforwardNetwork) -> str:
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 
-def left_out(network: FeedforwardNetwork) -> int:
+def count_left_out(network: FeedforwardNetwork) -> int:
     """How many layers the table leaves out."""
     return max(network.depth - _MOST_ROWS, 0)
 

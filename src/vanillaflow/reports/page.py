@@ -12,12 +12,12 @@ from .. import __version__
 from .arrays import script_json
 from .contents import Contents
 from .depth_curve import curve_stages, depth_curve
-from .layers import layer_table, left_out
+from .layers import count_left_out, layer_table
 from .page_data import page_data
 from .reproduce import command_line, python_lines, versions
 from .sections import (
     certificate_section,
-    counted,
+    count_text,
     equations,
     evaluation_note,
     facts,
@@ -69,7 +69,7 @@ def page(contents: Contents, command: list[str] | None, compile_seed: int | None
         "curve": curve,
         "curve_caption": curve_caption,
         "certificate": certificate_section(contents.certificate),
-        "layers_text": layers_text(contents, left_out(contents.network)),
+        "layers_text": layers_text(contents, count_left_out(contents.network)),
         "layers": layer_table(contents.network),
         "reproduce": _reproduce(contents, command, compile_seed),
         "data": script_json(data),
@@ -119,7 +119,7 @@ def _kinks_caption(kinks: int, frames: bool, one: bool) -> str:
     if kinks == 0:
         return "There are no kinks."
     if frames:
-        return f"The {counted(kinks, 'kink')} are too many to be drawn here."
+        return f"The {count_text(kinks, 'kink')} are too many to be drawn here."
     what = "Points" if one else "Lines"
     ramp = '<span class="ramp" aria-hidden="true"><i></i><span>first</span><span>last</span></span>'
     return f"{what} where the map so far has a kink, in order of depth: {ramp}"

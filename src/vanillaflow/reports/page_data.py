@@ -8,7 +8,7 @@ import numpy as np
 
 from ..fields.ridge import RidgeField
 from ..planar.flow import PlanarFlow
-from .arrays import encoded
+from .arrays import encode
 from .contents import Contents
 from .slices import Slice, slice_points
 
@@ -50,7 +50,7 @@ def _data(contents: Contents) -> dict[str, Any]:
             {
                 "starts": part.starts,
                 "times": part.times.tolist(),
-                "states": encoded(part.states, "float32"),
+                "states": encode(part.states, "float32"),
             }
             for part in contents.stored
         ],
@@ -66,27 +66,27 @@ def _slice(part: Slice) -> dict[str, Any]:
         "pair": list(part.pair),
         "side": part.side,
         "every": part.every,
-        "exact": encoded(part.exact, "float32"),
-        "error": encoded(part.error, "float32"),
+        "exact": encode(part.exact, "float32"),
+        "error": encode(part.error, "float32"),
     }
 
 
 def _maps(contents: Contents, dtype: str) -> dict[str, Any]:
     flow, root = contents.flow, contents.root
-    arrays = {name: encoded(getattr(flow, name), dtype) for name in ("a", "w", "t", "M", "m")}
+    arrays = {name: encode(getattr(flow, name), dtype) for name in ("a", "w", "t", "M", "m")}
     return {
         "precision": dtype,
         "flow": arrays | {"stops": flow.stops.tolist()},
-        "root": None if root is None else encoded(root, "float64"),
+        "root": None if root is None else encode(root, "float64"),
     }
 
 
 def _network(contents: Contents, dtype: str) -> dict[str, Any]:
     network = contents.network
     return {
-        "weights": [encoded(W, dtype) for W in network.weights],
-        "biases": [encoded(b, dtype) for b in network.biases],
-        "slopes": encoded(network.slopes, dtype),
+        "weights": [encode(W, dtype) for W in network.weights],
+        "biases": [encode(b, dtype) for b in network.biases],
+        "slopes": encode(network.slopes, dtype),
     }
 
 
@@ -99,7 +99,7 @@ def _field(contents: Contents) -> list[dict[str, Any]] | None:
 
 
 def _ridges(field: RidgeField) -> dict[str, Any]:
-    arrays = {name: encoded(getattr(field, name), "float64") for name in ("A", "c", "a", "w", "b")}
+    arrays = {name: encode(getattr(field, name), "float64") for name in ("A", "c", "a", "w", "b")}
     return arrays | {"profiles": [profile.name for profile in field.profiles]}
 
 
@@ -114,7 +114,7 @@ def _frames(contents: Contents, count: int) -> dict[str, Any]:
         for depth in depths[1:]:
             states.append(flow[done:depth](states[-1]))
             done = depth
-        grids.append(encoded(np.stack(states)[:, :, list(part.pair)], "float32"))
+        grids.append(encode(np.stack(states)[:, :, list(part.pair)], "float32"))
     return {"depths": depths.tolist(), "grids": grids}
 
 

@@ -41,13 +41,13 @@ def planar_form(network: FeedforwardNetwork, box: Box) -> PlanarFlow:
         normals, offsets = -sign[:, None] * R, sign * r
         R, r = (W * D) @ R, W @ (D * r) + b
         crossing = np.flatnonzero(((z @ normals.T > offsets) & (slope < 1)).any(axis=0))
-        steps = _solved(R, W[:, crossing] * np.broadcast_to(1 - slope, D.shape)[crossing])
+        steps = _solve(R, W[:, crossing] * np.broadcast_to(1 - slope, D.shape)[crossing])
         for i, step in zip(crossing, steps.T):
             a.append(step)
             w.append(normals[i])
             t.append(offsets[i])
             z = z + np.maximum(z @ normals[i] - offsets[i], 0)[:, None] * step
-    a, w, t = _merged(a, w, t)
+    a, w, t = _merge(a, w, t)
     d = network.dim
     try:
         flow = PlanarFlow(
@@ -68,7 +68,7 @@ def planar_form(network: FeedforwardNetwork, box: Box) -> PlanarFlow:
     return flow
 
 
-def _merged(a: list, w: list, t: list) -> tuple[list, list, list]:
+def _merge(a: list, w: list, t: list) -> tuple[list, list, list]:
     """The same with two maps that have the same kink made into one, if those between them commute with it.
 
     Where w' = c w and t' = c t, c > 0, the second one adds a' c relu(kappa (w.x - t)).
@@ -97,7 +97,7 @@ def _commute(one: tuple, other: tuple) -> bool:
     return bool(abs(v @ a) <= _SAME_KINK * sizes[0] and abs(w @ b) <= _SAME_KINK * sizes[1])
 
 
-def _solved(R: np.ndarray, columns: np.ndarray) -> np.ndarray:
+def _solve(R: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """The steps of z that move R z by the columns."""
     solution, _, rank, _ = np.linalg.lstsq(R, columns, rcond=None)
     if rank < R.shape[1]:

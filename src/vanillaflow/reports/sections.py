@@ -10,7 +10,7 @@ from html import escape
 import numpy as np
 
 from ..certificates import Certificate
-from ..certificates.certificate import rounded_up
+from ..certificates.certificate import round_up
 from ..text import box_text, one_line, point_text
 from .contents import Contents
 
@@ -23,13 +23,13 @@ def safe(text: str) -> str:
     return escape(one_line(text), quote=True)
 
 
-def grouped(count: int) -> str:
+def group_digits(count: int) -> str:
     """`1234`, and `12 345` with a thin space that does not break."""
     return f"{count:,}".replace(",", "\u202f" if count >= 10_000 else "")
 
 
-def counted(count: int, noun: str) -> str:
-    return f"{grouped(count)} {noun}{'s' * (count != 1)}"
+def count_text(count: int, noun: str) -> str:
+    return f"{group_digits(count)} {noun}{'s' * (count != 1)}"
 
 
 def rows(pairs: Iterable[tuple[str, str]]) -> str:
@@ -40,7 +40,7 @@ def rows(pairs: Iterable[tuple[str, str]]) -> str:
 
 def lead(contents: Contents) -> str:
     network, certificate = contents.network, contents.certificate
-    layers = counted(network.depth, f"{_KINDS[network.dialect]} layer")
+    layers = count_text(network.depth, f"{_KINDS[network.dialect]} layer")
     return (
         f"A plain feedforward network of width {network.width} with {layers} "
         f"carries every starting point of the box to where the system is after a duration of "
@@ -50,11 +50,11 @@ def lead(contents: Contents) -> str:
 
 def _error(certificate: Certificate) -> str:
     if certificate.method == "rigorous":
-        return f"It is off by at most {rounded_up(certificate.bound, 2)}: proved."
+        return f"It is off by at most {round_up(certificate.bound, 2)}: proved."
     if certificate.coverage is not None:
-        part = rounded_up(1 - Decimal(repr(certificate.coverage)), 1)
+        part = round_up(1 - Decimal(repr(certificate.coverage)), 1)
         return (
-            f"It is off by at most {rounded_up(certificate.bound, 2)} on all but a fraction {part} of "
+            f"It is off by at most {round_up(certificate.bound, 2)} on all but a fraction {part} of "
             f"the box, with confidence {certificate.confidence:g}."
         )
     return f"The largest error that a search found is {certificate.bound:.2g}."
@@ -64,7 +64,7 @@ def equations(contents: Contents) -> str:
     known = contents.system.equations
     items = [f"<li>{safe(text)}</li>" for text in known[:_EQUATIONS]]
     if len(known) > _EQUATIONS:
-        items.append(f"<li>and {counted(len(known) - _EQUATIONS, 'equation')} more</li>")
+        items.append(f"<li>and {count_text(len(known) - _EQUATIONS, 'equation')} more</li>")
     if contents.system.parameters:
         items.append(f'<li class="parameters">{safe(", ".join(contents.system.parameters))}</li>')
     return f'<ul class="equations">{"".join(items)}</ul>' if items else ""
@@ -80,12 +80,14 @@ def facts(contents: Contents) -> str:
         ("duration", f"{contents.target.duration:g}"),
         ("tolerance", tolerance),
         (f"error, {certificate.method}", f"{certificate.bound:.3g}"),
-        ("kinks", grouped(contents.flow.kinks)),
-        ("depth", counted(network.depth, "layer")),
+        ("kinks", group_digits(contents.flow.kinks)),
+        ("depth", count_text(network.depth, "layer")),
         ("width", str(network.width)),
-        ("parameters", grouped(network.parameters)),
+        ("parameters", group_digits(network.parameters)),
     ]
-    return "".join(f"<div><dt>{safe(name)}</dt><dd>{_raised(safe(text))}</dd></div>" for name, text in pairs)
+    return "".join(
+        f"<div><dt>{safe(name)}</dt><dd>{_superscripts(safe(text))}</dd></div>" for name, text in pairs
+    )
 
 
 def _shown_box(contents: Contents) -> str:
@@ -94,7 +96,7 @@ def _shown_box(contents: Contents) -> str:
     )
 
 
-def _raised(text: str) -> str:
+def _superscripts(text: str) -> str:
     """HTML with the exponents of a box raised."""
     return re.sub(r"\]\^(\d+)", r"]<sup>\1</sup>", text)
 
@@ -112,7 +114,7 @@ def steps_text(contents: Contents) -> str:
     return (
         "<p>Each step is one planar map <i>x</i> ↦ <i>x</i> + <i>a</i> max(0, <i>w</i>·<i>x</i> − <i>t</i>): "
         "it leaves one side of a line where it is and stretches or shears the other. "
-        f"{grouped(flow.kinks)} of them make the flow. {affine}</p>"
+        f"{group_digits(flow.kinks)} of them make the flow. {affine}</p>"
     )
 
 
@@ -124,7 +126,7 @@ def evaluation_note(contents: Contents, precision: str, layers: bool) -> str:
             "when the report was made.</p>"
         )
     digits = "" if precision == "float64" else ", rounded to float32 to keep the file small"
-    depth = counted(contents.network.depth, "layer")
+    depth = count_text(contents.network.depth, "layer")
     text = (
         f"The page evaluates the maps itself, from their numbers{digits}. The network's {depth} compute the "
         "same in coordinates of their own, skewed and shifted, which nobody would recognize; so the steps "
@@ -189,8 +191,8 @@ def layers_text(contents: Contents, omitted: int) -> str:
     slopes = network.slopes[network.slopes < 1]
     about = f"Slopes from {slopes.min():.3g} to {slopes.max():.3g}. " if slopes.size and slopes.any() else ""
     worst = np.max(network.condition_numbers())
-    layers = counted(network.depth, f"{_KINDS[network.dialect]} layer")
-    missing = f" The table leaves out {counted(omitted, 'layer')} near the end." if omitted else ""
+    layers = count_text(network.depth, f"{_KINDS[network.dialect]} layer")
+    missing = f" The table leaves out {count_text(omitted, 'layer')} near the end." if omitted else ""
     return safe(
         f"{layers} of width {network.width} and an affine "
         f"one. {about}No weight matrix has a condition number above {worst:.3g}.{missing}"

@@ -88,7 +88,7 @@ def runge_kutta(
     return np.where(np.isfinite(x), x, np.inf)
 
 
-def stored(target: Target, pair: tuple[int, ...]) -> Stored:
+def stored_trajectories(target: Target, pair: tuple[int, ...]) -> Stored:
     """Trajectories from a grid of starts in the slice; of a flow known by samples, their ends only."""
     times = np.linspace(0, target.duration, _TIMES if target.knows_trajectories else 2)
     states = target.trajectory(slice_points(target.domain, pair, _STARTS), times)

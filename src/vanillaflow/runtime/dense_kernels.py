@@ -13,7 +13,7 @@ _FUSED = {"contract"}
 
 
 @register_jitable
-def undefined(state, q, d):
+def is_undefined(state, q, d):
     """Whether a coordinate of point q is NaN."""
     found = False
     for i in range(d):
@@ -32,7 +32,7 @@ def spread_nan(state, count, d):
             found += state[i, q] != state[i, q]
     if found:
         for q in range(count):
-            if undefined(state, q, d):
+            if is_undefined(state, q, d):
                 state[d:, q] = np.nan
 
 
@@ -83,7 +83,7 @@ def carry(x, v, y, u, log_det, a, w, t, stops, M, m, log_kappa):
                     log_det[first + q, i] += log_kappa[k] if active[q] > zero else zero
         for i in range(log_det.shape[1]):
             for q in range(width):
-                if undefined(state, q, d):
+                if is_undefined(state, q, d):
                     log_det[first + q, i] = np.nan
         if rows > d:
             spread_nan(state, width, d)

@@ -68,9 +68,7 @@ def size_class(table: Table, dtype: np.dtype) -> int:
     return min(_chunks(buckets.size, dtype) - 1, CLASSES - 1)
 
 
-def packed_in_registers(
-    tables: Sequence[Table], dtype: np.dtype
-) -> tuple[np.ndarray, tuple[int, ...]] | None:
+def pack_registers(tables: Sequence[Table], dtype: np.dtype) -> tuple[np.ndarray, tuple[int, ...]] | None:
     """A row of numbers for each table of a class, as `register_table` reads them, and as many zeros as there
     are chunks of entries; None for no tables, and kernels are compiled without them.
 
@@ -123,9 +121,9 @@ def register_table(typingctx, tables, number, state, width, count, axes, tangent
             # NaN goes into the first piece, and from there into the result.
             piece = v.whole(v.least(v.kept(v.positive(position), position), last))
             beyond = builder.fsub(position, v.real(piece))
-            rises = [v.looked_up(table, piece) for table in tables[d : 2 * d]]
+            rises = [v.look_up(table, piece) for table in tables[d : 2 * d]]
             for i in range(d):
-                moved = builder.fadd(x[i], v.looked_up(tables[i], piece))
+                moved = builder.fadd(x[i], v.look_up(tables[i], piece))
                 v.store(v.added_product(moved, rises[i], beyond), at[i])
             for first in range(d, d + carried * d, d):
                 tangent = [v.load(place) for place in at[first : first + d]]
@@ -133,7 +131,7 @@ def register_table(typingctx, tables, number, state, width, count, axes, tangent
                 for i in range(d):
                     v.store(v.added_product(tangent[i], rises[i], rate), at[first + i])
             if wanted:
-                v.store(builder.fadd(v.load(at[-1]), v.looked_up(tables[-1], piece)), at[-1])
+                v.store(builder.fadd(v.load(at[-1]), v.look_up(tables[-1], piece)), at[-1])
         return context.get_dummy_value()
 
     signature = types.void(tables, number, state, width, count, axes, tangents, logs, chunks)

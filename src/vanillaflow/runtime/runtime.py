@@ -13,10 +13,10 @@ from numba import typeof
 
 from . import dense_kernels, small_kernels
 from .parallel import parallel_runs
-from .register_tables import CLASSES, packed_in_registers, size_class, worth_registers
+from .register_tables import CLASSES, pack_registers, size_class, worth_registers
 from .small_kernels import AFFINE, PLANAR, REGISTER_TABLE, TABLE, groups_for
 from .sparse import SparseMaps, sparse_maps
-from .tables import Table, packed, table_of
+from .tables import Table, pack_tables, table_of
 from .threads import parts_of, side_by_side, thread_count
 
 # Rows of a state, tangents and all, that registers can hold.
@@ -115,7 +115,7 @@ class Runtime:
     def _carry(self, extra: tuple[int, int], *points: np.ndarray) -> None:
         """x, v, y, u and log_det through the kernel for so many coordinates of tangents and
         log-determinants."""
-        kernel, maps, least = self._prepared.get(extra) or self._prepare(extra)
+        kernel, maps, least = self._preparations.get(extra) or self._prepare(extra)
         count = len(points[0])
         # The result of a point does not depend on the parts, so their number may depend on the threads: a
         # few for each, as one may be late.
@@ -127,7 +127,7 @@ class Runtime:
             side_by_side([partial(kernel, *(array[part] for array in points), *maps) for part in parts])
 
     @cached_property
-    def _prepared(self) -> dict[tuple[int, int], tuple[Any, tuple[Any, ...], int]]:
+    def _preparations(self) -> dict[tuple[int, int], tuple[Any, tuple[Any, ...], int]]:
         """For each `extra`: the kernel, its arguments after the points, and how many points are worth a
         thread."""
         return {}
@@ -143,8 +143,8 @@ class Runtime:
         # Called as compiled, not through the dispatcher, which looks at the types of all arguments for
         # longer than it takes to carry one point.
         compiled = kernel.compile((typeof(self._none),) * 5 + tuple(map(typeof, maps)))
-        self._prepared[extra] = compiled, maps, _LEAST_WORK // (self.work * rows // self.dim)
-        return self._prepared[extra]
+        self._preparations[extra] = compiled, maps, _LEAST_WORK // (self.work * rows // self.dim)
+        return self._preparations[extra]
 
 
 def _small(
@@ -184,8 +184,8 @@ def _small(
         np.array(program, dtype=np.int64).reshape(-1, 3),
         np.ascontiguousarray(np.column_stack([-t, w, a, log_kappa]), dtype=dtype),
         np.ascontiguousarray(np.concatenate([M.reshape(-1, d * d), m], axis=1), dtype=dtype),
-        packed(in_memory, dtype),
-        *(packed_in_registers(tables, dtype) for tables in in_registers),
+        pack_tables(in_memory, dtype),
+        *(pack_registers(tables, dtype) for tables in in_registers),
     )
 
 

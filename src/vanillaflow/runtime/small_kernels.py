@@ -107,7 +107,7 @@ def _write(typingctx, points, first, state, row, width, column, axes, groups):
         corner = builder.gep(state, [builder.mul(row, width)])
         for g in range(many):
             here = builder.add(column, v.index(g * v.lanes))
-            rows = v.joined([v.load(_row(builder, corner, i, width, here)) for i in range(dim)])
+            rows = v.merge([v.load(_row(builder, corner, i, width, here)) for i in range(dim)])
             values = v.chosen(rows, [i * v.lanes + lane for lane in range(v.lanes) for i in range(dim)])
             v.store(values, builder.gep(x.data, [builder.add(begin, v.index(g * v.lanes * dim))]))
         return context.get_dummy_value()

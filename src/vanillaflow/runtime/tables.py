@@ -40,17 +40,17 @@ def table_of(a: Float[np.ndarray, "K d"], w: Float[np.ndarray, "K d"], t: Float[
     """The table of a run, in time proportional to the square of its length."""
     direction = w[0] / np.linalg.norm(w[0])
     size, rate = w @ direction, a @ direction
-    knots = np.unique(_taken_back(t / size, size, rate, t))
-    values = _moved(knots, a, size, rate, t)[0]
+    knots = np.unique(_take_back(t / size, size, rate, t))
+    values = _move(knots, a, size, rate, t)[0]
     inside = (knots[1:] + knots[:-1]) / 2
     probes = np.concatenate([[knots[0] - 1], inside, [knots[-1] + 1]])
-    _, slopes, growth = _moved(probes, a, size, rate, t)
+    _, slopes, growth = _move(probes, a, size, rate, t)
     again = np.maximum(np.arange(-1, len(knots)), 0)
     return Table(direction, knots[again], values[again], slopes, np.log(growth))
 
 
 @njit(cache=True, nogil=True)
-def _taken_back(kinks, size, rate, t):
+def _take_back(kinks, size, rate, t):
     """Where nu is before the run when it is kinks[j] before map j, which has its kink there."""
     found = kinks.copy()
     for k in range(kinks.size):
@@ -60,7 +60,7 @@ def _taken_back(kinks, size, rate, t):
 
 
 @njit(cache=True, nogil=True)
-def _moved(starts, a, size, rate, t):
+def _move(starts, a, size, rate, t):
     """F, its derivative and d nu_out / d nu_in for the nu of the starts."""
     d = a.shape[1]
     moved, slopes, growth = np.zeros((starts.size, d)), np.zeros((starts.size, d)), np.ones(starts.size)
@@ -77,7 +77,7 @@ def _moved(starts, a, size, rate, t):
     return moved, slopes, growth
 
 
-def packed(tables: Sequence[Table], dtype: np.dtype) -> tuple[np.ndarray, ...] | None:
+def pack_tables(tables: Sequence[Table], dtype: np.dtype) -> tuple[np.ndarray, ...] | None:
     """The tables as the arrays that `look_up` reads; None for none, and kernels are compiled without it."""
     if not tables:
         return None

@@ -74,7 +74,7 @@ class Vectors:
         mask = ir.Constant(ir.VectorType(_LANE, len(lanes)), list(lanes))
         return self.builder.shuffle_vector(value, ir.Constant(value.type, ir.Undefined), mask)
 
-    def joined(self, values: list):
+    def merge(self, values: list):
         """The vectors end to end, up to the next power of two of them; what is added is undefined."""
         while len(values) > 1:
             if len(values) % 2:
@@ -132,14 +132,14 @@ class Vectors:
         vectors = chunks * self.table_entries // self.lanes
         return [self.load(self.builder.gep(pointer, [self.index(i * self.lanes)])) for i in range(vectors)]
 
-    def looked_up(self, table: list, numbers):
+    def look_up(self, table: list, numbers):
         """The entries of the table that have these numbers, 32-bit integers within it.
 
         Each chunk is asked with the last bits of the numbers; the bits before them say which chunk was meant.
         """
         per_chunk = self.table_entries // self.lanes
         chunks = [table[i : i + per_chunk] for i in range(0, len(table), per_chunk)]
-        found = [self._permuted(chunk, numbers) for chunk in chunks]
+        found = [self._permute(chunk, numbers) for chunk in chunks]
         bit = self.table_entries
         while len(found) > 1:
             mask = ir.Constant(numbers.type, [bit] * self.lanes)
@@ -149,7 +149,7 @@ class Vectors:
             bit *= 2
         return found[0]
 
-    def _permuted(self, chunk: list, numbers):
+    def _permute(self, chunk: list, numbers):
         """The entries of one or two vectors that have these numbers, as far as their last bits go."""
         if len(chunk) == 1:
             name, arguments = "llvm.x86.avx2.permps", [chunk[0], numbers]

@@ -25,14 +25,14 @@ class Samples:
     def __len__(self) -> int:
         return len(self.x)
 
-    def thinned(self, count: int, rng: np.random.Generator) -> Samples:
+    def thin(self, count: int, rng: np.random.Generator) -> Samples:
         """`count` of the points at random, or all if there are not more."""
         if len(self) <= count:
             return self
         rows = rng.choice(len(self), count, replace=False)
         return Samples(self.x[rows], self.y[rows])
 
-    def joined(self, other: Samples) -> Samples:
+    def merge(self, other: Samples) -> Samples:
         return Samples(np.concatenate([self.x, other.x]), np.concatenate([self.y, other.y]))
 
 

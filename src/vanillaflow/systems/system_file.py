@@ -15,7 +15,7 @@ from ..box import Box
 from ..choices import file_nearby
 from ..errors import FieldError, VanillaflowError
 from ..fields.equations import from_equations
-from ..fields.equations.names import checked_interval, checked_number, shown
+from ..fields.equations.names import checked_interval, checked_number, show
 from ..fields.equations.orders import derivative, first_order
 from ..files.inputs import note_input
 from .system import System
@@ -95,11 +95,11 @@ def _system(document: dict[str, Any], directory: Path | None) -> System:
     _check_keys("the file", document, known=_KEYS[given], required=["name", given, "domain", "flow"])
     name = document["name"]
     if not isinstance(name, str) or not name.strip():
-        raise FieldError(f"name must be non-empty text, got {shown(name)}")
+        raise FieldError(f"name must be non-empty text, got {show(name)}")
     tables = {key: document.get(key, {}) for key in _TABLES if key != "name"}
     for key, table in tables.items():
         if not isinstance(table, dict):
-            raise FieldError(f"{key} must be {_TABLES[key]}, got {shown(table)}")
+            raise FieldError(f"{key} must be {_TABLES[key]}, got {show(table)}")
     _check_keys("[flow]", tables["flow"], known=["duration"], required=["duration"])
     duration = checked_number("[flow] duration", tables["flow"]["duration"])
     if not duration > 0:
@@ -114,7 +114,7 @@ def _system(document: dict[str, Any], directory: Path | None) -> System:
     ranged = {key: value for key, value in tables["parameters"].items() if isinstance(value, list)}
     for key in ranged:
         if key in tables["inputs"]:
-            raise FieldError(f"{shown(key)} is both an input and a parameter; rename one of them")
+            raise FieldError(f"{show(key)} is both an input and a parameter; rename one of them")
     bounds = [
         *[checked_interval(f"[domain] {key}", tables["domain"][key]) for key in coordinates],
         *[checked_interval(f"[inputs] {key}", value) for key, value in tables["inputs"].items()],
@@ -148,7 +148,7 @@ def _model_system(
     name: str, model: Any, bounds: dict[str, Any], duration: float, directory: Path | None
 ) -> System:
     if not isinstance(model, str) or not model.lower().endswith(".onnx") or directory is None:
-        raise FieldError(f"field must be the name of an ONNX file beside this one, got {shown(model)}")
+        raise FieldError(f"field must be the name of an ONNX file beside this one, got {show(model)}")
     if not bounds:
         raise FieldError("[domain] is empty; write one line per coordinate of the model, such as x = [-1, 1]")
     from ..fields.onnx_field import from_onnx  # which imports onnx; equations do without
@@ -169,7 +169,7 @@ def _check_keys(where: str, table: Mapping[str, Any], known, required: list[str]
         if key not in known:
             close = difflib.get_close_matches(key, list(known), n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"
-            raise FieldError(f"{where} has an unknown key {shown(key)}; {hint}")
+            raise FieldError(f"{where} has an unknown key {show(key)}; {hint}")
     for key in required:
         if key not in table:
             what = f"; it is {_TABLES[key]}" if key in _TABLES and where == "the file" else ""

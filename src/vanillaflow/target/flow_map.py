@@ -143,10 +143,10 @@ class FlowMap(Target):
     def mesh(self) -> TimeMesh:
         """What the field does in time, during `duration` and perhaps longer; found once for all copies."""
         if self._whole not in self._meshes:
-            self._meshes[self._whole] = self._found_mesh()
+            self._meshes[self._whole] = self._find_mesh()
         return self._meshes[self._whole]
 
-    def _found_mesh(self) -> TimeMesh:
+    def _find_mesh(self) -> TimeMesh:
         box = self.domain
         parts = (box.corners()[:_LOOKED_AT], box.boundary(_LOOKED_AT, _SEED), box.sample(_LOOKED_AT, _SEED))
         x = np.concatenate(parts)
@@ -162,7 +162,7 @@ class FlowMap(Target):
                 states.append(solver.solve(states[-1], float(since), float(until)))
         except FlowLeavesDomain:
             pass  # Who asks for the flow of these points will be told.
-        return mesh.joined(time_mesh(self.field, np.concatenate(states), *known))
+        return mesh.merge(time_mesh(self.field, np.concatenate(states), *known))
 
     @property
     def is_ridge_sum(self) -> bool:
@@ -184,7 +184,7 @@ class FlowMap(Target):
 
     def __call__(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
         x = require_points(x, self.dim)
-        return self._solved(self._solver(self.mesh), x, 0.0, self.duration)
+        return self._solve(self._solver(self.mesh), x, 0.0, self.duration)
 
     def trajectory(
         self, x: Float[np.ndarray, "n d"], times: np.ndarray | Sequence[float]
@@ -193,7 +193,7 @@ class FlowMap(Target):
         states, now, y = [], 0.0, require_points(x, self.dim)
         for t in np.asarray(times, dtype=np.float64):
             if t > now:
-                y = self._solved(solver, y, now, float(t))
+                y = self._solve(solver, y, now, float(t))
                 now = float(t)
             states.append(y)
         return np.stack(states)
@@ -238,7 +238,7 @@ class FlowMap(Target):
     def _solver(self, mesh: TimeMesh) -> Solver:
         return Solver(self.field, mesh, self.rtol, self._size, self.duration)
 
-    def _solved(self, solver: Solver, x: np.ndarray, t0: float, t1: float) -> np.ndarray:
+    def _solve(self, solver: Solver, x: np.ndarray, t0: float, t1: float) -> np.ndarray:
         size = min(_BATCH, max(_LEAST_BATCH, _NUMBERS // self.dim))
         batches = [solver.solve(x[i : i + size], t0, t1) for i in range(0, len(x), size)]
         return np.concatenate(batches) if batches else x.copy()

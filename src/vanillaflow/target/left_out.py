@@ -87,7 +87,7 @@ def expected_errors(
     return carried, predicted
 
 
-def uncovered(
+def uncovered_part(
     x: Float[np.ndarray, "n d"], places: Float[np.ndarray, "p d"], at_random: Float[np.ndarray, "n d"]
 ) -> tuple[float, float, int]:
     """Which part of the places, spread evenly over the box, is far from every sample; what far is; and which
@@ -116,7 +116,7 @@ class _LocalSpline:
         values = np.zeros((len(matrix), self.y.shape[1] + 1))
         values[: len(known), :-1] = self.y[known]
         values[0, -1] = 1
-        *found, inverse_power = _solved(matrix, values)[0] / reach**2
+        *found, inverse_power = _solve(matrix, values)[0] / reach**2
         return np.array(found), float(inverse_power)
 
     def squared_power(self, places: np.ndarray) -> np.ndarray:
@@ -126,7 +126,7 @@ class _LocalSpline:
         for i, (place, near) in enumerate(zip(places, nearest)):
             matrix, reach = self._around(place, near)
             row = _rows(np.zeros((1, len(place))), (self.x[near] - place) / reach)[0]
-            found[i] = -row @ _solved(matrix, row) * reach**2
+            found[i] = -row @ _solve(matrix, row) * reach**2
         return np.maximum(found, 0.0)
 
     def _around(self, place: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, float]:
@@ -151,7 +151,7 @@ class _WholeSpline:
         s, R = out[0], out[1:]
         M_RR, M_sR = self.inverse[np.ix_(R, R)], self.inverse[s, R]
         known = np.column_stack([self.coefficients, self.inverse[:, s]])
-        *found, inverse_power = known[s] - M_sR @ _solved(M_RR, known[R])
+        *found, inverse_power = known[s] - M_sR @ _solve(M_RR, known[R])
         return np.array(found), float(inverse_power)
 
     def squared_power(self, places: np.ndarray) -> np.ndarray:
@@ -177,7 +177,7 @@ def _matrix(x: Float[np.ndarray, "n d"], smoothing: float) -> Float[np.ndarray, 
     return matrix
 
 
-def _solved(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
+def _solve(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
     try:
         return np.linalg.solve(matrix, right)
     except np.linalg.LinAlgError:  # What is left is in a hyperplane: of all splines the least.

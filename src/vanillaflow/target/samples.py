@@ -19,7 +19,7 @@ from ..errors import UncoveredDomain
 from ..text import point_text
 from ..validation import require_finite, require_points, require_positive
 from .base import Target
-from .left_out import NEIGHBOURS, expected_errors, uncovered
+from .left_out import NEIGHBOURS, expected_errors, uncovered_part
 
 _KERNEL = "thin_plate_spline"
 # Beyond so many samples each value comes from the nearest ones only.
@@ -28,7 +28,7 @@ _MOST_SAMPLES = 3000
 # linear equations, and at 512 the largest was within 10 % of that at 256.
 _PLACES = 256
 # Places at which it is asked how far samples are, and the part of them from which on it is said that they are
-# far; see `left_out.uncovered` for what evenly spread samples have.
+# far; see `left_out.uncovered_part` for what evenly spread samples have.
 _COVERAGE_PLACES, _MUCH = 4096, 0.1
 # Not one that a user would take: with the seed of the samples, these would be among the places.
 _SEED = 920_113
@@ -86,11 +86,11 @@ class SampledFlow(Target):
             raise ValueError(f"{n} samples are too few in dimension {d}; at least {2 * (d + 1)} are needed")
         if not np.isfinite(smoothing) or smoothing < 0:
             raise ValueError(f"smoothing must be 0 or positive, got {smoothing!r}")
-        self.domain = _covered(x, domain)
+        self.domain = _require_cover(x, domain)
         self.duration = require_positive("duration", duration)
         self.name = name or "samples"
         self._smoothing = float(smoothing)
-        scaled = self._scaled(x)
+        scaled = self._scale(x)
         if np.linalg.matrix_rank(scaled - scaled.mean(axis=0), tol=1e-8 * np.sqrt(n)) < d:
             raise ValueError("the samples x lie in a hyperplane; a flow on a box needs points all over it")
         unique, first = np.unique(scaled, axis=0, return_index=True)
@@ -103,11 +103,11 @@ class SampledFlow(Target):
                     "them; if these are measurements with noise, pass smoothing"
                 )
             scaled, y = scaled[first], y[first]
-        self._spline = self._fitted(scaled, y)
-        self.left_out_error, self.left_out_rms = self._left_out(scaled, y)
+        self._spline = self._fit(scaled, y)
+        self.left_out_error, self.left_out_rms = self._leave_out(scaled, y)
         places = self.domain.sample(_COVERAGE_PLACES, _SEED)
-        at_random = self._scaled(self.domain.uniform(len(scaled), _SEED))
-        self.uncovered, far, farthest = uncovered(scaled, self._scaled(places), at_random)
+        at_random = self._scale(self.domain.uniform(len(scaled), _SEED))
+        self.uncovered, far, farthest = uncovered_part(scaled, self._scale(places), at_random)
         self.farthest = places[farthest]
         if self.uncovered > _MUCH:
             warnings.warn(
@@ -121,7 +121,7 @@ class SampledFlow(Target):
     def __call__(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
         """The spline at the rows of x."""
         x = require_points(x, self.dim)
-        scaled = self._scaled(x)
+        scaled = self._scale(x)
         batches = [self._spline(scaled[i : i + _BATCH]) for i in range(0, len(x), _BATCH)]
         return np.concatenate(batches) if batches else x.copy()
 
@@ -143,15 +143,15 @@ class SampledFlow(Target):
         far = f", {100 * self.uncovered:.0f} % of the box being far from all of them"
         return "the spline through the samples" + (far if self.uncovered > _MUCH else "")
 
-    def _scaled(self, x: np.ndarray) -> np.ndarray:
+    def _scale(self, x: np.ndarray) -> np.ndarray:
         return 2 * (x - self.domain.low) / self.domain.width - 1
 
-    def _fitted(self, scaled: np.ndarray, y: np.ndarray) -> RBFInterpolator:
+    def _fit(self, scaled: np.ndarray, y: np.ndarray) -> RBFInterpolator:
         neighbours = None if len(scaled) <= _MOST_SAMPLES else NEIGHBOURS
         return RBFInterpolator(scaled, y, neighbours, smoothing=self._smoothing, kernel=_KERNEL)
 
-    def _left_out(self, scaled: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-        places = self._scaled(search_points(self.domain, _PLACES, _SEED))
+    def _leave_out(self, scaled: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+        places = self._scale(search_points(self.domain, _PLACES, _SEED))
         local = self._spline.neighbors is not None
         carried, predicted = expected_errors(scaled, y, places, self._smoothing, local)
         # The first of the places are spread evenly over the box.
@@ -162,7 +162,7 @@ class SampledFlow(Target):
         return f"SampledFlow({self.name}, dim={self.dim}, left_out_error={self.left_out_error:.3g}{far})"
 
 
-def _covered(x: np.ndarray, domain: Box | None) -> Box:
+def _require_cover(x: np.ndarray, domain: Box | None) -> Box:
     """The box, once the points x reach about as far in every coordinate."""
     low, high = x.min(axis=0), x.max(axis=0)
     if domain is None:

@@ -79,7 +79,7 @@ class TimeMesh:
         ends = self._earliest_end[k + 1] - t if k + 1 < len(self.starts) else np.inf
         return float(min(self.longest[k], ends))
 
-    def joined(self, other: TimeMesh) -> TimeMesh:
+    def merge(self, other: TimeMesh) -> TimeMesh:
         """What both ask for: the jumps of both, and the shorter of the two longest steps everywhere."""
         starts = np.union1d(self.starts, other.starts)
         rows = [np.searchsorted(mesh.starts, starts, side="right") - 1 for mesh in (self, other)]
@@ -192,7 +192,7 @@ class _Search:
             change = _size(near.max(axis=0) - near.min(axis=0))
             for i in (2 * k, 2 * k + 1):
                 ends = (float(self.times[i]), float(self.times[i + 1]))
-                found, parts = self._bisected(*ends, values[i], values[i + 1], change)
+                found, parts = self._bisect(*ends, values[i], values[i + 1], change)
                 jumps += found
                 cells += parts
         return jumps, cells
@@ -228,7 +228,7 @@ class _Search:
     def _values(self, times: np.ndarray) -> np.ndarray:
         return values_in_time(self.field, np.clip(times, *self.interior), self.x)
 
-    def _bisected(
+    def _bisect(
         self, a: float, b: float, va: np.ndarray, vb: np.ndarray, change: float, depth: int = _DEPTH
     ) -> tuple[list[float], list[tuple[float, float]]]:
         """Jumps and cells between the times a and b, where the field has the values va and vb, and changes by
@@ -237,8 +237,8 @@ class _Search:
         if jump is None:
             return [], list(self._steep(a, b, va, vb, change, _DEPTH))
         before, after, v_before, v_after = jump
-        earlier = self._bisected(a, before, va, v_before, change, depth - 1) if a < before else ([], [])
-        later = self._bisected(after, b, v_after, vb, change, depth - 1) if after < b else ([], [])
+        earlier = self._bisect(a, before, va, v_before, change, depth - 1) if a < before else ([], [])
+        later = self._bisect(after, b, v_after, vb, change, depth - 1) if after < b else ([], [])
         return [*earlier[0], after, *later[0]], earlier[1] + later[1]
 
     def _jump(

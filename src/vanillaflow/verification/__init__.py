@@ -8,14 +8,14 @@ import numpy as np
 
 from ..certificates import Certificate
 from ..certificates.agreement import require_own_types
-from ..certificates.evaluation import evaluated
+from ..certificates.evaluation import evaluator
 from ..enclosures.integrator import integrator
 from ..network.feedforward import FeedforwardNetwork
 from ..planar.flow import PlanarFlow
 from ..target import Target
-from .branch_and_bound import explored, slack
+from .branch_and_bound import explore, slack
 from .counterexample import counterexample
-from .margins import margin_of, proved, require_within
+from .margins import margin_of, prove, require_within
 from .properties import Property, UnsafeSet
 from .verdict import Verdict
 from .vnnlib import read_vnnlib, write_vnnlib
@@ -57,11 +57,11 @@ def verify(
     for each in prop.unsafe:
         require_within(each.box, target.domain)
     own = require_own_types(flow, target)
-    certificate, enclosure = proved(flow, target, certificate)
+    certificate, enclosure = prove(flow, target, certificate)
     margin = margin_of(certificate)
     begun = perf_counter()
     exact = integrator(own.field, own.duration, _REMAINDERS * certificate.bound)
-    network = evaluated(flow, certificate.dtype)
+    network = evaluator(flow, certificate.dtype)
 
     def late() -> bool:
         return perf_counter() - begun > max_seconds
@@ -72,7 +72,7 @@ def verify(
         likely = _most_likely(network, unsafe, widened, seed)
         found = counterexample(target, exact, unsafe, likely)
         if found is None and len(likely) == 0:
-            outcome = explored(network, enclosure, unsafe, widened, max_cells - cells, late)
+            outcome = explore(network, enclosure, unsafe, widened, max_cells - cells, late)
             cells += outcome.cells
             unfinished |= outcome.open_cells > 0 and len(outcome.undecided) == 0
             likely = outcome.undecided

@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from ..enclosures.bisection import Enclosure
 from ..enclosures.forms import Forms
-from ..enclosures.tiling import first_cells, halved
+from ..enclosures.tiling import first_cells, halve
 from .properties import UnsafeSet
 
 _FIRST_CELLS = 64
@@ -38,7 +38,7 @@ class Outcome:
         return len(self.undecided) == 0 and self.open_cells == 0
 
 
-def explored(
+def explore(
     network: Callable[[np.ndarray], np.ndarray],
     enclosure: Enclosure,
     unsafe: UnsafeSet,
@@ -55,7 +55,7 @@ def explored(
         batch, rest = (centers[now], halves[now]), (centers[_BATCH:], halves[_BATCH:])
         count += len(batch[0])
         forms = enclosure(*batch)
-        excluded = _excluded(forms, widened)
+        excluded = _excludes(forms, widened)
         left = (batch[0][~excluded], batch[1][~excluded])
         starts = unsafe.box.clip(left[0])
         depth = slack(widened, network(starts)) if len(starts) else np.zeros(0)
@@ -65,7 +65,7 @@ def explored(
         if count + 2 * len(left[0]) + len(rest[0]) > max_cells or late():
             return Outcome(count, np.zeros((0, unsafe.inputs)), len(left[0]) + len(rest[0]))
         axis = np.abs(forms.g[:, :, ~excluded]).max(axis=1).argmax(axis=0)
-        parts = halved(left[0], left[1], axis)
+        parts = halve(left[0], left[1], axis)
         # Depth first: a start that cannot be excluded is found early.
         centers, halves = (np.concatenate([new, old]) for new, old in zip(parts, rest))
     return Outcome(count, np.zeros((0, unsafe.inputs)), 0)
@@ -78,9 +78,9 @@ def slack(unsafe: UnsafeSet, y: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "
     return ((y @ unsafe.A.T - unsafe.b) / size).max(axis=1)
 
 
-def _excluded(forms: Forms, unsafe: UnsafeSet) -> np.ndarray:
+def _excludes(forms: Forms, unsafe: UnsafeSet) -> np.ndarray:
     """(n,) whether some row of A y <= b holds nowhere on the cell."""
-    rows = forms.mapped(unsafe.A)
+    rows = forms.map(unsafe.A)
     least = rows.c - rows.radius
     least = least - 2.0**-52 * (np.abs(rows.c) + rows.radius)
     return (least > unsafe.b[:, None]).any(axis=0)
@@ -88,7 +88,7 @@ def _excluded(forms: Forms, unsafe: UnsafeSet) -> np.ndarray:
 
 def surely_within(forms: Forms, unsafe: UnsafeSet) -> np.ndarray:
     """(n,) whether A y <= b for all that the forms hold."""
-    rows = forms.mapped(unsafe.A)
+    rows = forms.map(unsafe.A)
     most = rows.c + rows.radius
     most = most + 2.0**-52 * (np.abs(rows.c) + rows.radius)
     return (most <= unsafe.b[:, None]).all(axis=0)

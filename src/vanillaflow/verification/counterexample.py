@@ -29,11 +29,11 @@ def counterexample(
     depth = slack(unsafe, target(starts))
     order = np.argsort(depth)
     best = starts[order[:_SEARCHES]]
-    found = _proved(exact, unsafe, best[depth[order[:_SEARCHES]] <= 0])
+    found = _prove(exact, unsafe, best[depth[order[:_SEARCHES]] <= 0])
     if found is not None:
         return found
     for start in best:
-        found = _proved(exact, unsafe, _deepest(target, unsafe, start)[None])
+        found = _prove(exact, unsafe, _deepest(target, unsafe, start)[None])
         if found is not None:
             return found
     return None
@@ -55,7 +55,7 @@ def _deepest(target: Target, unsafe: UnsafeSet, start: Float[np.ndarray, " d"]) 
     return best
 
 
-def _proved(
+def _prove(
     exact: Integrator, unsafe: UnsafeSet, starts: Float[np.ndarray, "n d"]
 ) -> tuple[np.ndarray, np.ndarray] | None:
     for start in starts:

@@ -97,7 +97,7 @@ class _Reader:
                     self.fail(f"parentheses are nested more than {MAX_DEPTH} deep")
                 stack.append((line, []))
             elif not stack:
-                self.fail(f"expected (declare-const ...) or (assert ...), found {_shown(token)}")
+                self.fail(f"expected (declare-const ...) or (assert ...), found {_show(token)}")
             elif token != ")":
                 stack[-1][1].append(token)
             else:
@@ -129,7 +129,7 @@ class _Reader:
         match items:
             case ["declare-const", str(name), "Real"]:
                 if not _VARIABLE.fullmatch(name):
-                    self.fail(f"a variable is called X_0, X_1, ... or Y_0, Y_1, ..., not {_shown(name)}")
+                    self.fail(f"a variable is called X_0, X_1, ... or Y_0, Y_1, ..., not {_show(name)}")
                 if name in self.declared:
                     self.fail(f"{name} is declared a second time")
                 self.declared.add(name)
@@ -140,7 +140,7 @@ class _Reader:
             case ["assert", *_]:
                 self.fail("assert takes one comparison, (and ...) or (or ...)")
             case [str(word), *_]:
-                self.fail(f"a VNN-LIB 1.0 file has only declare-const and assert, not {_shown(word)}")
+                self.fail(f"a VNN-LIB 1.0 file has only declare-const and assert, not {_show(word)}")
             case _:
                 self.fail("expected (declare-const ...) or (assert ...)")
 
@@ -158,7 +158,7 @@ class _Reader:
             left, right = (self.term(each) for each in arguments)
             return self.at_most(left, right) if operator in ("<=", "<") else self.at_most(right, left)
         if operator not in ("+", "-", "*"):
-            self.fail(f"unknown operator {_shown(operator)}; known are <=, >=, <, >, and, or, +, -, *")
+            self.fail(f"unknown operator {_show(operator)}; known are <=, >=, <, >, and, or, +, -, *")
         if not arguments:
             self.fail(f"{operator} takes one term at least")
         terms = [self.term(each) for each in arguments]
@@ -166,7 +166,7 @@ class _Reader:
             return self.product(terms)
         if operator == "-":
             first = terms[:1] if len(terms) > 1 else []
-            terms = first + [_scaled(each, -1.0) for each in terms[len(first) :]]
+            terms = first + [_scale(each, -1.0) for each in terms[len(first) :]]
         return self.finite(_sum(terms))
 
     def term(self, argument: str | _Term | _Formula) -> _Term:
@@ -180,14 +180,14 @@ class _Reader:
             return self.finite(_Term({}, float(argument)))
         if _VARIABLE.fullmatch(argument):
             self.fail(f"{argument} is not declared")
-        self.fail(f"{_shown(argument)} is neither a number nor a variable")
+        self.fail(f"{_show(argument)} is neither a number nor a variable")
 
     def product(self, terms: list[_Term]) -> _Term:
         variable = [each for each in terms if each.factors]
         if len(variable) > 1:
             self.fail("a product of variables is not linear")
         factor = math.prod(each.constant for each in terms if not each.factors)
-        return self.finite(_scaled(variable[0] if variable else _Term({}, 1.0), factor))
+        return self.finite(_scale(variable[0] if variable else _Term({}, 1.0), factor))
 
     def finite(self, term: _Term) -> _Term:
         self.spend(len(term.factors))
@@ -197,7 +197,7 @@ class _Reader:
 
     def at_most(self, left: _Term, right: _Term) -> _Formula:
         """left <= right, which must bound one input, constrain outputs, or be a matter of numbers alone."""
-        factors, constant = self.finite(_sum([left, _scaled(right, -1.0)]))
+        factors, constant = self.finite(_sum([left, _scale(right, -1.0)]))
         inputs = [name for name in factors if name[0] == "X"]
         outputs = [name for name in factors if name[0] == "Y"]
         if inputs and outputs:
@@ -256,7 +256,7 @@ def _sum(terms: list[_Term]) -> _Term:
     return _Term(factors, sum(term.constant for term in terms))
 
 
-def _scaled(term: _Term, factor: float) -> _Term:
+def _scale(term: _Term, factor: float) -> _Term:
     return _Term({name: factor * each for name, each in term.factors.items()}, factor * term.constant)
 
 
@@ -268,5 +268,5 @@ def _tokens(text: str) -> Iterator[tuple[int, str]]:
             yield number, token[0]
 
 
-def _shown(token: str) -> str:
+def _show(token: str) -> str:
     return repr(one_line(token if len(token) <= 40 else token[:40] + "..."))

@@ -16,7 +16,7 @@ from ..planar.flow import PlanarFlow
 from ..target import Target
 
 
-def proved(
+def prove(
     flow: PlanarFlow | FeedforwardNetwork,
     target: Target,
     certificate: Certificate | None,

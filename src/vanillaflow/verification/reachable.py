@@ -13,12 +13,12 @@ from ..box import Box
 from ..certificates import Certificate
 from ..enclosures.bisection import Enclosure
 from ..enclosures.forms import ROUNDING, UP
-from ..enclosures.tiling import first_cells, halved
+from ..enclosures.tiling import first_cells, halve
 from ..network.feedforward import FeedforwardNetwork
 from ..planar.flow import PlanarFlow
 from ..target import Target
 from ..validation import require_points
-from .margins import margin_of, proved, require_within
+from .margins import margin_of, prove, require_within
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -111,7 +111,7 @@ def reach(
     """
     box = target.domain if box is None else box
     require_within(box, target.domain)
-    certificate, enclosure = proved(flow, target, certificate)
+    certificate, enclosure = prove(flow, target, certificate)
     margin = margin_of(certificate)
     centers, halves = _cells(enclosure, box, _PART * margin, max_cells)
     forms = enclosure(centers, halves)
@@ -139,7 +139,7 @@ def _cells(
         done.append((todo[0][fine], todo[1][fine]))
         count += int(np.count_nonzero(fine))
         axis = np.abs(forms.g[:, :, ~fine]).max(axis=1).argmax(axis=0)
-        todo = halved(todo[0][~fine], todo[1][~fine], axis)
+        todo = halve(todo[0][~fine], todo[1][~fine], axis)
     return np.concatenate([c for c, _ in done]), np.concatenate([h for _, h in done])
 
 

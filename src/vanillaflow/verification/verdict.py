@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from ..certificates.certificate import rounded_up
+from ..certificates.certificate import round_up
 from ..text import point_text
 
 
@@ -41,7 +41,7 @@ class Verdict:
     @property
     def statement(self) -> str:
         """What it says, in one or two sentences."""
-        largest = rounded_up(float(self.margin.max()), 3)
+        largest = round_up(float(self.margin.max()), 3)
         if self.status == "holds":
             return (
                 f"The property holds for the flow of the ODE: proved on {self.cells} cells, with the "

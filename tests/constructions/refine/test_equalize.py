@@ -4,7 +4,7 @@ import numpy as np
 
 import vanillaflow as vf
 from vanillaflow.constructions.construction import Limits, quiet
-from vanillaflow.constructions.refine.equalize import equalized
+from vanillaflow.constructions.refine.equalize import equalize
 from vanillaflow.constructions.refine.least_squares.least_squares import minimize
 from vanillaflow.constructions.refine.search import Search
 from vanillaflow.constructions.refine.slices import sliced_start
@@ -17,7 +17,7 @@ def test_the_error_is_more_even():
     samples, rng = search.samples(24), np.random.default_rng(0)
     start = sliced_start(search.training, 24, 2, rng, seed=0)
     fit = minimize(start, samples, 2.0, 30, rng)
-    even = equalized(fit.parameters, search, rng)
+    even = equalize(fit.parameters, search, rng)
     x = search.target.domain.sample(20_000, seed=5)
     y = search.training(x)
     before, after = fit.parameters(x) - y, even(x) - y

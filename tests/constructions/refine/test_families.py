@@ -7,9 +7,9 @@ import vanillaflow as vf
 from vanillaflow.constructions.construction import never
 from vanillaflow.constructions.refine.families.families import Families
 from vanillaflow.constructions.refine.families.fit import _Compression, fit_families
-from vanillaflow.constructions.refine.families.search import best_families, refitted
+from vanillaflow.constructions.refine.families.search import best_families, refit
 from vanillaflow.constructions.refine.least_squares.gradient_kernels import transposed_product
-from vanillaflow.constructions.refine.parameters import projected
+from vanillaflow.constructions.refine.parameters import project
 from vanillaflow.constructions.refine.ridge_start import ridge_start
 from vanillaflow.constructions.ridge.fit import fit_ridges
 from vanillaflow.runtime.threads import own_threads
@@ -27,7 +27,7 @@ def random_families(d: int, counts: tuple[int, ...], held: int = 0, seed: int = 
             w.append(rng.normal(size=d) + 0.3 * tau * rng.normal(size=d))
             t.append(0.5 * tau[:, 0])
     M, m = np.eye(d) + 0.1 * rng.normal(size=(d, d)), 0.1 * rng.normal(size=d)
-    return Families(projected(*map(np.concatenate, (a, w, t)), M, m, held), counts)
+    return Families(project(*map(np.concatenate, (a, w, t)), M, m, held), counts)
 
 
 @pytest.fixture(scope="module")
@@ -47,11 +47,11 @@ def test_the_gradient_in_the_coefficients_is_the_derivative(d, held):
     x, u = rng.normal(size=(60, d)), rng.normal(size=(60, d))
     compression = _Compression(theta, families.bases(2))
     whole = transposed_product(x, theta.a, theta.w, theta.t, theta.M, u)
-    gradient = compression.compressed(whole)
+    gradient = compression.compress(whole)
     direction, h = rng.normal(size=gradient.size), 1e-7
 
     def value(step: float) -> float:
-        return float(np.sum(u * theta.moved(compression.expanded(step * direction))(x)))
+        return float(np.sum(u * theta.move(compression.expand(step * direction))(x)))
 
     difference = (value(h) - value(-h)) / (2 * h)
     assert np.isclose(gradient @ direction, difference, rtol=1e-5, atol=1e-5 * np.linalg.norm(gradient))
@@ -67,7 +67,7 @@ def test_the_matrix_is_that_of_the_differences(d, held):
     H = compression.matrix(x, weights)
     assert np.allclose(H, H.T)
     direction, h = rng.normal(size=len(H)), 1e-7
-    ahead, back = (theta.moved(compression.expanded(s * direction))(x) for s in (h, -h))
+    ahead, back = (theta.move(compression.expand(s * direction))(x) for s in (h, -h))
     expected = np.sum(weights * ((ahead - back) / (2 * h)) ** 2)
     # The matrix is of float32.
     assert np.isclose(direction @ H @ direction, expected, rtol=1e-4)
@@ -76,8 +76,8 @@ def test_the_matrix_is_that_of_the_differences(d, held):
 def test_sampled_anew_they_do_nearly_the_same():
     families = random_families(2, (40, 20))
     x = np.random.default_rng(3).uniform(-1, 1, size=(500, 2))
-    assert np.allclose(families.resampled((40, 20)).parameters(x), families.parameters(x), rtol=0, atol=1e-12)
-    other = families.scaled(120)
+    assert np.allclose(families.resample((40, 20)).parameters(x), families.parameters(x), rtol=0, atol=1e-12)
+    other = families.scale(120)
     assert other.counts == (80, 40)
     # Twice the kinks: what differs are the sawteeth, of the bends' size times their width.
     moved = np.abs(families.parameters(x) - random_families(2, (40, 20), seed=1).parameters(x)).max()
@@ -86,7 +86,7 @@ def test_sampled_anew_they_do_nearly_the_same():
 
 @pytest.mark.parametrize("kinks", [9, 10, 23, 61])
 def test_every_number_can_be_had(kinks):
-    scaled = random_families(2, (30, 2, 7)).scaled(kinks)
+    scaled = random_families(2, (30, 2, 7)).scale(kinks)
     assert sum(scaled.counts) == scaled.parameters.kinks == kinks
     assert min(scaled.counts) >= 2
 
@@ -130,5 +130,5 @@ def test_the_search_finds_better_ones_with_as_many(pendulum):
         assert all(sum(families.counts) == 40 for families in best)
         assert np.array_equal(best[0].parameters.pack(), again[0].parameters.pack())
         assert large(best[0]) < min(map(large, fitted))
-        assert maximum(refitted(best[0], samples, never)) <= maximum(best[0])
+        assert maximum(refit(best[0], samples, never)) <= maximum(best[0])
     assert best_families([], 1e-3, 40, samples, np.random.default_rng(0), never) == []

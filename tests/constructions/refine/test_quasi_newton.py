@@ -32,7 +32,7 @@ class Quadratic:
     def descended(self, inverse, steps: int) -> Point:
         """From a first short step against the gradient."""
         first = self.at(self.start)
-        then = self.at(self.start.moved(-1e-3 * self.gradient(first)))
+        then = self.at(self.start.move(-1e-3 * self.gradient(first)))
         return descend(first, then, self.at, self.gradient, inverse, steps, lambda: False)
 
 

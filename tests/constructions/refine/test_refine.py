@@ -18,9 +18,9 @@ from vanillaflow.constructions.refine.least_squares.gradient_kernels import (
 from vanillaflow.constructions.refine.least_squares.jacobian_kernels import scaled_jacobian
 from vanillaflow.constructions.refine.least_squares.least_squares import minimize
 from vanillaflow.constructions.refine.least_squares.normal_matrix import dense_matrix
-from vanillaflow.constructions.refine.parameters import Parameters, projected
+from vanillaflow.constructions.refine.parameters import Parameters, project
 from vanillaflow.constructions.refine.pruning import prune
-from vanillaflow.constructions.refine.slices import affine_start, composed, sliced_start
+from vanillaflow.constructions.refine.slices import affine_start, compose, sliced_start
 from vanillaflow.sampling.samples import Samples, p_norm, sample
 from vanillaflow.sampling.search import large_errors
 
@@ -30,7 +30,7 @@ DIMENSIONS = [1, 2, 3, 5]
 def random_parameters(d: int, kinks: int, rng: np.random.Generator) -> Parameters:
     a, w = 0.4 * rng.normal(size=(kinks, d)), rng.normal(size=(kinks, d))
     M = np.eye(d) + 0.2 * rng.normal(size=(d, d))
-    return projected(a, w, rng.normal(size=kinks), M, rng.normal(size=d))
+    return project(a, w, rng.normal(size=kinks), M, rng.normal(size=d))
 
 
 def axes(theta: Parameters) -> np.ndarray:
@@ -84,7 +84,7 @@ def test_adjoints_end_in_the_jacobian_of_the_flow(d):
 def test_projection_scales_without_change_and_bounds_kappa(d):
     rng = np.random.default_rng(d)
     a, w, t = 3 * rng.normal(size=(30, d)), 3 * rng.normal(size=(30, d)), rng.normal(size=30)
-    theta = projected(a, w, t, np.eye(d), np.zeros(d))
+    theta = project(a, w, t, np.eye(d), np.zeros(d))
     kappa = 1 + np.einsum("ld,ld->l", theta.a, theta.w)
     assert np.allclose(np.linalg.norm(theta.w, axis=1), 1, rtol=0, atol=1e-14)
     least, most = theta.settings.kappa_range
@@ -103,7 +103,7 @@ def test_reduced_coordinates_are_all_but_the_scale_of_w(d):
     basis = np.concatenate([theta.w[:, None], theta.turns], axis=1)
     assert np.allclose(basis @ basis.transpose(0, 2, 1), np.eye(d), rtol=0, atol=1e-14)
     v = rng.normal(size=theta.count - theta.kinks)
-    assert np.allclose(theta.reduced(theta.expanded(v)), v, rtol=0, atol=1e-13)
+    assert np.allclose(theta.reduce(theta.expand(v)), v, rtol=0, atol=1e-13)
 
 
 @pytest.mark.parametrize("d", DIMENSIONS)
@@ -115,7 +115,7 @@ def test_composed_is_the_composition(d):
     expected = x
     for part in parts:
         expected = part(expected)
-    assert np.allclose(composed(parts)(x), expected, rtol=1e-9, atol=1e-9)
+    assert np.allclose(compose(parts)(x), expected, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("d", DIMENSIONS)
@@ -132,7 +132,7 @@ def test_products_agree_with_the_jacobian(d):
     assert np.allclose(column_squares(*arrays, axes(theta), np.abs(u)), squares, rtol=1e-11, atol=1e-11)
     # float32, to rounding relative to the columns' sizes.
     H = dense_matrix(theta, x, np.abs(u))
-    J = np.stack([theta.reduced(row) for row in J])
+    J = np.stack([theta.reduce(row) for row in J])
     exact = J.T @ (np.abs(u).ravel()[:, None] * J)
     size = np.sqrt(np.diag(exact)) + 1e-12
     assert np.abs((H - exact) / np.outer(size, size)).max() < 1e-5
@@ -150,9 +150,9 @@ def test_conjugate_gradients_solve_the_damped_system():
     theta = random_parameters(2, 6, rng)
     x = rng.normal(size=(200, 2))
     weights, b = rng.uniform(0.5, 1, size=(200, 2)), rng.normal(size=theta.count)
-    dense = normal_matrix.normal_matrix(theta, x, weights).damped_by_diagonal()(0.5)(b)
+    dense = normal_matrix.normal_matrix(theta, x, weights).damp_by_diagonal()(0.5)(b)
     theta = within_memory(theta, 0)
-    products = normal_matrix.normal_matrix(theta, x, weights).damped_by_diagonal()(0.5)(b)
+    products = normal_matrix.normal_matrix(theta, x, weights).damp_by_diagonal()(0.5)(b)
     # Conjugate gradients end at a hundredth of the residual in the preconditioner's norm.
     assert np.linalg.norm(products - dense) < 0.1 * np.linalg.norm(dense)
 
@@ -174,7 +174,7 @@ def test_minimizing_recovers_a_flow_from_nearby():
     rng = np.random.default_rng(5)
     truth = random_parameters(2, 4, rng)
     x = rng.normal(size=(600, 2))
-    near = truth.moved(0.003 * rng.normal(size=truth.count))
+    near = truth.move(0.003 * rng.normal(size=truth.count))
     fit = minimize(near, Samples(x, truth(x)), 2.0, 60, rng)
     assert fit.norm < 1e-6 < p_norm(near(x) - truth(x), 2.0)
 
@@ -203,7 +203,7 @@ def test_pruning_takes_out_what_does_nothing():
     rng = np.random.default_rng(7)
     truth = random_parameters(2, 5, rng)
     x = rng.normal(size=(800, 2))
-    idle = truth.inserted(np.array([2]), np.zeros((1, 2)), np.array([[0.6, 0.8]]), np.zeros(1))
+    idle = truth.insert(np.array([2]), np.zeros((1, 2)), np.array([[0.6, 0.8]]), np.zeros(1))
     pruned = prune(idle, Samples(x, truth(x)), 1, rng)
     assert pruned.kinks == 5
     assert np.allclose(pruned(x), truth(x), rtol=0, atol=1e-6)

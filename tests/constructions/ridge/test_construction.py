@@ -10,7 +10,7 @@ import vanillaflow as vf
 from vanillaflow import Box, FlowMap, PlanarFlow, RidgeField, ToleranceNotReached, compiler
 from vanillaflow.constructions.construction import Limits, never
 from vanillaflow.constructions.ridge.construction import Ridge
-from vanillaflow.constructions.ridge.finishing import finished
+from vanillaflow.constructions.ridge.finishing import finish
 from vanillaflow.constructions.ridge.fit import RidgeFit, fit_ridges
 from vanillaflow.constructions.ridge.grids import Grids, marks_for
 from vanillaflow.constructions.ridge.maps import RidgeMaps, idle_maps
@@ -38,7 +38,7 @@ def bent_maps(degree: int = 6) -> tuple[RidgeMaps, np.ndarray]:
     F[0, 2], F[0, 3] = [0.05, 0.1], [0.02, -0.03]
     # (s + 1)^6, which bends most at s = 1.
     F[1, :, 0] = chebyshev.poly2cheb([1, 6, 15, 20, 15, 6, 1])[: degree + 1] / 400
-    return RidgeMaps(maps.w, F, maps.low, maps.high, maps.M, maps.m).moved(np.zeros(maps.count), x), x
+    return RidgeMaps(maps.w, F, maps.low, maps.high, maps.M, maps.m).move(np.zeros(maps.count), x), x
 
 
 @pytest.mark.parametrize("name", IN_THE_PLANE)
@@ -142,7 +142,7 @@ def test_finishing_trades_the_mean_for_the_maximum():
     target = vf.zoo.duffing().target()
     with own_threads():
         fit = fit_ridges(target, 3, 0.0, 0, never)[0]
-        better, error = finished(fit, target, fit.norm, 0, never)
+        better, error = finish(fit, target, fit.norm, 0, never)
     x = target.domain.sample(4000, 8)
     before, after = (each.maps(x) - target(x) for each in (fit, better))
     assert np.abs(after).max() < np.abs(before).max()
@@ -153,7 +153,7 @@ def test_finishing_trades_the_mean_for_the_maximum():
 
 def test_a_higher_degree_changes_nothing_by_itself():
     maps, x = bent_maps()
-    raised = maps.raised(4)
+    raised = maps.raise_degree(4)
     assert raised.degree == maps.degree + 4
     np.testing.assert_allclose(raised(x), maps(x), rtol=0, atol=1e-14)
 

@@ -7,7 +7,7 @@ import pytest
 
 from vanillaflow import Box
 from vanillaflow.constructions.construction import never
-from vanillaflow.constructions.ridge.fit import RidgeFit, lowered
+from vanillaflow.constructions.ridge.fit import RidgeFit, lower_norm
 from vanillaflow.constructions.ridge.maps import RidgeMaps, idle_maps
 from vanillaflow.constructions.ridge.objective import Objective, pieces_for
 from vanillaflow.constructions.ridge.pieces import pieces_on_grids
@@ -22,7 +22,7 @@ def case(dim: int, held: int, seed: int) -> tuple[RidgeMaps, Objective]:
     rng = np.random.default_rng(seed)
     x = Box(-np.ones(dim), np.ones(dim)).sample(300, seed)
     maps = idle_maps(x, rng.normal(size=(3, dim)), 5, held)
-    maps, other = (maps.moved(0.02 * rng.normal(size=maps.count), x) for _ in range(2))
+    maps, other = (maps.move(0.02 * rng.normal(size=maps.count), x) for _ in range(2))
     return maps, Objective(Samples(x, other(x)), PIECES)
 
 
@@ -95,6 +95,6 @@ def test_profiles_become_calm_where_samples_do_not_hold_them():
     calm = replace(objective, pieces=10.0)
     start = RidgeFit(wild, np.inf, 0.1, x)
     with own_threads():
-        fits = [lowered(start, each, 2.0, 20, 0.0, never) for each in (objective, calm)]
+        fits = [lower_norm(start, each, 2.0, 20, 0.0, never) for each in (objective, calm)]
     bends = [np.abs(fit.maps.bends()).max() for fit in fits]
     assert bends[1] < 0.02 * bends[0]

@@ -30,7 +30,7 @@ def test_the_error_of_the_sum_falls_with_all_kinks(profile, times):
     exact = 0.3 * shared.field.profiles[0].value(nu)
     errors = {}
     for kinks in (8, 16, 32):
-        dealt = sum(part(nu) for part in shared.dealt(kinks))
+        dealt = sum(part(nu) for part in shared.deal(kinks))
         np.testing.assert_allclose(dealt, shared.curve.approximate(kinks)(nu), rtol=0, atol=1e-12)
         errors[kinks] = np.max(np.abs(dealt - exact))
     assert errors[32] < errors[8] / 8
@@ -40,7 +40,7 @@ def test_the_error_of_the_sum_falls_with_all_kinks(profile, times):
 @given(st.integers(1, 9), st.integers(0, 40), st.sampled_from(["tanh", "sin"]))
 def test_every_kink_goes_to_one_sub_flow(times, kinks, profile):
     shared = repeated(profile, times)
-    parts, whole = shared.dealt(kinks), shared.curve.approximate(kinks)
+    parts, whole = shared.deal(kinks), shared.curve.approximate(kinks)
     assert len(parts) == times
     counts = [part.breaks.size for part in parts]
     assert sum(counts) == whole.breaks.size and max(counts) - min(counts) <= 1

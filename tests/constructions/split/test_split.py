@@ -116,9 +116,9 @@ def test_a_plan_predicts_its_kinks():
     y = target(x)
     flows = list(sub_flows(target.ridge_segments(), SCHEMES["strang"], 8))
     p = plan(SCHEMES["strang"], 8, flows, x, y)
-    assert p.predicted_kinks(p.splitting_error) == np.inf
+    assert p.kinks_for(p.splitting_error) == np.inf
     for tolerance in (2 * p.splitting_error, 4 * p.splitting_error):
-        promised = p.predicted_kinks(tolerance)
+        promised = p.kinks_for(tolerance)
         density = p.density(promised)
         assert p.kinks(density) == pytest.approx(promised, rel=0.1)
         flow = p.build(density, target)
@@ -126,7 +126,7 @@ def test_a_plan_predicts_its_kinks():
         # The prediction adds worst cases up; it may not be beaten by the errors.
         assert np.max(np.abs(flow(x) - y)) <= 1.1 * tolerance
     # Four times as much room for the piecewise-linear error needs half the kinks: m^2 error is constant.
-    rooms = [p.predicted_kinks(p.splitting_error + room) for room in (1e-3, 4e-3)]
+    rooms = [p.kinks_for(p.splitting_error + room) for room in (1e-3, 4e-3)]
     assert rooms[0] / rooms[1] == pytest.approx(2, rel=1e-9)
 
 

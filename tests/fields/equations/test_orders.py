@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import vanillaflow as vf
-from vanillaflow.fields.equations.orders import MAX_ORDER, first_order, lettered, primed
+from vanillaflow.fields.equations.orders import MAX_ORDER, decode_primes, encode_primes, first_order
 
 
 def test_second_order_is_the_first_order_system():
@@ -28,8 +28,8 @@ def test_what_the_coordinates_are():
 
 @pytest.mark.parametrize("text", ["x'", "x'' + y_1'", "f(x')*2", "'a'", "", "x3'''"])
 def test_primes_become_letters_of_the_same_width_and_back(text):
-    assert primed(lettered(text)) == text
-    assert len(lettered(text)) == len(text)
+    assert decode_primes(encode_primes(text)) == text
+    assert len(encode_primes(text)) == len(text)
 
 
 @pytest.mark.parametrize(

@@ -21,9 +21,9 @@ from ...runtime.threads import own_threads
 from ...sampling.samples import p_norm
 from ...target import Target
 from ..construction import Constructed, Construction, Limits, Report, quiet
-from .equalize import equalized
-from .families.finish import finished_families
-from .finishing import affine_within, finished
+from .equalize import equalize
+from .families.finish import finish_families
+from .finishing import affine_within, finish
 from .growth import grow
 from .high_dimension import HighDimension, is_high_dimensional
 from .kink_counts import next_rung
@@ -58,9 +58,7 @@ class Refine(Construction):
             return self._in_high_dimension.within(tolerance)
         start = self._last if tolerance < self._reached else None
         search = Search(self.target, tolerance, self.limits, self.report, self.settings)
-        flow = _refined(
-            search, min(self.limits.max_kinks, _most_kinks(self.target.dim, self.settings)), start
-        )
+        flow = _refine(search, min(self.limits.max_kinks, _most_kinks(self.target.dim, self.settings)), start)
         self._last, self._reached = flow, tolerance
         tried = ", ".join(f"{kinks} kinks {error:.1e}" for _, kinks, error in search.path)
         return Constructed(flow, f"refined: {tried}", tuple(search.path))
@@ -70,7 +68,7 @@ class Refine(Construction):
         return HighDimension(self.target, self.limits, self.report, self.settings)
 
 
-def _refined(search: Search, max_kinks: int, start: PlanarFlow | None) -> PlanarFlow:
+def _refine(search: Search, max_kinks: int, start: PlanarFlow | None) -> PlanarFlow:
     """The refined flow. `start`, if there is one, was refined for a tolerance not much larger: it is only
     finished for this one."""
     target, tolerance, settings = search.target, search.tolerance, search.settings
@@ -81,10 +79,10 @@ def _refined(search: Search, max_kinks: int, start: PlanarFlow | None) -> Planar
                 return search.found()
             starts = Starts(search.training, goal, search.seed, search.late, settings)
             if start is None:
-                theta = _fitted(search, starts, max_kinks)
+                theta = _fit_kinks(search, starts, max_kinks)
             else:
                 theta = from_flow(start, target.held, settings)
-            families = finished_families(search, starts.families, theta.kinks, goal)
+            families = finish_families(search, starts.families, theta.kinks, goal)
             shrinking = settings.shrinking
             if families is not None:
                 _shrunk_while_within(search, families, 0, shrinking.part_of_families)
@@ -116,7 +114,7 @@ def _most_kinks(dim: int, settings: Settings) -> int:
     return max(dim, (settings.most_parameters - dim * (dim + 1)) // (2 * dim + 1))
 
 
-def _fitted(search: Search, starts: Starts, max_kinks: int) -> Parameters:
+def _fit_kinks(search: Search, starts: Starts, max_kinks: int) -> Parameters:
     """A fit that promises the tolerance, with hardly more kinks than that takes, and equalized."""
     settings = search.settings
     kinks: int | None = min(settings.first_rung * search.target.dim, max_kinks)
@@ -128,7 +126,7 @@ def _fitted(search: Search, starts: Starts, max_kinks: int) -> Parameters:
         kinks = None if search.late() else next_rung(excess, max_kinks, settings)
     enough = [k for k in fits if excess[k] <= 1]
     best = min(enough) if enough else min(fits, key=lambda k: excess[k])
-    return _equalized(fits[best], search)
+    return _equalize(fits[best], search)
 
 
 def _fit(search: Search, starts: Starts, kinks: int) -> Fit:
@@ -143,8 +141,8 @@ def _fit(search: Search, starts: Starts, kinks: int) -> Fit:
     return fit
 
 
-def _equalized(fit: Fit, search: Search) -> Parameters:
-    return equalized(fit.parameters, search, search.rng(fit.parameters.kinks))
+def _equalize(fit: Fit, search: Search) -> Parameters:
+    return equalize(fit.parameters, search, search.rng(fit.parameters.kinks))
 
 
 def _grown_until_within(
@@ -157,7 +155,7 @@ def _grown_until_within(
     growing, missed = search.settings.growing, 0
     while True:
         rng, samples = search.rng(theta.kinks), search.samples(theta.kinks)
-        best, error = finished(theta, search, rng)
+        best, error = finish(theta, search, rng)
         if error <= search.tolerance or search.late() or theta.kinks >= max_kinks:
             return best, missed, error <= search.tolerance
         missed, norm = theta.kinks, p_norm(theta(samples.x) - samples.y, 2)
@@ -172,7 +170,7 @@ def _grown_until_within(
                 minimize(grown, search.samples(kinks), 2.0, search.settings.steps, rng, search.late),
                 key=lambda each: each.norm,
             )
-        theta = _equalized(fit, search)
+        theta = _equalize(fit, search)
 
 
 def _shrunk_while_within(search: Search, theta: Parameters, missed: int, part: float) -> None:
@@ -186,7 +184,7 @@ def _shrunk_while_within(search: Search, theta: Parameters, missed: int, part: f
             break
         rng, samples = search.rng(theta.kinks), search.samples(theta.kinks)
         pruned = prune(theta, samples, fewer, rng)
-        shrunk, error = finished(equalized(pruned, search, rng), search, rng)
+        shrunk, error = finish(equalize(pruned, search, rng), search, rng)
         if error <= search.tolerance:
             theta = shrunk
         elif fewer == 1:

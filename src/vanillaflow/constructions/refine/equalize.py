@@ -18,7 +18,7 @@ from .parameters import Parameters
 from .search import Search
 
 
-def equalized(theta: Parameters, search: Search, rng: np.random.Generator) -> Parameters:
+def equalize(theta: Parameters, search: Search, rng: np.random.Generator) -> Parameters:
     """`theta` with an error that is more alike over the box, and a root mean square that is little larger."""
     settings = search.settings.equalizing
     pool, count = search.dense_samples(theta.kinks), search.points(theta.kinks)

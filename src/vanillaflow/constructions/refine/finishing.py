@@ -18,7 +18,7 @@ from .settings import Hopeless
 from .slices import affine_start
 
 
-def finished(
+def finish(
     theta: Parameters, search: Search, rng: np.random.Generator, hopeless: Hopeless | None = None
 ) -> tuple[Parameters, float]:
     """`theta` with its maximum error lowered, and that error by searches of its own."""
@@ -33,14 +33,14 @@ def finished(
         peaks = [*peaks, _peaks(theta, samples, search)][-settings.generations :]
         samples = base
         for generation in peaks:
-            samples = samples.joined(generation)
+            samples = samples.merge(generation)
         error = float(np.abs(theta(samples.x) - samples.y).max())
         if error < min(least, search.tolerance):
             worst, error = large_errors(theta, search.training, samples, settings.searches, rng)
-            samples, peaks[-1] = samples.joined(worst), peaks[-1].joined(worst)
+            samples, peaks[-1] = samples.merge(worst), peaks[-1].merge(worst)
         if error <= search.tolerance:
-            missed, error = _searched(theta, search, rng)
-            samples, peaks[-1] = samples.joined(missed), peaks[-1].joined(missed)
+            missed, error = _search_apart(theta, search, rng)
+            samples, peaks[-1] = samples.merge(missed), peaks[-1].merge(missed)
         if error < least:
             best, least = theta, error
             search.keep(theta, error, searched=error <= search.tolerance)
@@ -49,7 +49,7 @@ def finished(
             break
         theta = minimize(theta, samples, p, steps, rng, search.late).parameters
     if least > search.tolerance:
-        _, error = _searched(best, search, rng)
+        _, error = _search_apart(best, search, rng)
         least = max(least, error)
     search.offer("finished", best, least)
     return best, least
@@ -61,7 +61,7 @@ def affine_within(search: Search) -> bool:
     theta = affine_start(samples.x, samples.y, search.target.held, search.settings)
     if np.abs(theta(samples.x) - samples.y).max() > search.tolerance:
         return False
-    _, error = _searched(theta, search, search.rng(0))
+    _, error = _search_apart(theta, search, search.rng(0))
     if error <= search.tolerance:
         search.offer("affine", theta, error)
     return error <= search.tolerance
@@ -81,7 +81,7 @@ def _peaks(theta: Parameters, samples: Samples, search: Search) -> Samples:
     return Samples(peaks, search.training(peaks))
 
 
-def _searched(theta: Parameters, search: Search, rng: np.random.Generator) -> tuple[Samples, float]:
+def _search_apart(theta: Parameters, search: Search, rng: np.random.Generator) -> tuple[Samples, float]:
     """The largest error that searches of their own find, and points around where they find it."""
     settings = search.settings.finishing
     flow, domain = theta.flow(search.target.domain), search.target.domain

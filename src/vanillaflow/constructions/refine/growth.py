@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ...sampling.samples import Samples
-from .parameters import Parameters, projected
+from .parameters import Parameters, project
 
 
 def grow(
@@ -30,7 +30,7 @@ def grow(
     candidates = candidates or settings.candidates
     d = theta.dim
     most = max(settings.least_points, settings.most_numbers // ((theta.kinks + 1) * d * (d + 1)))
-    part = samples.thinned(min(settings.most_points, most), rng)
+    part = samples.thin(min(settings.most_points, most), rng)
     x, y = part.x, part.y
     n = len(x)
     state, adjoint = states_and_adjoints(x, theta.a, theta.w, theta.t, theta.M)
@@ -78,16 +78,16 @@ def grow(
     picked = [chosen[i] for i in order]
     a = np.zeros((len(order), d))
     a[:, :e] = [directions[i] for i in order]
-    grown = theta.inserted(place[picked], a, w[picked], t[picked])
-    return _affine_refitted(grown, x, y)
+    grown = theta.insert(place[picked], a, w[picked], t[picked])
+    return _refit_affine(grown, x, y)
 
 
-def _affine_refitted(theta: Parameters, x: np.ndarray, y: np.ndarray) -> Parameters:
+def _refit_affine(theta: Parameters, x: np.ndarray, y: np.ndarray) -> Parameters:
     """`theta` with its final affine map fitted anew: the scores left out the affine part of the new maps."""
     ends = np.linalg.solve(theta.M, (theta(x) - theta.m).T).T
     solution, *_ = np.linalg.lstsq(np.concatenate([ends, np.ones((len(x), 1))], axis=1), y, rcond=None)
     M, m = solution[:-1].T.copy(), solution[-1].copy()
-    refitted = projected(theta.a, theta.w, theta.t, M, m, theta.held, theta.settings)
+    refitted = project(theta.a, theta.w, theta.t, M, m, theta.held, theta.settings)
     better = np.mean((refitted(x) - y) ** 2) < np.mean((theta(x) - y) ** 2)
     return refitted if better else theta
 

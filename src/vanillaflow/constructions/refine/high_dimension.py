@@ -64,7 +64,7 @@ class HighDimension(Construction):
             if points == 0 or (best is not None and coarse.kinks >= best.kinks):
                 continue
             training = training_target(self.target, tolerance)
-            flow = _fitted(coarse, training, points, tolerance, self.limits, self.settings)
+            flow = _fit(coarse, training, points, tolerance, self.limits, self.settings)
             if self._enter(path, "fitted", flow) <= tolerance:
                 best = flow
                 break
@@ -92,7 +92,7 @@ def _points(target: Target, flow: PlanarFlow, settings: Stage) -> int:
     return points if points * target.dim >= settings.residuals_per_number * (entries + flow.kinks) else 0
 
 
-def _fitted(
+def _fit(
     flow: PlanarFlow, target: Target, points: int, tolerance: float, limits: Limits, settings: Stage
 ) -> PlanarFlow:
     """The flow with its nonzero numbers fitted to the target."""
@@ -101,7 +101,7 @@ def _fitted(
     for p, iterations in settings.norms:
         if limits.late():
             break
-        best = _descended(numbers, best, sizes, tolerance, samples, p, iterations, settings.memory)
+        best = _descend(numbers, best, sizes, tolerance, samples, p, iterations, settings.memory)
         try:
             flow = numbers.at(best)
         except ValueError:
@@ -110,7 +110,7 @@ def _fitted(
     return flow
 
 
-def _descended(
+def _descend(
     numbers: SparseNumbers,
     start: Float[np.ndarray, " P"],
     sizes: Float[np.ndarray, " P"],

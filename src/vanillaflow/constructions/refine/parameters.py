@@ -60,12 +60,12 @@ class Parameters:
         """All numbers in the order of the Jacobian's columns."""
         return np.concatenate([self.a.ravel(), self.w.ravel(), self.t, self.M.ravel(), self.m])
 
-    def moved(self, step: Float[np.ndarray, " P"]) -> Parameters:
+    def move(self, step: Float[np.ndarray, " P"]) -> Parameters:
         """These parameters plus a step, projected back into the bounds."""
         L, d = self.kinks, self.dim
         parts = np.split(self.pack() + step, np.cumsum([L * d, L * d, L, d * d]))
         a, w, t, M, m = parts
-        return projected(a.reshape(L, d), w.reshape(L, d), t, M.reshape(d, d), m, self.held, self.settings)
+        return project(a.reshape(L, d), w.reshape(L, d), t, M.reshape(d, d), m, self.held, self.settings)
 
     @cached_property
     def turns(self) -> Float[np.ndarray, "L turns d"]:
@@ -86,13 +86,13 @@ class Parameters:
         turns_and_t = np.ones(L * d, dtype=bool)
         return np.concatenate([np.tile(moving, L), turns_and_t, np.repeat(moving, d), moving])
 
-    def reduced(self, vector: Float[np.ndarray, " P"]) -> Float[np.ndarray, " free"]:
+    def reduce(self, vector: Float[np.ndarray, " P"]) -> Float[np.ndarray, " free"]:
         """A vector over all numbers as one over the free ones."""
         first, last = self.kinks * self.dim, 2 * self.kinks * self.dim
         along = np.einsum("lrd,ld->lr", self.turns, vector[first:last].reshape(self.kinks, self.dim))
         return np.concatenate([vector[:first], along.ravel(), vector[last:]])[self.free]
 
-    def expanded(self, vector: Float[np.ndarray, " free"]) -> Float[np.ndarray, " P"]:
+    def expand(self, vector: Float[np.ndarray, " free"]) -> Float[np.ndarray, " P"]:
         """The vector over all numbers whose coordinates these are: `reduced` backwards."""
         L, d = self.kinks, self.dim
         given, vector = vector, np.zeros(self.free.size)
@@ -101,7 +101,7 @@ class Parameters:
         w = np.einsum("lrd,lr->ld", self.turns, vector[first:last].reshape(L, d - 1))
         return np.concatenate([vector[:first], w.ravel(), vector[last:]])
 
-    def inserted(
+    def insert(
         self,
         at: Int[np.ndarray, " k"],
         a: Float[np.ndarray, "k d"],
@@ -109,7 +109,7 @@ class Parameters:
         t: Float[np.ndarray, " k"],
     ) -> Parameters:
         """With new planar maps before the present maps `at` (non-decreasing)."""
-        return projected(
+        return project(
             np.insert(self.a, at, a, axis=0),
             np.insert(self.w, at, w, axis=0),
             np.insert(self.t, at, t),
@@ -129,7 +129,7 @@ class Parameters:
         return PlanarFlow(self.a, self.w, self.t, [self.kinks], self.M[None], self.m[None], domain=domain)
 
 
-def projected(
+def project(
     a: np.ndarray,
     w: np.ndarray,
     t: np.ndarray,
@@ -166,4 +166,4 @@ def from_flow(flow: PlanarFlow, held: int = 0, settings: Settings = DEFAULTS) ->
             j += 1
         if k < flow.kinks:
             a[k], w[k], t[k] = np.linalg.solve(M, a[k]), M.T @ w[k], t[k] - w[k] @ m
-    return projected(a, w, t, M, m, held, settings)
+    return project(a, w, t, M, m, held, settings)

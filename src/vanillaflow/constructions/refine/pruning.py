@@ -18,7 +18,7 @@ def prune(theta: Parameters, samples: Samples, count: int, rng: np.random.Genera
     """`theta` without the `count` planar maps that cost least, the others adapted."""
     settings = theta.settings.shrinking
     L, d = theta.kinks, theta.moving
-    part = samples.thinned(
+    part = samples.thin(
         max(settings.least_points, settings.rows_per_parameter * theta.count // theta.dim), rng
     )
     H = dense_matrix(theta, part.x, np.full(part.x.shape, 1.0 / part.x.size))
@@ -32,5 +32,5 @@ def prune(theta: Parameters, samples: Samples, count: int, rng: np.random.Genera
     out = np.sort(np.argsort(cost, kind="stable")[:count])
     columns = blocks[out].ravel()
     step = -inverse[:, columns] @ np.linalg.solve(inverse[np.ix_(columns, columns)], a[out].ravel())
-    tried = [theta.moved(fraction * theta.expanded(step)).without(out) for fraction in settings.parts]
+    tried = [theta.move(fraction * theta.expand(step)).without(out) for fraction in settings.parts]
     return min(tried, key=lambda pruned: p_norm(pruned(part.x) - part.y, 2))

@@ -16,7 +16,7 @@ from ..ridge.fit import RidgeFit
 from ..ridge.maps import RidgeMaps
 from ..ridge.pieces import planar_maps
 from .families.families import Families
-from .parameters import projected
+from .parameters import project
 from .settings import DEFAULTS, Settings
 
 
@@ -32,7 +32,7 @@ def ridge_start(fit: RidgeFit, kinks: int, settings: Settings = DEFAULTS) -> Fam
     values = [maps.profile(r, s) for r, s in enumerate(knots)]
     # Refinement keeps every kappa within bounds; so do these pieces.
     planar = planar_maps(maps, knots, values, settings.kappa_range[0])
-    theta = projected(*planar, maps.held, settings)
+    theta = project(*planar, maps.held, settings)
     return Families(theta, tuple(int(count) for count in counts))
 
 

@@ -16,14 +16,14 @@ from ...sampling.samples import Samples
 from ...target import Target
 from .growth import grow
 from .least_squares.least_squares import minimize
-from .parameters import Parameters, projected
+from .parameters import Parameters, project
 from .settings import DEFAULTS, Settings
 
 
 def affine_start(x: np.ndarray, y: np.ndarray, held: int = 0, settings: Settings = DEFAULTS) -> Parameters:
     """The affine map that is closest to y at the points x in the mean square, and no planar maps."""
     none = np.zeros((0, x.shape[1]))
-    return projected(none, none, np.zeros(0), *affine_fit(x, y, held), held, settings)
+    return project(none, none, np.zeros(0), *affine_fit(x, y, held), held, settings)
 
 
 def sliced_start(
@@ -44,10 +44,10 @@ def sliced_start(
         samples, part = Samples(x, y), affine_start(x, y, target.held, settings)
         part = grow(part, samples, n, rng, settings.starts.slice_candidates)
         parts.append(minimize(part, samples, 2.0, settings.starts.slice_steps, rng).parameters)
-    return composed(parts)
+    return compose(parts)
 
 
-def composed(parts: list[Parameters]) -> Parameters:
+def compose(parts: list[Parameters]) -> Parameters:
     """The composition, first to last, with all affine maps moved to the end."""
     d, held, settings = parts[0].dim, parts[0].held, parts[0].settings
     M, m = np.eye(d), np.zeros(d)
@@ -57,4 +57,4 @@ def composed(parts: list[Parameters]) -> Parameters:
         w.append(part.w @ M)
         t.append(part.t - part.w @ m)
         M, m = part.M @ M, part.M @ m + part.m
-    return projected(np.concatenate(a), np.concatenate(w), np.concatenate(t), M, m, held, settings)
+    return project(np.concatenate(a), np.concatenate(w), np.concatenate(t), M, m, held, settings)

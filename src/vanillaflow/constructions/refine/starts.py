@@ -54,9 +54,9 @@ class Starts:
     def best(self, kinks: int, samples: Samples, rng: np.random.Generator) -> Fit:
         """The start with about `kinks` kinks, never more, that short least-squares runs bring furthest."""
         settings = self._settings.starts
-        part = samples.thinned(max(settings.least_points, settings.points_per_kink * kinks), rng)
+        part = samples.thin(max(settings.least_points, settings.points_per_kink * kinks), rng)
         fits: list[tuple[Kind | None, Fit]] = [
-            (None, self._raced(start, part, rng, settings.steps)) for start in self._ridge_starts(kinks, part)
+            (None, self._race(start, part, rng, settings.steps)) for start in self._ridge_starts(kinks, part)
         ]
         many = kinks > self._settings.many and bool(fits)
         missing: list[Kind] = []
@@ -67,15 +67,15 @@ class Starts:
             if start is None:
                 missing.append(kind)
             else:
-                fits.append((kind, self._raced(start, part, rng, settings.steps)))
+                fits.append((kind, self._race(start, part, rng, settings.steps)))
         if many:
             return _by_norm(fits)[0][1]
         if not fits:
             # The kinds that did well with more kinks need more than these.
             start = sliced_start(self._target, kinks, 1, rng, self._seed, self._settings)
-            fits.append((("slices", kinks), self._raced(start, part, rng, settings.steps)))
+            fits.append((("slices", kinks), self._race(start, part, rng, settings.steps)))
         fits = [
-            (kind, self._raced(fit.parameters, part, rng, settings.more_steps))
+            (kind, self._race(fit.parameters, part, rng, settings.more_steps))
             for kind, fit in _by_norm(fits)[: settings.places]
         ]
         fits = _by_norm(fits)
@@ -89,7 +89,7 @@ class Starts:
         ]
         return min(final, key=lambda fit: fit.norm)
 
-    def _raced(self, start: Parameters, part: Samples, rng: np.random.Generator, steps: int) -> Fit:
+    def _race(self, start: Parameters, part: Samples, rng: np.random.Generator, steps: int) -> Fit:
         return minimize(start, part, 2.0, steps, rng, self._stop, descent=0)
 
     def _ridge_starts(self, kinks: int, part: Samples) -> list[Parameters]:
@@ -109,14 +109,14 @@ class Starts:
             starts += [ridge_start(fit, kinks, self._settings) for fit in fits if np.isfinite(fit.norm)]
             if fits[0].norm <= close:
                 break
-        smooth = side_by_side([partial(_judged, start, part, self._stop) for start in starts])
+        smooth = side_by_side([partial(_judge, start, part, self._stop) for start in starts])
         smooth.sort(key=lambda entry: entry[1])
         self.families = [families for families, _ in smooth]
         most = settings.ridge_starts if kinks <= self._settings.many else settings.few_starts
         return [families.parameters for families in self.families[:most]]
 
 
-def _judged(start: Families, part: Samples, stop: Stop) -> tuple[Families, float]:
+def _judge(start: Families, part: Samples, stop: Stop) -> tuple[Families, float]:
     """Fitted as families where it can be, and the root mean square of its error.
 
     Many kinks are left as they are: the fit takes half a minute then, and least squares, which can afford few

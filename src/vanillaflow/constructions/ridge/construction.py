@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ...box import search_points
-from ...deadline import TimeIsUp, extended
+from ...deadline import TimeIsUp, extend
 from ...errors import CompilationInterrupted, ToleranceNotReached
 from ...planar.flow import PlanarFlow
 from ...runtime.threads import own_threads
@@ -21,7 +21,7 @@ from ...sampling.samples import Samples, training_target
 from ...sampling.search import around, largest_error
 from ...target import Target
 from ..construction import Constructed, Construction, Limits, Report, quiet
-from .finishing import finished, lacks_degree
+from .finishing import finish, lacks_degree
 from .fit import RidgeFit, fit_ridges, numbers_per_map
 from .grids import Grids
 from .settings import DEFAULTS, Settings
@@ -55,7 +55,7 @@ class Ridge(Construction):
             with own_threads():
                 while True:
                     self._fit(training, tolerance)
-                    flow = self._made_of_pieces(training, tolerance)
+                    flow = self._make_piecewise_linear(training, tolerance)
                     if flow is not None:
                         return Constructed(flow, f"{self._count} ridge maps")
                     # They fold over somewhere.
@@ -67,8 +67,8 @@ class Ridge(Construction):
         except TimeIsUp as late:
             if self._best is None:
                 raise
-            with extended(self.settings.last_seconds):
-                raise self._not_reached(f"{self._count} ridge maps, when {late}") from None
+            with extend(self.settings.last_seconds):
+                raise self._refusal(f"{self._count} ridge maps, when {late}") from None
 
     def _fit(self, training: Target, tolerance: float) -> None:
         """More smooth maps, until their error leaves enough of the tolerance."""
@@ -77,15 +77,15 @@ class Ridge(Construction):
             count = 0 if self._best is None else self._next_count(tolerance)
             if count * numbers_per_map(self.target.dim, settings.fitting) > settings.most_numbers:
                 limit = f"{self._count} ridge maps, the most that can be fitted"
-                raise self._not_reached(limit)
+                raise self._refusal(limit)
             if self._best and self.limits.late():
-                raise self._not_reached(f"{self._count} ridge maps in the time")
+                raise self._refusal(f"{self._count} ridge maps in the time")
             goal = settings.aim * tolerance
             close, seed, late = settings.close * tolerance, self.limits.seed, self.limits.late
             fit = fit_ridges(training, count, close, seed, late, settings)[0]
             error = settings.finishing.ratio * fit.norm
             if error <= settings.near * goal or lacks_degree(fit, goal):
-                fit, error = finished(fit, training, goal, seed, late)
+                fit, error = finish(fit, training, goal, seed, late)
             self.report(f"{count} smooth ridge maps: error {error:.2e}")
             self._best, self._error, self._count = fit, error, count
 
@@ -97,7 +97,7 @@ class Ridge(Construction):
         growth = min((self._error / (settings.aim * tolerance)) ** settings.exponent, settings.most_growth)
         return max(least, self._count + 1, int(self._count * growth))
 
-    def _made_of_pieces(self, training: Target, tolerance: float) -> PlanarFlow | None:
+    def _make_piecewise_linear(self, training: Target, tolerance: float) -> PlanarFlow | None:
         """The smallest tables, and in them the fewest kinks, within the tolerance; None if they fold over."""
         settings = self.settings
         assert self._best is not None
@@ -113,13 +113,13 @@ class Ridge(Construction):
             for off_alone in _falling(settings.coarsest * tolerance, settings.finer, settings.finest * off):
                 flow = grids.flow(off_alone, sizes, domain)
                 if flow.kinks > self.limits.max_kinks:
-                    raise self._not_reached(f"{self.limits.max_kinks} kinks")
+                    raise self._refusal(f"{self.limits.max_kinks} kinks")
                 if _error(flow, samples) > tolerance:
                     continue
                 missed = self._worst(flow, training)
                 if _error(flow, missed) <= tolerance:
                     return flow
-                samples = samples.joined(missed)
+                samples = samples.merge(missed)
             tried.append(sizes)
         return None
 
@@ -144,7 +144,7 @@ class Ridge(Construction):
             flow, self.target, few, rounds=self.settings.few_rounds, seed=self.limits.seed
         ).largest
 
-    def _not_reached(self, limit: str) -> ToleranceNotReached:
+    def _refusal(self, limit: str) -> ToleranceNotReached:
         flow, error = self._in_haste()
         return ToleranceNotReached(
             f"the ridge construction reached {error:.3g} with {flow.kinks} kinks within {limit}", flow, error

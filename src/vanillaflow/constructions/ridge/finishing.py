@@ -16,12 +16,12 @@ from ...sampling.samples import Samples
 from ...sampling.search import large_errors, largest_error
 from ...target import Target
 from ..construction import Stop
-from .fit import RidgeFit, lowered
+from .fit import RidgeFit, lower_norm
 from .objective import Objective, pieces_for
 from .settings import Finishing
 
 
-def finished(fit: RidgeFit, target: Target, goal: float, seed: int, stop: Stop) -> tuple[RidgeFit, float]:
+def finish(fit: RidgeFit, target: Target, goal: float, seed: int, stop: Stop) -> tuple[RidgeFit, float]:
     """The fit with a lower maximum error, at best below the goal, and that error by a search.
 
     Where the root mean square promises far more than the goal, no more than that is lowered.
@@ -33,14 +33,14 @@ def finished(fit: RidgeFit, target: Target, goal: float, seed: int, stop: Stop) 
     )
     x = _points(target.domain, count, rng, settings)
     objective = Objective(Samples(x, target(x)), pieces_for(fit.maps, goal))
-    fit = lowered(replace(fit, damping=settings.damping), objective, 2.0, settings.steps, 0.0, stop)
+    fit = lower_norm(replace(fit, damping=settings.damping), objective, 2.0, settings.steps, 0.0, stop)
     while lacks_degree(fit, goal):
-        raised = replace(fit, maps=fit.maps.raised(settings.degrees), damping=settings.damping)
-        fit = lowered(raised, objective, 2.0, settings.steps, 0.0, stop)
+        raised = replace(fit, maps=fit.maps.raise_degree(settings.degrees), damping=settings.damping)
+        fit = lower_norm(raised, objective, 2.0, settings.steps, 0.0, stop)
     if settings.ratio * fit.norm > settings.hopeless * goal:
         return fit, settings.ratio * fit.norm
     for p in settings.powers:
-        fit = lowered(replace(fit, damping=settings.damping), objective, p, settings.steps, 0.0, stop)
+        fit = lower_norm(replace(fit, damping=settings.damping), objective, p, settings.steps, 0.0, stop)
     best, least, missed = fit, np.inf, 0
     for _ in range(settings.rounds):
         worst, error = large_errors(fit.maps, target, objective.samples, settings.searches, rng)
@@ -51,9 +51,9 @@ def finished(fit: RidgeFit, target: Target, goal: float, seed: int, stop: Stop) 
             best, least = fit, error
         if error <= goal or missed == settings.misses or stop():
             break
-        objective = replace(objective, samples=objective.samples.joined(worst))
+        objective = replace(objective, samples=objective.samples.merge(worst))
         for p, steps in settings.last_powers:
-            fit = lowered(replace(fit, damping=settings.damping), objective, p, steps, 0.0, stop)
+            fit = lower_norm(replace(fit, damping=settings.damping), objective, p, steps, 0.0, stop)
     return best, least
 
 

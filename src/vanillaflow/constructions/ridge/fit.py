@@ -46,12 +46,16 @@ def fit_ridges(
 
     def begin(w: np.ndarray) -> RidgeFit:
         maps = idle_maps(x, w, fitting.degree, target.held, settings)
-        return lowered(RidgeFit(maps, np.inf, fitting.damping, x), objective, 2.0, fitting.short, goal, stop)
+        return lower_norm(
+            RidgeFit(maps, np.inf, fitting.damping, x), objective, 2.0, fitting.short, goal, stop
+        )
 
     directions = rng.normal(size=(fitting.runs, count, d))
     fits = side_by_side([partial(begin, w) for w in directions])
     fits.sort(key=lambda fit: fit.norm)
-    best = [partial(lowered, fit, objective, 2.0, fitting.long, goal, stop) for fit in fits[: fitting.places]]
+    best = [
+        partial(lower_norm, fit, objective, 2.0, fitting.long, goal, stop) for fit in fits[: fitting.places]
+    ]
     return sorted(side_by_side(best), key=lambda fit: fit.norm)
 
 
@@ -60,7 +64,9 @@ def numbers_per_map(dim: int, settings: Fitting) -> int:
     return (settings.degree + 2) * dim
 
 
-def lowered(fit: RidgeFit, objective: Objective, p: float, steps: int, goal: float, stop: Stop) -> RidgeFit:
+def lower_norm(
+    fit: RidgeFit, objective: Objective, p: float, steps: int, goal: float, stop: Stop
+) -> RidgeFit:
     """The fit with the p-norm of the objective lowered, by Levenberg-Marquardt.
 
     For p = 2 the damper is the diagonal of the matrix. For p > 2, where few points count, it is the matrix
@@ -69,12 +75,10 @@ def lowered(fit: RidgeFit, objective: Objective, p: float, steps: int, goal: flo
     """
     # Profiles may run away from bad steps; such maps count as infinitely bad.
     with np.errstate(over="ignore", invalid="ignore"):
-        return _descended(fit, objective, p, steps, goal, stop)
+        return _descend(fit, objective, p, steps, goal, stop)
 
 
-def _descended(
-    fit: RidgeFit, objective: Objective, p: float, steps: int, goal: float, stop: Stop
-) -> RidgeFit:
+def _descend(fit: RidgeFit, objective: Objective, p: float, steps: int, goal: float, stop: Stop) -> RidgeFit:
     maps, damping, x = fit.maps, fit.damping, objective.samples.x
     settings = maps.settings.fitting
     residual = objective.residual(maps)
@@ -87,14 +91,14 @@ def _descended(
         damper = np.diag(np.diag(H) + settings.least_diagonal * np.diag(H).max())
         if p > 2:
             if everywhere is None:
-                fewer = objective.thinned(settings.everywhere)
+                fewer = objective.thin(settings.everywhere)
                 everywhere, _ = fewer.normal_equations(maps, fewer.residual(maps), 2.0, norm)
             diagonal = settings.part_of_diagonal * np.diag(np.diag(everywhere))
             damper = np.trace(H) / np.trace(everywhere) * (everywhere + diagonal)
         before = norm
         for _ in range(settings.tries):
             check()
-            tried = _tried(maps, H, damping * damper, g, x)
+            tried = _try(maps, H, damping * damper, g, x)
             if tried is not None:
                 new_residual = objective.residual(tried)
                 new_norm = objective.norm(tried, new_residual, p)
@@ -108,10 +112,10 @@ def _descended(
     return RidgeFit(maps, norm, damping, x)
 
 
-def _tried(
+def _try(
     maps: RidgeMaps, H: np.ndarray, damper: np.ndarray, g: np.ndarray, x: np.ndarray
 ) -> RidgeMaps | None:
     try:
-        return maps.moved(-solve(H + damper, g, assume_a="pos"), x)
+        return maps.move(-solve(H + damper, g, assume_a="pos"), x)
     except (LinAlgError, ValueError):
         return None

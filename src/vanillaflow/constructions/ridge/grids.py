@@ -38,7 +38,7 @@ class Grids:
         settings = self._maps.settings.tables
         return [
             next(
-                (size for size in settings.sizes if size >= _needed(bends, float(length), off)),
+                (size for size in settings.sizes if size >= _buckets_for(bends, float(length), off)),
                 settings.sizes[-1],
             )
             for bends, length in zip(self._bends, self._maps.high - self._maps.low)
@@ -57,7 +57,7 @@ class Grids:
         return pieces_on_grids(self._maps, [marks for marks, _ in chosen], [n for _, n in chosen], domain)
 
 
-def _needed(bends: Float[np.ndarray, " bins"], length: float, off: float) -> int:
+def _buckets_for(bends: Float[np.ndarray, " bins"], length: float, off: float) -> int:
     """Equal pieces of the range that are off by no more where it bends most."""
     return max(2, int(np.ceil(length * np.sqrt(bends.max() / (16 * off)))))
 
@@ -68,7 +68,7 @@ def _fewest_marks(
     """The fewest marks of a grid of at most that size, and how many buckets it has."""
     if off == 0:
         return np.arange(1, size), size
-    least = min(_needed(bends, length, off), size)
+    least = min(_buckets_for(bends, length, off), size)
     check()
     tried = np.unique(np.linspace(least, size, settings.tried).astype(int)).tolist()
     return min(((marks_for(bends, length, n, off), n) for n in tried), key=lambda entry: entry[0].size)

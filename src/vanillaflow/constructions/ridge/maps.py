@@ -46,7 +46,7 @@ class RidgeMaps:
         """Of the profiles."""
         return self.F.shape[1] - 1
 
-    def raised(self, degrees: int) -> RidgeMaps:
+    def raise_degree(self, degrees: int) -> RidgeMaps:
         """The same maps, their profiles written with so many degrees more."""
         return replace(self, F=np.pad(self.F, ((0, 0), (0, degrees), (0, 0))))
 
@@ -117,7 +117,7 @@ class RidgeMaps:
         columns.append((eye[:, :, :, None] * states[-1][:, None, None, :]).reshape(n, d, e * d))
         return np.concatenate([*columns, eye], axis=2)
 
-    def moved(self, step: Float[np.ndarray, " P"], x: Float[np.ndarray, "n d"]) -> RidgeMaps:
+    def move(self, step: Float[np.ndarray, " P"], x: Float[np.ndarray, "n d"]) -> RidgeMaps:
         """These maps plus a step: for each map F and w, then M and m.
 
         The states of the points x tell the ranges of the profiles.
@@ -130,9 +130,9 @@ class RidgeMaps:
         F[:, :, :e] += ridges[:, : q * e].reshape(R, q, e)
         M[:e] += M_step.reshape(e, d)
         m[:e] += m_step
-        return replace(self, F=F, w=self.w + ridges[:, q * e :], M=M, m=m)._ranged(x)
+        return replace(self, F=F, w=self.w + ridges[:, q * e :], M=M, m=m)._normalize(x)
 
-    def _ranged(self, x: Float[np.ndarray, "n d"]) -> RidgeMaps:
+    def _normalize(self, x: Float[np.ndarray, "n d"]) -> RidgeMaps:
         """The same maps with |w| = 1 and each profile's range the one that the states of `x` have."""
         R, q, _ = self.F.shape
         nodes = chebyshev.chebpts1(q)
@@ -162,4 +162,4 @@ def idle_maps(
     zeros, ones = np.zeros(R), np.ones(R)
     F = np.zeros((R, degree + 1, d))
     maps = RidgeMaps(w, F, -ones, ones, np.eye(d), np.zeros(d), held, settings)
-    return maps.moved(np.zeros(maps.count), x) if zeros.size else maps
+    return maps.move(np.zeros(maps.count), x) if zeros.size else maps

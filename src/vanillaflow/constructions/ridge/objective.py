@@ -31,7 +31,7 @@ class Objective:
     def __len__(self) -> int:
         return len(self.samples)
 
-    def thinned(self, most: int) -> Objective:
+    def thin(self, most: int) -> Objective:
         """The same at no more than so many of the samples, at equal distances."""
         rows = slice(None, None, -(-len(self) // most))
         return replace(self, samples=Samples(self.samples.x[rows], self.samples.y[rows]))

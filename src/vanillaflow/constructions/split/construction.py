@@ -51,7 +51,7 @@ class Split(Construction):
 
     def learn(self, x: Float[np.ndarray, "n d"]) -> None:
         """Measure at these points, too."""
-        self._samples = self._samples.joined(Samples(x, self.target(x)))
+        self._samples = self._samples.merge(Samples(x, self.target(x)))
 
     @cached_property
     def _ridges(self) -> int:
@@ -78,7 +78,7 @@ class Split(Construction):
         for name in self._schemes:
             if self._ridges > self.settings.many_ridges and SCHEMES[name].order > 2:
                 continue
-            fewest = min((p.predicted_kinks(tolerance) for p in plans), default=np.inf)
+            fewest = min((p.kinks_for(tolerance) for p in plans), default=np.inf)
             plans += self._plans(SCHEMES[name], tolerance, min(fewest, max_kinks))
         if not plans:
             flow, error = self._one_step(max_kinks)
@@ -89,11 +89,11 @@ class Split(Construction):
                 flow,
                 error,
             )
-        plans.sort(key=lambda p: p.predicted_kinks(tolerance))
+        plans.sort(key=lambda p: p.kinks_for(tolerance))
         fewer: list[tuple[SplitPlan, float]] = []  # Each with fewer kinks than the one before.
         most = max_kinks
-        for candidate in self._dealt(plans, tolerance):
-            if fewer and candidate.predicted_kinks(tolerance) > self.settings.hopeless * most:
+        for candidate in self._deal(plans, tolerance):
+            if fewer and candidate.kinks_for(tolerance) > self.settings.hopeless * most:
                 continue
             density = self._least_density(candidate, tolerance, most)
             if density is not None:
@@ -107,7 +107,7 @@ class Split(Construction):
             steps = f"{chosen.steps} step" + ("s" if chosen.steps > 1 else "")
             how = f"{chosen.scheme.name}, {steps}, splitting error {chosen.splitting_error:.1e}"
             return Constructed(flow, how)
-        needed = plans[0].predicted_kinks(tolerance)
+        needed = plans[0].kinks_for(tolerance)
         flow = plans[0].build(plans[0].density(max_kinks), self.target)
         raise ToleranceNotReached(
             f"the split construction needs about {needed:.0f} kinks, above the limit of {max_kinks}",
@@ -116,9 +116,9 @@ class Split(Construction):
             needed,
         )
 
-    def _dealt(self, plans: list[SplitPlan], tolerance: float) -> Iterator[SplitPlan]:
+    def _deal(self, plans: list[SplitPlan], tolerance: float) -> Iterator[SplitPlan]:
         """The most promising of the plans, with kinks dealt out among more and fewer sub-flows."""
-        count = self.settings.built if plans[0].predicted_kinks(tolerance) < self.settings.many else 1
+        count = self.settings.built if plans[0].kinks_for(tolerance) < self.settings.many else 1
         promising = [self._trace(p.scheme, p.steps, p.sub_flows, len(self._samples.x)) for p in plans[:count]]
         # A corner of the displacement must be where it is in every sub-flow.
         cornered = any(shared.curve.corners.size for plan in promising for shared in plan.curves)
@@ -145,7 +145,7 @@ class Split(Construction):
             candidate = self._trace(scheme, steps, flows)
             if candidate.splitting_error < tolerance:
                 found.append(candidate)
-            promises = [p.predicted_kinks(tolerance) for p in found]
+            promises = [p.kinks_for(tolerance) for p in found]
             if len(found) > 1 and promises[-1] > promises[-2]:
                 break
         return found
@@ -171,7 +171,7 @@ class Split(Construction):
 
         # Worst-case addition of errors overestimates, so the predicted density is an upper end most times.
         # One that leaves hardly any room for the piecewise-linear error asks for too many kinks to build.
-        high = candidate.density(min(candidate.predicted_kinks(tolerance), max_kinks))
+        high = candidate.density(min(candidate.kinks_for(tolerance), max_kinks))
         while not suffices(high):
             most = candidate.density(max_kinks)
             if high >= most or candidate.kinks(high) > max_kinks:

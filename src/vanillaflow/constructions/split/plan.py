@@ -83,7 +83,7 @@ class SplitPlan:
         """The number of planar maps."""
         return int(self._pieces @ self.counts(density))
 
-    def predicted_kinks(self, tolerance: float) -> float:
+    def kinks_for(self, tolerance: float) -> float:
         """The number of planar maps at which the loads add up to what the splitting error leaves."""
         room = tolerance - self.splitting_error
         if room <= 0:
@@ -108,7 +108,7 @@ class SplitPlan:
         """The piecewise-linear displacements of each sub-flow, with `counts(density)` kinks on the curves."""
         parts: list[list[Part]] = [[] for _ in self.sub_flows]
         for shared, count in zip(self.curves, self.counts(density).tolist()):
-            for number, function in zip(shared.flows, shared.dealt(count)):
+            for number, function in zip(shared.flows, shared.deal(count)):
                 parts[number].append((shared.pieces, function))
         return parts
 

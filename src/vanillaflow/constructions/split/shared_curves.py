@@ -45,7 +45,7 @@ class SharedCurve:
     curve: Curve
     first_turn: int
 
-    def dealt(self, kinks: int) -> list[PiecewiseLinear]:
+    def deal(self, kinks: int) -> list[PiecewiseLinear]:
         """The displacement of each sub-flow, with `kinks` kinks in all."""
         check()
         whole = self.curve.approximate(kinks)
@@ -104,11 +104,11 @@ def shared_curves(
     curve = lru_cache(maxsize=None)(_curve)
     for turn, ((_, group, _), numbers) in enumerate(again.items()):
         for first in range(0, len(numbers), window):
-            found += _shared(flows, group, numbers[first : first + window], ranges, turn, curve, settings)
+            found += _share(flows, group, numbers[first : first + window], ranges, turn, curve, settings)
     return found
 
 
-def _shared(
+def _share(
     flows: list[SubFlow],
     group: tuple[int, ...],
     numbers: list[int],

@@ -22,12 +22,12 @@ class AffineForm:
         """The first nonzero coefficient."""
         return self.w[0][1]
 
-    def scaled(self, factor: Fraction) -> AffineForm:
+    def scale(self, factor: Fraction) -> AffineForm:
         return AffineForm(tuple((i, factor * v) for i, v in self.w), factor * self.b)
 
     def parallel(self, other: AffineForm) -> bool:
         """Whether the normals are multiples of each other."""
-        return self.scaled(1 / self.slope).w == other.scaled(1 / other.slope).w
+        return self.scale(1 / self.slope).w == other.scale(1 / other.slope).w
 
 
 class AffineForms:

@@ -88,7 +88,7 @@ class _Decomposition:
             if core.is_Add:
                 todo += [factor * part for part in reversed(core.args)]
             elif not self._take(i, exact(factor), core):
-                parts = _distributed(core)
+                parts = _distribute(core)
                 todo += [factor * part for part in reversed(parts)]
                 made += len(parts)
                 leftover += [] if parts else [term]
@@ -136,7 +136,7 @@ class _Decomposition:
                 f"equation {self.symbols[i]}: the power {p} is too high; at most {_MAX_POWER} is supported"
             )
         _, scale = canonical({j: w * self.half[j] for j, w in form.w})
-        form = form.scaled(1 / scale)
+        form = form.scale(1 / scale)
         self._add_ridge((p, form), get_profile(f"power{p}"), form, {i: factor * scale**p})
 
     def _take_registered(
@@ -145,9 +145,9 @@ class _Decomposition:
         if profile.name in ("abs", "relu"):
             # g(s z) = s g(z) for s > 0: arguments of one direction are brought to one length.
             _, scale = canonical({j: w * self.half[j] for j, w in form.w})
-            form, factor = form.scaled(1 / abs(scale)), factor * abs(scale)
+            form, factor = form.scale(1 / abs(scale)), factor * abs(scale)
         if form.slope < 0 and parity is not None:
-            form = form.scaled(Fraction(-1))
+            form = form.scale(Fraction(-1))
             if parity == "complement":
                 self.polynomial.add({(): factor}, i)
             elif parity == "identity":
@@ -211,7 +211,7 @@ def _degree(polynomial: sp.Expr, symbols: Sequence[sp.Symbol]) -> int:
 
 def _axis(forms: list[AffineForm]) -> AffineForm:
     """What a function of parallel forms is written in: their common form, else the variable or the normal."""
-    first = forms[0].scaled(Fraction(1 if forms[0].slope > 0 else -1))
+    first = forms[0].scale(Fraction(1 if forms[0].slope > 0 else -1))
     if all(form == forms[0] for form in forms):
         return first
     if len(first.w) == 1:
@@ -228,7 +228,7 @@ def _one_exponential(term: sp.Expr) -> sp.Expr:
     return sp.Mul(sp.exp(sp.Add(*exponents)), *rest)
 
 
-def _distributed(term: sp.Expr) -> list[sp.Expr]:
+def _distribute(term: sp.Expr) -> list[sp.Expr]:
     """The terms of a product with a sum, or of a small power of a sum, multiplied out once; else none."""
     if term.is_Pow and term.base.is_Add and term.exp.is_Integer and 2 <= term.exp <= MAX_DEGREE:
         return [part * term.base ** (term.exp - 1) for part in term.base.args]
@@ -237,6 +237,6 @@ def _distributed(term: sp.Expr) -> list[sp.Expr]:
             rest = term / factor
             if factor.is_Add:
                 return [part * rest for part in factor.args]
-            if parts := _distributed(factor):
+            if parts := _distribute(factor):
                 return [part * rest for part in parts]
     return []

@@ -45,16 +45,16 @@ class ExpressionField:
 
     def __call__(self, t: float, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
         """v(t, .) at the rows of x; nan or infinite where the expressions are undefined."""
-        return self._computed(t, require_points(x, self.dim))
+        return self._compute(t, require_points(x, self.dim))
 
     def at_times(
         self, times: Float[np.ndarray, " m"], x: Float[np.ndarray, "n d"]
     ) -> Float[np.ndarray, "m n d"]:
         """v(t, .) at the rows of x, for each of the times."""
         m, n = len(times), len(x)
-        return self._computed(np.repeat(times, n), np.tile(x, (m, 1))).reshape(m, n, self.dim)
+        return self._compute(np.repeat(times, n), np.tile(x, (m, 1))).reshape(m, n, self.dim)
 
-    def _computed(self, t: float | np.ndarray, x: np.ndarray) -> np.ndarray:
+    def _compute(self, t: float | np.ndarray, x: np.ndarray) -> np.ndarray:
         values: list = []
         with np.errstate(all="ignore"):
             for step in self._steps:
@@ -100,7 +100,7 @@ class ExpressionField:
         parts = [self._place(part) for part in node.args]
         if node.is_Add or node.is_Mul:
             combine = np.add if node.is_Add else np.multiply
-            return lambda t, x, values: _combined(combine, [values[part] for part in parts])
+            return lambda t, x, values: _combine(combine, [values[part] for part in parts])
         value = BY_HEAD[node.func].value
         return lambda t, x, values: value(np.asarray(values[parts[0]], dtype=np.float64))
 
@@ -114,7 +114,7 @@ def _corners(expressions: Sequence[sp.Expr], t: sp.Symbol) -> Iterator[float]:
                 yield float(-node.args[0].subs(t, 0) / slope)
 
 
-def _combined(combine: np.ufunc, values: list) -> np.ndarray:
+def _combine(combine: np.ufunc, values: list) -> np.ndarray:
     result = values[0]
     for value in values[1:]:
         result = combine(result, value)

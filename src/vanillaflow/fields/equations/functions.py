@@ -32,26 +32,26 @@ class Elementary:
     parity: Parity = None
 
 
-def _registered(name: str, head: Any, parity: Parity = None) -> Elementary:
+def _register(name: str, head: Any, parity: Parity = None) -> Elementary:
     profile = get_profile(name)
     return Elementary(name, head, profile.value, profile.derivative, profile, parity)
 
 
 _ALL = [
-    _registered("sin", sp.sin, "odd"),
-    _registered("cos", sp.cos, "even"),
+    _register("sin", sp.sin, "odd"),
+    _register("cos", sp.cos, "even"),
     Elementary("tan", sp.tan, np.tan, lambda z: 1 + np.tan(z) ** 2),
-    _registered("exp", sp.exp),
+    _register("exp", sp.exp),
     Elementary("log", sp.log, np.log, lambda z: 1 / z),
     Elementary("sqrt", sp.sqrt, np.sqrt, lambda z: 0.5 / np.sqrt(z)),
-    _registered("tanh", sp.tanh, "odd"),
+    _register("tanh", sp.tanh, "odd"),
     Elementary("sinh", sp.sinh, np.sinh, np.cosh),
     Elementary("cosh", sp.cosh, np.cosh, np.sinh),
-    _registered("abs", sp.Abs, "even"),
-    _registered("arctan", sp.atan, "odd"),
-    _registered("sigmoid", sp.Function("sigmoid", real=True), "complement"),
-    _registered("softplus", sp.Function("softplus", real=True), "identity"),
-    _registered("relu", sp.Function("relu", real=True), "identity"),
+    _register("abs", sp.Abs, "even"),
+    _register("arctan", sp.atan, "odd"),
+    _register("sigmoid", sp.Function("sigmoid", real=True), "complement"),
+    _register("softplus", sp.Function("softplus", real=True), "identity"),
+    _register("relu", sp.Function("relu", real=True), "identity"),
 ]
 
 # By the name that equations use, and by the head of the SymPy expression (sqrt becomes a power there).

@@ -18,7 +18,7 @@ from .parser import CONSTANTS
 _SHOWN = 80
 
 
-def shown(value: Any) -> str:
+def show(value: Any) -> str:
     """The value as Python writes it, cut where it is long; its type where that cannot be written, as an
     integer of thousands of digits."""
     try:
@@ -33,16 +33,16 @@ def checked_name(kind: str, name: Any, primes: bool = False) -> str:
     stem = name.rstrip(PRIME) if primes and isinstance(name, str) else name
     if not isinstance(stem, str) or not stem.isidentifier():
         raise FieldError(
-            f"{kind} name {shown(name)} is not a name; use letters, digits and _, starting with a letter"
+            f"{kind} name {show(name)} is not a name; use letters, digits and _, starting with a letter"
         )
     if keyword.iskeyword(stem):
         raise FieldError(
-            f"{kind} name {shown(name)} is a word of the language; choose another, such as {stem}_"
+            f"{kind} name {show(name)} is a word of the language; choose another, such as {stem}_"
         )
     if stem in BY_NAME or stem in CONSTANTS:
         taken = "function" if stem in BY_NAME else "constant"
         raise FieldError(
-            f"{kind} name {shown(name)} is taken by the {taken} {stem}; choose another, such as {stem}_"
+            f"{kind} name {show(name)} is taken by the {taken} {stem}; choose another, such as {stem}_"
         )
     return unicodedata.normalize("NFKC", stem) + name[len(stem) :]
 
@@ -50,7 +50,7 @@ def checked_name(kind: str, name: Any, primes: bool = False) -> str:
 def checked_number(what: str, value: Any) -> float:
     """`value` as a finite float."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise FieldError(f"{what} must be a number, got {shown(value)}")
+        raise FieldError(f"{what} must be a number, got {show(value)}")
     try:
         result = float(value)
     except OverflowError:
@@ -63,7 +63,7 @@ def checked_number(what: str, value: Any) -> float:
 def checked_interval(what: str, value: Any) -> tuple[float, float]:
     """`value` as (low, high) with low < high."""
     if not isinstance(value, list | tuple) or len(value) != 2:
-        raise FieldError(f"{what} must be [low, high], got {shown(value)}")
+        raise FieldError(f"{what} must be [low, high], got {show(value)}")
     low, high = (checked_number(what, bound) for bound in value)
     if not low < high:
         raise FieldError(f"{what}: low {low:g} must be below high {high:g}")

@@ -49,7 +49,7 @@ def derivative(key: str) -> str:
     return key if key.endswith(PRIME) else key + PRIME
 
 
-def lettered(text: str) -> str:
+def encode_primes(text: str) -> str:
     """The text with letters for the primes that follow a name."""
     characters = list(text)
     for i, character in enumerate(characters):
@@ -59,6 +59,6 @@ def lettered(text: str) -> str:
     return "".join(characters)
 
 
-def primed(text: str) -> str:
-    """`lettered` backwards."""
+def decode_primes(text: str) -> str:
+    """`encode_primes` backwards."""
     return text.replace(_LETTER, PRIME)

@@ -20,7 +20,7 @@ import sympy as sp
 
 from ...errors import FieldError
 from .functions import BY_NAME
-from .orders import PRIME, lettered, primed
+from .orders import PRIME, decode_primes, encode_primes
 
 MAX_LENGTH = 10_000
 MAX_DEPTH = 40
@@ -62,7 +62,7 @@ def parse_expression(text: object, names: Mapping[str, sp.Expr], label: str) -> 
         raise FieldError(f"{label}: the text has {len(text)} characters; at most {MAX_LENGTH} are read")
     text = text.translate(_WHITESPACE).strip()
     if any(PRIME in name for name in names):
-        text, names = lettered(text), {lettered(name): value for name, value in names.items()}
+        text, names = encode_primes(text), {encode_primes(name): value for name, value in names.items()}
     reader = _Reader(text, names, label)
     try:
         return reader.read()
@@ -98,7 +98,7 @@ class _Reader:
         expression = self.build(tree.body, 0)
         infinite = any(not math.isfinite(_magnitude(n)) for n in expression.atoms(sp.Float, sp.Rational))
         if infinite or expression.has(sp.I, sp.zoo, sp.nan, sp.oo, -sp.oo):
-            raise FieldError(f"{self.label}: {primed(self.text[:80])!r} has no finite real value")
+            raise FieldError(f"{self.label}: {decode_primes(self.text[:80])!r} has no finite real value")
         return expression
 
     def build(self, node: ast.expr, depth: int) -> sp.Expr:
@@ -183,7 +183,7 @@ class _Reader:
         if exponent.is_Float and Fraction(float(exponent)).denominator <= MAX_EXPONENT:
             exponent = sp.Rational(*float(exponent).as_integer_ratio())  # 0.5 and 2.0 as 1/2 and 2
         if base.is_Number and not exponent.is_Integer:
-            return self._evaluated(node, lambda: float(base) ** float(exponent))
+            return self._evaluate(node, lambda: float(base) ** float(exponent))
         return self._finite(node, base**exponent)
 
     def _call(self, node: ast.Call, depth: int) -> sp.Expr:
@@ -200,10 +200,10 @@ class _Reader:
             self.fail(node, f"{name} takes exactly one argument, as in {name}(x)")
         argument, function = self.build(node.args[0], depth + 1), BY_NAME[name]
         if argument.is_Number:
-            return self._evaluated(node, lambda: float(function.value(np.asarray(float(argument)))))
+            return self._evaluate(node, lambda: float(function.value(np.asarray(float(argument)))))
         return self._finite(node, function.head(argument))
 
-    def _evaluated(self, node: ast.expr, compute) -> sp.Expr:
+    def _evaluate(self, node: ast.expr, compute) -> sp.Expr:
         """The number that `compute` returns; constants are never left for SymPy to evaluate."""
         try:
             with np.errstate(all="ignore"):
@@ -274,13 +274,13 @@ class _Reader:
             encoded = self.text.encode()
             start = len(encoded[: place.col_offset].decode())
             end = len(encoded[: place.end_col_offset or place.col_offset + 1].decode())
-        text = primed(self.text)
+        text = decode_primes(self.text)
         start = min(max(start, 0), len(text))
         left, right = max(0, start - _EXCERPT), min(len(text), start + _EXCERPT)
         before, after = "..." * (left > 0), "..." * (right < len(text))
         carets = "^" * max(1, min(end, right) - start)
         raise FieldError(
-            f"{self.label}, column {start + 1}: {primed(message)}\n"
+            f"{self.label}, column {start + 1}: {decode_primes(message)}\n"
             f"    {before}{text[left:right]}{after}\n"
             f"    {' ' * (len(before) + start - left)}{carets}"
         )

@@ -87,7 +87,7 @@ class PowerSum:
             direction, factor = canonical(form)
             low.append(Power(direction, Fraction(0), 2, {i: v * factor**2 for i, v in vector.items()}))
         self.mixed, self.lines = {}, {}
-        return high + _merged(low)
+        return high + _merge(low)
 
     def _add_power(
         self, direction: Direction, r: int, vector: Vector, factor: Fraction = Fraction(1)
@@ -130,7 +130,7 @@ def _ratio(b: Vector, a: Vector) -> Fraction | None:
     return ratios.pop() if len(ratios) == 1 else None
 
 
-def _merged(powers: list[Power]) -> list[Power]:
+def _merge(powers: list[Power]) -> list[Power]:
     """Squares of one direction as one, without those that cancel."""
     by_direction: dict[Direction, Vector] = {}
     for power in powers:

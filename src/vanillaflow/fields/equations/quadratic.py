@@ -47,7 +47,7 @@ def _count(terms: list[Square]) -> int:
     return sum(bool(vector) for vector in total.values())
 
 
-def _scaled(vector: Vector, factor: Fraction) -> Vector:
+def _scale(vector: Vector, factor: Fraction) -> Vector:
     return {i: factor * v for i, v in vector.items()}
 
 
@@ -57,8 +57,8 @@ def _by_difference(form: Mapping[Monomial, Vector]) -> list[Square]:
         if i == j:
             terms.append(({i: one}, vector))
         else:
-            terms.append(({i: one, j: one}, _scaled(vector, Fraction(1, 4))))
-            terms.append(({i: one, j: -one}, _scaled(vector, Fraction(-1, 4))))
+            terms.append(({i: one, j: one}, _scale(vector, Fraction(1, 4))))
+            terms.append(({i: one, j: -one}, _scale(vector, Fraction(-1, 4))))
     return terms
 
 
@@ -68,8 +68,8 @@ def _by_sum(form: Mapping[Monomial, Vector]) -> list[Square]:
         if i == j:
             terms.append(({i: one}, vector))
         else:
-            half = _scaled(vector, Fraction(1, 2))
-            minus = _scaled(half, -one)
+            half = _scale(vector, Fraction(1, 2))
+            minus = _scale(half, -one)
             terms += [({i: one, j: one}, half), ({i: one}, minus), ({j: one}, minus)]
     return terms
 
@@ -83,7 +83,7 @@ def _by_eigenvectors(form: Mapping[Monomial, Vector]) -> list[Square]:
         key = tuple((m, v / lead) for m, v in entries.items())
         shared.setdefault(key, {})[equation] = lead
     return [
-        (w, _scaled(vector, weight))
+        (w, _scale(vector, weight))
         for key, vector in shared.items()
         for block in _blocks(dict(key))
         for w, weight in _diagonalize(block)

@@ -20,7 +20,7 @@ from torch import fx, nn
 from ...errors import FieldError
 from ..layered import LayeredForm
 from ..ridge_form import RidgeForm
-from .operations import UnreadableError, applied, label
+from .operations import UnreadableError, apply, label
 
 READS = "from_torch reads Linear -> activation -> Linear"
 
@@ -101,7 +101,7 @@ def read_layers(module: nn.Module, dim: int | None) -> LayeredForm:
 
 def _form(module: nn.Module, dim: int | None, state: Callable[[int], RidgeForm]) -> RidgeForm:
     """What the module's forward computes from `state(d)`, the form of y itself."""
-    root = _traced(_Call(module, takes_time(module)))
+    root = _trace(_Call(module, takes_time(module)))
     nodes = list(root.graph.nodes)
     uses_time, uses_state = _dependents(nodes, "t"), _dependents(nodes, "y")
     if uses_time:
@@ -109,7 +109,7 @@ def _form(module: nn.Module, dim: int | None, state: Callable[[int], RidgeForm])
             f"the module depends on time: its first argument goes into {label(root, uses_time[0])}; "
             "from_torch reads fields that ignore it"
         )
-    found = _described([label(root, node) for node in uses_state if node.op != "output"])
+    found = _describe([label(root, node) for node in uses_state if node.op != "output"])
     d = _dimension(root, nodes, found) if dim is None else dim
     values: dict[fx.Node, Any] = {}
     for node in nodes:
@@ -120,7 +120,7 @@ def _form(module: nn.Module, dim: int | None, state: Callable[[int], RidgeForm])
             if node.op == "placeholder":
                 values[node] = state(d)
             elif node in uses_state:
-                values[node] = applied(root, node, args, kwargs)
+                values[node] = apply(root, node, args, kwargs)
             else:
                 values[node] = _constant(root, node, args, kwargs)
         except UnreadableError as reason:
@@ -133,7 +133,7 @@ def _form(module: nn.Module, dim: int | None, state: Callable[[int], RidgeForm])
     raise AssertionError("a graph of torch.fx ends with its output")
 
 
-def _described(operations: list[str]) -> str:
+def _describe(operations: list[str]) -> str:
     linear = operations.count("Linear")
     return " -> ".join(operations) + (f" ({linear} linear layers)" if linear > 2 else "")
 
@@ -165,7 +165,7 @@ def takes_time(module: nn.Module) -> bool:
     return len(required) == 2
 
 
-def _traced(call: _Call) -> fx.GraphModule:
+def _trace(call: _Call) -> fx.GraphModule:
     try:
         root = fx.GraphModule(call, fx.Tracer().trace(call))
     except fx.proxy.TraceError:

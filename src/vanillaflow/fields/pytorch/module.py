@@ -76,7 +76,7 @@ def from_torch(
     except FieldError:
         pass
     step = None if max_step is None else require_positive("max_step", max_step)
-    return _evaluated(copy, dim, type(module).__name__, times_of_jumps(jumps), step)
+    return _evaluating_field(copy, dim, type(module).__name__, times_of_jumps(jumps), step)
 
 
 def _read(module: torch.nn.Module, dim: int | None) -> RidgeField:
@@ -99,7 +99,7 @@ def _read_layers(module: torch.nn.Module, dim: int | None) -> LayeredField:
     return field
 
 
-def _evaluated(
+def _evaluating_field(
     module: torch.nn.Module,
     dim: int | None,
     label: str,

@@ -94,7 +94,7 @@ def label(root: fx.GraphModule, node: fx.Node) -> str:
     return str(getattr(node.target, "__name__", node.target))
 
 
-def applied(root: fx.GraphModule, node: fx.Node, args: Any, kwargs: Any) -> RidgeForm:
+def apply(root: fx.GraphModule, node: fx.Node, args: Any, kwargs: Any) -> RidgeForm:
     """The ridge form of a node that depends on y. Raises UnreadableError if there is none."""
     if node.op == "call_module":
         module = root.get_submodule(str(node.target))
@@ -129,7 +129,7 @@ def _activation(form: RidgeForm, name: str, options: dict[str, Any]) -> RidgeFor
     slope = float(options.get("negative_slope", 0.01))
     profile = leaky_relu(slope) if name == "leaky_relu" else get_profile(name)
     try:
-        return form.activated(profile)
+        return form.activate(profile)
     except ValueError:
         raise UnreadableError(f", where {name} is applied to what is already nonlinear") from None
 
@@ -144,14 +144,14 @@ def _linear(form: RidgeForm, weight: Any, bias: Any = None) -> RidgeForm:
     W = _array(weight)
     if W.ndim != 2 or W.shape[1] != form.size:
         raise UnreadableError(f", whose Linear reads {W.shape[-1]} numbers where there are {form.size}")
-    return form.mapped(W, 0.0 if bias is None else _array(bias))
+    return form.map(W, 0.0 if bias is None else _array(bias))
 
 
 def _add(p: Any, q: Any) -> RidgeForm:
     if not isinstance(p, RidgeForm):
         return _add(q, p)
     if not isinstance(q, RidgeForm):
-        return p.shifted(_coefficients(q, p))
+        return p.shift(_coefficients(q, p))
     if p.size != q.size:
         raise UnreadableError(f", which adds {p.size} numbers to {q.size}")
     try:
@@ -161,7 +161,7 @@ def _add(p: Any, q: Any) -> RidgeForm:
 
 
 def _negative(p: Any) -> Any:
-    return p.scaled(-1.0) if isinstance(p, RidgeForm) else -p
+    return p.scale(-1.0) if isinstance(p, RidgeForm) else -p
 
 
 def _multiply(p: Any, q: Any) -> RidgeForm:
@@ -169,14 +169,14 @@ def _multiply(p: Any, q: Any) -> RidgeForm:
         return _multiply(q, p)
     if isinstance(q, RidgeForm):
         raise UnreadableError(", which multiplies two functions of y")
-    return p.scaled(_coefficients(q, p))
+    return p.scale(_coefficients(q, p))
 
 
 def _divide(p: Any, q: Any) -> RidgeForm:
     if isinstance(q, RidgeForm):
         raise UnreadableError(", which divides by a function of y")
     with np.errstate(divide="ignore"):
-        return p.scaled(1 / _coefficients(q, p))
+        return p.scale(1 / _coefficients(q, p))
 
 
 def _matmul(p: Any, q: Any) -> RidgeForm:
@@ -185,7 +185,7 @@ def _matmul(p: Any, q: Any) -> RidgeForm:
     matrix = _array(q)
     if matrix.ndim != 2 or matrix.shape[0] != p.size:
         raise UnreadableError(f", whose matmul of {p.size} numbers has a factor of shape {matrix.shape}")
-    return p.mapped(matrix.T)
+    return p.map(matrix.T)
 
 
 def _power(p: Any, exponent: Any) -> RidgeForm:

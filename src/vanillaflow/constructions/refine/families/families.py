@@ -18,7 +18,7 @@ from numpy.polynomial import chebyshev
 from scipy.interpolate import make_interp_spline
 
 from ..growth import states_and_adjoints
-from ..parameters import Parameters, projected
+from ..parameters import Parameters, project
 
 Counts = tuple[int, ...]
 
@@ -43,24 +43,24 @@ class Families:
         """For each family the Chebyshev polynomials up to `degree`, at the places of its planar maps."""
         return [chebyshev.chebvander(_places(size), min(degree, size - 1)) for size in self.sizes]
 
-    def resampled(self, counts: Counts) -> Families:
+    def resample(self, counts: Counts) -> Families:
         """The same families with other numbers of planar maps, the a per planar map in proportion."""
         theta, d = self.parameters, self.parameters.dim
         rows, first = [], 0
         for size, wanted in zip(self.sizes, _halves(counts)):
             own = slice(first, first + size)
             numbers = np.concatenate([theta.a[own] * size / wanted, theta.w[own], theta.t[own, None]], axis=1)
-            rows.append(_interpolated(numbers, wanted))
+            rows.append(_interpolate(numbers, wanted))
             first += size
         a, w, t = np.split(np.concatenate(rows), [d, 2 * d], axis=1)
-        return Families(projected(a, w, t[:, 0], theta.M, theta.m, theta.held, theta.settings), counts)
+        return Families(project(a, w, t[:, 0], theta.M, theta.m, theta.held, theta.settings), counts)
 
-    def scaled(self, kinks: int) -> Families:
+    def scale(self, kinks: int) -> Families:
         """Resampled to so many planar maps in all, the shares as they are."""
         counts = np.round(np.array(self.counts) * kinks / sum(self.counts)).astype(int)
         counts = np.maximum(counts, self.least_count)
         counts[np.argmax(counts)] += kinks - counts.sum()
-        return self.resampled(tuple(int(count) for count in counts))
+        return self.resample(tuple(int(count) for count in counts))
 
     def with_idle_pair(self, x: Float[np.ndarray, "n d"], at: int, w: np.ndarray, count: int) -> Families:
         """With a pair of families more, before the pair `at`: `count` planar maps that do nothing yet.
@@ -75,7 +75,7 @@ class Families:
         right, left = t[count - count // 2 :], t[: count - count // 2][::-1]
         normals = np.repeat(np.array([w, -w]), [right.size, left.size], axis=0)
         idle = np.zeros((count, theta.dim))
-        wider = theta.inserted(np.full(count, before), idle, normals, np.concatenate([right, -left]))
+        wider = theta.insert(np.full(count, before), idle, normals, np.concatenate([right, -left]))
         return Families(wider, (*self.counts[:at], count, *self.counts[at:]))
 
 
@@ -88,7 +88,7 @@ def _places(size: int) -> Float[np.ndarray, " size"]:
     return (2 * np.arange(size) + 1) / size - 1
 
 
-def _interpolated(numbers: Float[np.ndarray, "k c"], wanted: int) -> Float[np.ndarray, "k2 c"]:
+def _interpolate(numbers: Float[np.ndarray, "k c"], wanted: int) -> Float[np.ndarray, "k2 c"]:
     """The numbers at other places. Polynomials would lose the steep ends of a profile."""
     if len(numbers) == 1:
         return np.repeat(numbers, wanted, axis=0)

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..finishing import finished
+from ..finishing import finish
 from ..parameters import Parameters
 from ..search import Search
 from .families import Families
-from .search import best_families, refitted
+from .search import best_families, refit
 
 
-def finished_families(
-    search: Search, known: Iterable[Families], kinks: int, goal: float
-) -> Parameters | None:
+def finish_families(search: Search, known: Iterable[Families], kinks: int, goal: float) -> Parameters | None:
     """The fewest families within the tolerance, of fewer than `kinks` planar maps; None if there are none.
 
     Those `known` are fitted, best first, and a root mean square of `goal` promises the tolerance.
@@ -26,7 +24,7 @@ def finished_families(
         return None
     best, most, kinks = None, kinks, int((1 - settings.fewer) * kinks)
     rng = search.rng(kinks)
-    part = search.samples(kinks).thinned(settings.points_per_kink * kinks, rng)
+    part = search.samples(kinks).thin(settings.points_per_kink * kinks, rng)
     candidates = best_families(known, goal, kinks, part, rng, search.late, settings)
     missed, fewer = 0, settings.fewer
     while candidates and missed < kinks < most and missed < settings.near * most and not search.late():
@@ -50,8 +48,8 @@ def _first_within(
     """The first of the candidates within the tolerance, or the one nearest to it: finished, its error, it."""
     tried, hopeless = [], search.settings.families.hopeless
     for families in candidates:
-        start = refitted(families.scaled(kinks), search.samples(kinks), search.late).parameters
-        tried.append((*finished(start, search, search.rng(kinks), hopeless), families))
+        start = refit(families.scale(kinks), search.samples(kinks), search.late).parameters
+        tried.append((*finish(start, search, search.rng(kinks), hopeless), families))
         if tried[-1][1] <= search.tolerance:
             break
     return min(tried, key=lambda entry: entry[1])

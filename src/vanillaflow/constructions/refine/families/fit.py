@@ -44,7 +44,7 @@ def fit_families(
         )
         compression = _Compression(theta, bases)
         H = compression.matrix(samples.x[rows], weights[rows])
-        g = compression.compressed(objective.gradient(here))
+        g = compression.compress(objective.gradient(here))
         damper = np.diag(H) + settings.floor * np.diag(H).mean()
         before = norm
         for _ in range(settings.tries):
@@ -74,7 +74,7 @@ def _step(compression: _Compression, H: np.ndarray, damper: np.ndarray, g: np.nd
         step = cho_solve(cho_factor(H + np.diag(damper)), -g)
     except (np.linalg.LinAlgError, ValueError):
         return None
-    return compression.theta.moved(compression.expanded(step))
+    return compression.theta.move(compression.expand(step))
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +88,7 @@ class _Compression:
     theta: Parameters
     bases: list[Float[np.ndarray, "_ _"]]
 
-    def expanded(self, c: Float[np.ndarray, " C"]) -> Float[np.ndarray, " P"]:
+    def expand(self, c: Float[np.ndarray, " C"]) -> Float[np.ndarray, " P"]:
         """B c."""
         theta = self.theta
         L, d, e = theta.kinks, theta.dim, theta.moving
@@ -102,14 +102,14 @@ class _Compression:
             first += len(V)
         after = np.zeros(self._free_after.size)
         after[self._free_after] = c
-        return np.concatenate([a.ravel(), self._turned(w).ravel(), t, after])
+        return np.concatenate([a.ravel(), self._turn(w).ravel(), t, after])
 
-    def compressed(self, gradient: Float[np.ndarray, " P"]) -> Float[np.ndarray, " C"]:
+    def compress(self, gradient: Float[np.ndarray, " P"]) -> Float[np.ndarray, " C"]:
         """B^T times a gradient."""
         theta = self.theta
         L, d, e = theta.kinks, theta.dim, theta.moving
         a, w, t, after = np.split(gradient, [L * d, 2 * L * d, (2 * d + 1) * L])
-        a, w = a.reshape(L, d), self._turned(w.reshape(L, d))
+        a, w = a.reshape(L, d), self._turn(w.reshape(L, d))
         parts, first = [], 0
         for V in self.bases:
             own = slice(first, first + len(V))
@@ -152,7 +152,7 @@ class _Compression:
             first += len(V)
         return np.concatenate([*parts, after[self._free_after]])
 
-    def _turned(self, w: Float[np.ndarray, "L d"]) -> Float[np.ndarray, "L d"]:
+    def _turn(self, w: Float[np.ndarray, "L d"]) -> Float[np.ndarray, "L d"]:
         """Without what is along each w of theta."""
         return w - np.einsum("ld,ld->l", w, self.theta.w)[:, None] * self.theta.w
 

@@ -37,29 +37,29 @@ def best_families(
 
     They come from those that are `known`, best first, with or without a weak pair more.
     """
-    part = samples.thinned(settings.points, rng)
-    bases = [families.scaled(kinks) for families in known if min(families.counts) >= Families.least_count]
+    part = samples.thin(settings.points, rng)
+    bases = [families.scale(kinks) for families in known if min(families.counts) >= Families.least_count]
     near = [base for base in bases if _error(base, part) <= settings.enough * goal]
-    tried = side_by_side([partial(_fitted, base, part, (2.0,), stop) for base in bases[: settings.known]])
+    tried = side_by_side([partial(_fit, base, part, (2.0,), stop) for base in bases[: settings.known]])
     if near:
         tried += _with_weak_pair(min(near, key=lambda base: len(base.counts)), part, stop)
     best = [families for families, _ in sorted(tried, key=lambda entry: entry[1])[: settings.places]]
-    tried = side_by_side([partial(_fitted, each, samples, settings.powers, stop) for each in best])
+    tried = side_by_side([partial(_fit, each, samples, settings.powers, stop) for each in best])
     best = [families for families, _ in sorted(tried, key=lambda entry: entry[1])[: settings.last_places]]
-    tried = side_by_side([partial(_shared, each, samples, stop) for each in best])
+    tried = side_by_side([partial(_share, each, samples, stop) for each in best])
     return [families for families, _ in sorted(tried, key=lambda entry: entry[1])]
 
 
-def refitted(families: Families, samples: Samples, stop: Stop) -> Families:
+def refit(families: Families, samples: Samples, stop: Stop) -> Families:
     """The families with a lower maximum error."""
-    return _fitted(families, samples, families.parameters.settings.families.last_powers, stop)[0]
+    return _fit(families, samples, families.parameters.settings.families.last_powers, stop)[0]
 
 
 def _error(families: Families, samples: Samples) -> float:
     return p_norm(families.parameters(samples.x) - samples.y, 2)
 
 
-def _fitted(families: Families, samples: Samples, powers: tuple[float, ...], stop: Stop) -> Judged:
+def _fit(families: Families, samples: Samples, powers: tuple[float, ...], stop: Stop) -> Judged:
     settings = families.parameters.settings.families
     norm = np.inf
     for p in powers:
@@ -72,7 +72,7 @@ def _with_weak_pair(base: Families, part: Samples, stop: Stop) -> list[Judged]:
     settings = base.parameters.settings.families
     kinks = sum(base.counts)
     count = max(2 * Families.least_count, round(settings.weak * kinks))
-    smaller = base.scaled(kinks - count)
+    smaller = base.scale(kinks - count)
     angles = np.pi * np.arange(settings.directions) / settings.directions
 
     def fitted(at: int, angle: float) -> Judged:
@@ -86,10 +86,10 @@ def _with_weak_pair(base: Families, part: Samples, stop: Stop) -> list[Judged]:
     return side_by_side([partial(fitted, at, angle) for at in places for angle in angles])
 
 
-def _shared(families: Families, samples: Samples, stop: Stop) -> Judged:
+def _share(families: Families, samples: Samples, stop: Stop) -> Judged:
     """Planar maps moved from pair to pair while that lowers the norm."""
     settings = families.parameters.settings.families
-    families, norm = _fitted(families, samples, settings.powers[-1:], stop)
+    families, norm = _fit(families, samples, settings.powers[-1:], stop)
     move = max(settings.least_move, round(settings.moved * sum(families.counts)))
     tried = {families.counts}
     while move >= settings.least_move and not stop():
@@ -102,7 +102,7 @@ def _shared(families: Families, samples: Samples, stop: Stop) -> Judged:
                 if to == source or counts[source] < Families.least_count or tuple(counts) in tried:
                     continue
                 tried.add(tuple(counts))
-                moved, value = _fitted(families.resampled(tuple(counts)), samples, settings.powers[1:], stop)
+                moved, value = _fit(families.resample(tuple(counts)), samples, settings.powers[1:], stop)
                 if value < (1 - settings.move_gain) * norm:
                     families, norm, improved = moved, value, True
         if not improved:

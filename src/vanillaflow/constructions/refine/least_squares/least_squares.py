@@ -69,7 +69,7 @@ def minimize(
         H = _weighted_matrix(theta, samples.x, objective.weights(residual), residual, p, rng)
         if p > 2 and (metric is None or iteration % settings.renewed == 0):
             metric = _plain_matrix(theta, samples.x, rng)
-        damped = H.damped_by_diagonal() if metric is None else H.damped_by(metric, settings.diagonal)
+        damped = H.damp_by_diagonal() if metric is None else H.damp_by(metric, settings.diagonal)
         step = _best_step(here, damped, objective, damping)
         if step is None:
             break
@@ -182,7 +182,7 @@ def _best_step(here: Point, damped: Damped, objective: Objective, damping: float
             if solved is not None:
                 check()
                 inverse, step = solved
-                tried = _Step(objective.at(here.parameters.moved(step)), value, inverse)
+                tried = _Step(objective.at(here.parameters.move(step)), value, inverse)
                 best = min(best, tried, key=lambda step: step.point.value)
         return best
 

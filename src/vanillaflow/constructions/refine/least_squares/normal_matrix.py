@@ -35,10 +35,10 @@ class NormalMatrix(Protocol):
     def factored(self) -> bool:
         """Whether an inverse, once made, costs little to apply."""
 
-    def damped_by_diagonal(self) -> Damped:
+    def damp_by_diagonal(self) -> Damped:
         """The inverses of H + damping diag H."""
 
-    def damped_by(self, metric: NormalMatrix, part: float) -> Damped:
+    def damp_by(self, metric: NormalMatrix, part: float) -> Damped:
         """The inverses of H + damping (metric + part diag metric)."""
 
 
@@ -86,11 +86,11 @@ class _Dense:
     H: Float[np.ndarray, "free free"]
     factored = True
 
-    def damped_by_diagonal(self) -> Damped:
+    def damp_by_diagonal(self) -> Damped:
         diagonal = self._diagonal()
         return lambda damping: self._inverse(self.H + np.diag(damping * diagonal))
 
-    def damped_by(self, metric: NormalMatrix, part: float) -> Damped:
+    def damp_by(self, metric: NormalMatrix, part: float) -> Damped:
         assert isinstance(metric, _Dense)
         damper = metric.H + np.diag(part * metric._diagonal())
         return lambda damping: self._inverse(self.H + damping * damper)
@@ -103,13 +103,13 @@ class _Dense:
         except np.linalg.LinAlgError:
             return None
         theta = self.theta
-        return lambda b: theta.expanded(cho_solve((factor, False), theta.reduced(b), check_finite=False))
+        return lambda b: theta.expand(cho_solve((factor, False), theta.reduce(b), check_finite=False))
 
     def _diagonal(self) -> np.ndarray:
-        return _raised(np.diag(self.H), self.theta.settings.least_squares)
+        return _floor(np.diag(self.H), self.theta.settings.least_squares)
 
 
-def _raised(diagonal: np.ndarray, settings: LeastSquares) -> np.ndarray:
+def _floor(diagonal: np.ndarray, settings: LeastSquares) -> np.ndarray:
     """A diagonal plus a floor, positive even where nothing moves."""
     return diagonal + settings.floor * (diagonal.mean() + 1e-300)
 
@@ -124,33 +124,33 @@ class _Products:
     def apply(self, v: np.ndarray) -> np.ndarray:
         theta = self.theta
         arrays = theta.a, theta.w, theta.t, theta.M
-        whole = theta.expanded(v)
+        whole = theta.expand(v)
 
         def part_of(part: slice) -> np.ndarray:
             along = product(self.x[part], *arrays, whole)
             return transposed_product(self.x[part], *arrays, self.weights[part] * along)
 
-        return theta.reduced(self._summed(part_of))
+        return theta.reduce(self._sum(part_of))
 
     def diagonal(self) -> np.ndarray:
         theta = self.theta
         arrays = theta.a, theta.w, theta.t, theta.M, theta.turns
-        squares = self._summed(lambda part: column_squares(self.x[part], *arrays, self.weights[part]))
-        return _raised(squares[theta.free], theta.settings.least_squares)
+        squares = self._sum(lambda part: column_squares(self.x[part], *arrays, self.weights[part]))
+        return _floor(squares[theta.free], theta.settings.least_squares)
 
-    def _summed(self, part_of: Callable[[slice], np.ndarray]) -> np.ndarray:
+    def _sum(self, part_of: Callable[[slice], np.ndarray]) -> np.ndarray:
         parts = side_by_side([partial(part_of, part) for part in parts_of(len(self.x))])
         return np.sum(parts, axis=0)
 
-    def damped_by_diagonal(self) -> Damped:
-        return self._damped(self.diagonal())
+    def damp_by_diagonal(self) -> Damped:
+        return self._damp(self.diagonal())
 
-    def damped_by(self, metric: NormalMatrix, part: float) -> Damped:
+    def damp_by(self, metric: NormalMatrix, part: float) -> Damped:
         # The diagonal alone: another product per step would double the cost.
         assert isinstance(metric, _Products)
-        return self._damped(metric.diagonal())
+        return self._damp(metric.diagonal())
 
-    def _damped(self, damper: np.ndarray) -> Damped:
+    def _damp(self, damper: np.ndarray) -> Damped:
         theta, diagonal = self.theta, self.diagonal()
         settings = theta.settings.least_squares
 
@@ -160,7 +160,7 @@ class _Products:
             def damped(v: np.ndarray) -> np.ndarray:
                 return self.apply(v) + added * v
 
-            return theta.expanded(_conjugate_gradients(damped, diagonal + added, theta.reduced(b), settings))
+            return theta.expand(_conjugate_gradients(damped, diagonal + added, theta.reduce(b), settings))
 
         return lambda damping: partial(inverse, damping)
 

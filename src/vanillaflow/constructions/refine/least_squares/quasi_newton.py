@@ -82,7 +82,7 @@ def _line_search(
     if not np.all(np.isfinite(direction)) or not slope < 0:
         return None
     for length in settings.lengths:
-        tried = at(here.parameters.moved(length * direction))
+        tried = at(here.parameters.move(length * direction))
         if tried.value < here.value + settings.decrease * length * slope:
             return tried
     return None
