@@ -12,7 +12,7 @@ import numpy as np
 
 import vanillaflow as vf
 from vanillaflow.certificates.evaluation import evaluator
-from vanillaflow.enclosures.bisection import bound
+from vanillaflow.enclosures.bisection import bound_cells
 from vanillaflow.enclosures.images import enclosure_of
 from vanillaflow.enclosures.integrator import integrator
 from vanillaflow.enclosures.monomials import monomials
@@ -57,7 +57,7 @@ def margins(
     centers, halves = inner.uniform(cells, seed=4), np.full((cells, d), half)
     exact = integrator(system.field, system.duration, tolerance)
     flows = integrate(exact, monomials(d, _DEGREES[d]), centers, halves)
-    bounds = bound(enclosure_of(network, dtype), flows, np.arange(cells), centers, halves).bounds
+    bounds = bound_cells(enclosure_of(network, dtype), flows, np.arange(cells), centers, halves).bounds
     known = np.isfinite(bounds).all(axis=1)
     where = rng.uniform(-1, 1, (_POINTS_PER_CELL, 1, d))
     where[: _POINTS_PER_CELL // 2] = rng.choice([-1.0, 1.0], (_POINTS_PER_CELL // 2, 1, d))
