@@ -17,8 +17,9 @@ from ..fields.callable_field import from_callable, require_field, times_of_jumps
 from ..fields.ridge import RidgeField, is_ridge_sum, ridge_segments
 from ..validation import require_points, require_positive
 from .base import Target
+from .mesh_search import is_searched, time_mesh
 from .solver import Solver
-from .time_mesh import TimeMesh, is_searched, time_mesh
+from .time_mesh import TimeMesh
 
 if TYPE_CHECKING:
     from .samples import SampledFlow
@@ -64,7 +65,7 @@ class FlowMap(Target):
     max_step : the longest step, in time, of a solver that meets all that the field does; by default it is
         found by looking at the field.
 
-    Before it is solved, a field that depends on time is looked at for what it does in time (see `time_mesh`):
+    Before it is solved, a field that depends on time is looked at for what it does in it (see `mesh_search`):
     jumps and pushes that last for a ten-thousandth of the duration or longer are met by the solver.
 
     Raises FieldError if dimensions disagree, or as `from_callable` does; ValueError for a bad duration;
