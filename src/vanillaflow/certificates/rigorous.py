@@ -34,7 +34,7 @@ from ..sampling.search import absolute_errors
 from ..target import FlowMap, Target
 from ..validation import require_positive
 from .agreement import Certain, certain_error, require_own_types, require_same_field, require_same_network
-from .certificate import Certificate
+from .certificate import Finding
 from .evaluation import evaluator
 from .fingerprints import network_hash
 from .sampled import certify_sampled
@@ -66,7 +66,7 @@ def certify_rigorous(
     executor: Executor | None = None,
     checkpoint: str | PathLike[str] | None = None,
     seed: int = 0,
-) -> Certificate:
+) -> Finding:
     """A number that |flow(x) - Phi(x)| exceeds nowhere in the box, proved up to the assumptions below.
 
     The bisection ends with a bound within `goal`, by default `factor` times the largest error that a search
@@ -150,7 +150,7 @@ def certify_rigorous(
 
 def _search(
     evaluate: Callable[[np.ndarray], np.ndarray], target: FlowMap, seed: int, deadline: float
-) -> tuple[Certificate, bool]:
+) -> tuple[Finding, bool]:
     """What a search finds, and whether there was time for it; else what the error is at three points.
 
     Raises TimeIsUp, in words, if there was no time for these.
@@ -167,10 +167,10 @@ def _search(
             return certify_sampled(evaluate, target, seed=seed), True
         except TimeIsUp:
             at, largest = x[errors.max(axis=1).argmax()], float(errors.max())
-            return Certificate("sampled", largest, errors.max(axis=0), at, 0.0, len(x), largest), False
+            return Finding("sampled", largest, errors.max(axis=0), at, 0.0, len(x), largest), False
 
 
-def _consistent(bound: float, found: Certificate, certain: Certain) -> float:
+def _consistent(bound: float, found: Finding, certain: Certain) -> float:
     """The largest error found, or what is certain of it where the target's solver is off by more than the
     bound is above it. Raises FieldError where the proof contradicts what was found."""
     if found.largest <= bound:
@@ -184,8 +184,8 @@ def _consistent(bound: float, found: Certificate, certain: Certain) -> float:
     )
 
 
-def _certificate(found: Certificate, bounds: np.ndarray, largest: float, seed: int) -> Certificate:
-    return Certificate(
+def _certificate(found: Finding, bounds: np.ndarray, largest: float, seed: int) -> Finding:
+    return Finding(
         "rigorous",
         bound=float(bounds.max()),
         per_output=bounds.max(axis=0),
