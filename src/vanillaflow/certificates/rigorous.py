@@ -126,7 +126,7 @@ def certify_rigorous(
     ends = target.domain.low.tobytes().hex() + target.domain.high.tobytes().hex()
     proof = f"{network_hash(flow, dtype)} {exact.identity} {ends} {dtype} {goal!r} {max_cells} {__version__}"
     with workers(executor, deadline) as those, Checkpoint(checkpoint, proof) as file:
-        stored = file.stored()
+        stored = file.read()
         if stored is not None and stored.stage == "cells":
             flows, cells, records = restore(enclosure, stored, known, target.domain, _FIRST_PATCHES, deadline)
             require_true(exact, flows, stored)

@@ -108,11 +108,11 @@ class _Steps:
             diagonal = settings.part_of_diagonal * np.diag(np.diag(self._everywhere))
             damper = np.trace(H) / np.trace(self._everywhere) * (self._everywhere + diagonal)
 
-        def tried(value: float) -> _Residual | None:
+        def attempt(value: float) -> _Residual | None:
             moved = _try(maps, H, value * damper, g, self._objective.samples.x)
             return None if moved is None else self.at(moved)
 
-        found, damping = first_improvement(here, tried, damping, settings.damping_factor, settings.tries)
+        found, damping = first_improvement(here, attempt, damping, settings.damping_factor, settings.tries)
         if found is None:
             return None, damping
         return found, max(damping / settings.damping_factor, settings.least_damping)

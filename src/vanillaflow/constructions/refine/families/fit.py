@@ -45,12 +45,12 @@ def fit_families(
         g = compression.compress(objective.gradient(objective.at(fit.parameters)))
         damper = np.diag(H) + settings.floor * np.diag(H).mean()
 
-        def tried(value: float) -> Fit | None:
+        def attempt(value: float) -> Fit | None:
             theta = _step(compression, H, value * damper, g)
             return None if theta is None else at(theta)
 
         found, damping = first_improvement(
-            fit, tried, damping, settings.damping_factor, settings.tries, trials
+            fit, attempt, damping, settings.damping_factor, settings.tries, trials
         )
         return found, max(damping, settings.least_damping)
 

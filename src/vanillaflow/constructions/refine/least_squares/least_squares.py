@@ -183,7 +183,7 @@ def _best_step(here: Point, damped: Damped, objective: Objective, damping: float
     g = objective.gradient(here)
     nothing = _Step(Point(here.parameters, np.inf, here.residual), damping, lambda b: b)
 
-    def inverted(value: float) -> tuple[Inverse, np.ndarray] | None:
+    def invert(value: float) -> tuple[Inverse, np.ndarray] | None:
         inverse = damped(value)
         if inverse is None:
             return None
@@ -195,7 +195,7 @@ def _best_step(here: Point, damped: Damped, objective: Objective, damping: float
         values = [damping * settings.damping_factor**power for power in powers]
         values = [value for value in values if settings.damping_range[0] < value < settings.damping_range[1]]
         best = replace(nothing, damping=values[0] if values else damping)
-        solutions = side_by_side([partial(inverted, value) for value in values], here.parameters.count**3 / 6)
+        solutions = side_by_side([partial(invert, value) for value in values], here.parameters.count**3 / 6)
         for value, solved in zip(values, solutions):
             if solved is not None:
                 check()

@@ -157,10 +157,10 @@ class _Products:
         def inverse(damping: float, b: np.ndarray) -> np.ndarray:
             added = damping * damper
 
-            def damped(v: np.ndarray) -> np.ndarray:
+            def apply(v: np.ndarray) -> np.ndarray:
                 return self.apply(v) + added * v
 
-            return theta.expand(_conjugate_gradients(damped, diagonal + added, theta.reduce(b), settings))
+            return theta.expand(_conjugate_gradients(apply, diagonal + added, theta.reduce(b), settings))
 
         return lambda damping: partial(inverse, damping)
 
