@@ -318,7 +318,7 @@ def _read_signed_json(path: Path) -> None:
 
 
 def _read_checkpoint(path: Path) -> bytes | None:
-    stored = Checkpoint(path, "key").stored()
+    stored = Checkpoint(path, "key").read()
     if stored is None:
         return None
     return repr([stored.stage, *((n, a.tobytes()) for n, a in sorted(stored.arrays.items()))]).encode()
