@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import inf
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from ..deadline import check
 from .construction import Stop
 
 
+@runtime_checkable
 class State(Protocol):
     """Parameters with the norm of what they leave; whatever else the next step needs."""
 
