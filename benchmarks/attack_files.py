@@ -277,7 +277,7 @@ def _write_checkpoint(path: Path, seed: int) -> None:
 
 
 def _said(thing: vf.PlanarFlow | vf.FeedforwardNetwork) -> bytes:
-    return hashlib.sha256(exact._serialized(thing)).digest()
+    return hashlib.sha256(exact._serialize(thing)).digest()
 
 
 def _read_network(path: Path) -> bytes:
