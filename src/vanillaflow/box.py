@@ -19,7 +19,15 @@ _MANY = 8
 class Box:
     """The set { x in R^d : low <= x <= high }, with low < high in every coordinate.
 
-    Raises ValueError if the bounds differ in shape, are not finite, or leave the box empty.
+    Parameters
+    ----------
+    low, high : (d,) arrays
+        The bounds.
+
+    Raises
+    ------
+    ValueError
+        If the bounds differ in shape, are not finite, or leave the box empty.
     """
 
     low: Float[np.ndarray, " d"]
@@ -67,7 +75,7 @@ class Box:
         return np.clip(real_array("points", x), self.low, self.high)
 
     def from_unit(self, u: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
-        """Map the unit cube onto the box."""
+        """The images of the rows of u under the affine map of the unit cube onto the box."""
         return self.low + u * self.width
 
     def sample(self, n: int, seed: int = 0) -> Float[np.ndarray, "n d"]:
@@ -90,7 +98,7 @@ class Box:
     def boundary(self, n: int, seed: int = 0) -> Float[np.ndarray, "n d"]:
         """n points spread evenly over the faces: low-discrepancy points, a share of them pushed to each.
 
-        Not to one face in turn: every fourth point of a Sobol sequence is in the same part of the box.
+        The faces do not take turns: every fourth point of a Sobol sequence is in the same part of the box.
         """
         x = self.sample(n, seed)
         rows, faces = np.arange(n), np.arange(n) * 2 * self.dim // n

@@ -48,28 +48,43 @@ class Field(Protocol):
 
 
 class FlowMap(Target):
-    """x -> Phi(x), where the solution of y' = v(t, y), y(0) = x stands at time `duration`.
+    """The map x -> Phi(x), where the solution of y' = v(t, y), y(0) = x stands at time `duration`.
+
+    Before it is solved, a field that depends on time is examined for what it does in time (see `time_mesh`):
+    jumps and pulses that last for a ten-thousandth of the duration or longer are met by the solver.
 
     Parameters
     ----------
-    field : a RidgeField, PiecewiseField, or anything with `dim` and `(t, (n, d)) -> (n, d)`; or a function,
-        which is read by `from_callable`. What is not of vanillaflow's own making is tried on the box first.
-    duration : positive.
-    domain : the Box of starting points.
-    name : what reports call the system.
-    rtol : relative tolerance of the solver, DOP853, for every single point; of the size of the box where a
-        coordinate is near zero.
-    variables : names of the d coordinates, for reports and plots, if they have any.
-    jumps : times at which the field may jump or have a corner, besides those that it knows itself.
-    max_step : the longest step, in time, of a solver that meets all that the field does; by default it is
-        found by looking at the field.
+    field
+        A RidgeField, PiecewiseField, or anything with `dim` and `(t, (n, d)) -> (n, d)`; or a function, which
+        is read by `from_callable`. A field that is not of vanillaflow's own making is tried on the box first.
+    duration
+        How long the flow is followed, positive.
+    domain
+        The box of starting points.
+    name
+        What reports call the system.
+    rtol
+        The relative tolerance of the solver, DOP853, for every single point; relative to the size of the box
+        where a coordinate is near zero.
+    variables
+        The names of the d coordinates, for reports and plots, if they have any.
+    jumps
+        Times at which the field may jump or have a corner, besides those that it knows itself.
+    max_step
+        The longest step, in time, of a solver that meets all that the field does; by default it is found by
+        evaluating the field.
 
-    Before it is solved, a field that depends on time is looked at for what it does in time (see `time_mesh`):
-    jumps and pushes that last for a ten-thousandth of the duration or longer are met by the solver.
-
-    Raises FieldError if dimensions disagree, or as `from_callable` does; ValueError for a bad duration;
-    FlowLeavesDomain, when called, at a point whose trajectory does not exist up to `duration`;
-    FlowNotResolved for a field that changes too fast in time.
+    Raises
+    ------
+    FieldError
+        If dimensions disagree, or as `from_callable` does.
+    ValueError
+        For a bad duration.
+    FlowLeavesDomain
+        When called, at a point whose trajectory does not exist up to `duration`.
+    FlowNotResolved
+        For a field that changes too fast in time.
     """
 
     knows_trajectories = True
@@ -119,7 +134,10 @@ class FlowMap(Target):
         smoothing: float = 0.0,
         name: str | None = None,
     ) -> SampledFlow:
-        """A flow that is known only by points x and their images y; see `target.samples.SampledFlow`."""
+        """The target of a flow that is known only by points x and their images y.
+
+        The parameters, what is raised and what is warned of are those of `target.samples.SampledFlow`.
+        """
         from .samples import SampledFlow
 
         return SampledFlow(x, y, domain, duration, smoothing, name)
@@ -203,8 +221,11 @@ class FlowMap(Target):
     ) -> None:
         """Solve from the rows of x a second time, with other, limited steps, and compare.
 
-        Raises FlowNotResolved, naming the time from which on the two differ, unless each coordinate agrees to
-        `allowed`, or to a hundred times the solver's own tolerance if that is more.
+        Raises
+        ------
+        FlowNotResolved
+            Unless each coordinate agrees to `allowed`, or to a hundred times the solver's own tolerance if
+            that is more. The message names the time from which on the two differ.
         """
         first, second = self._solver(self.mesh), self._second_solver
         y = first.solve(x, 0.0, self.duration)

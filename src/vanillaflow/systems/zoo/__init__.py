@@ -28,7 +28,13 @@ def names() -> list[str]:
 
 
 def load(name: str) -> System:
-    """The system called `name`; raises FieldError, suggesting the nearest name, if there is none."""
+    """Return the system called `name`.
+
+    Raises
+    ------
+    FieldError
+        If there is none; it suggests the nearest name.
+    """
     if not isinstance(name, str) or name not in _SYSTEMS:
         hint = did_you_mean(str(name), ZOO) or f"; known are {', '.join(ZOO)}"
         raise FieldError(f"there is no zoo system {name!r}{hint}")
@@ -101,9 +107,9 @@ def lorenz() -> System:
 def kuramoto(n: int = 5) -> System:
     """Kuramoto oscillators: theta_i' = omega_i + (1/n) sum_j sin(theta_j - theta_i).
 
-    The frequencies omega_i are spread evenly over [-1, 1], the coupling is 1. One ridge per pair: the sine
-    of theta_j - theta_i pulls i forward and j back, so n(n-1)/2 ridges. Source: Y. Kuramoto, Chemical
-    Oscillations, Waves, and Turbulence (1984), chapter 5.
+    The frequencies omega_i are spread evenly over [-1, 1], the coupling is 1. There is one ridge per pair:
+    the sine of theta_j - theta_i pulls i forward and j back, so there are n(n-1)/2 ridges. Source: Y.
+    Kuramoto, Chemical Oscillations, Waves, and Turbulence (1984), chapter 5.
     """
     n = _count("kuramoto n", n, at_least=2)
     omega = np.linspace(-1.0, 1.0, n)
