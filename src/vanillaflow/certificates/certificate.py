@@ -149,7 +149,7 @@ class Certificate:
 
     @staticmethod
     def load(path: str | PathLike[str]) -> Certificate:
-        """Read what `save` wrote. It may still be untrue, or of another network: see `check`.
+        """Read from `path` what `save` wrote. It may still be untrue, or of another network: see `check`.
 
         Raises
         ------
@@ -169,7 +169,12 @@ class Certificate:
         dtype: str | None = None,
         seed: int | None = None,
     ) -> str:
-        """Measure again and return what was found, in one sentence. See `checking.check`.
+        """Measure again and return what was found, in one sentence.
+
+        Parameters
+        ----------
+        flow, target, dtype, seed
+            As for `checking.check`, which describes the measurement.
 
         Raises
         ------

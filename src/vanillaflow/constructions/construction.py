@@ -28,7 +28,7 @@ def never() -> bool:
 
 
 def quiet(line: str) -> None:
-    """Report: nobody listens."""
+    """A Report that drops the line."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Construction(ABC):
         """
 
     def learn(self, x: Float[np.ndarray, "n d"]) -> None:  # noqa: B027
-        """Take account of these points, at which flows made before had their largest errors.
+        """Take account of the points x, at which flows made before had their largest errors.
 
         Most constructions ignore them, since they search for such points themselves.
         """

@@ -52,7 +52,7 @@ def save_network(network: FeedforwardNetwork, path: str | PathLike[str]) -> None
 
 
 def load(path: str | PathLike[str]) -> PlanarFlow | FeedforwardNetwork:
-    """Read what `PlanarFlow.save` or `FeedforwardNetwork.save` wrote, exactly.
+    """Read from `path` what `PlanarFlow.save` or `FeedforwardNetwork.save` wrote, exactly.
 
     Nothing in the file is ever executed.
 

@@ -63,7 +63,7 @@ class LayeredField:
 
     @property
     def autonomous(self) -> bool:
-        """Always: the field does not depend on time."""
+        """Always true: the field does not depend on time."""
         return True
 
     @property

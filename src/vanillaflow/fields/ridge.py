@@ -73,7 +73,7 @@ class RidgeField:
 
     @property
     def autonomous(self) -> bool:
-        """Always: the field does not depend on time."""
+        """Always true: the field does not depend on time."""
         return True
 
     @property
@@ -175,17 +175,17 @@ class RidgeField:
     def ridge_displacement(self, k: int, tau: float, nu: np.ndarray) -> np.ndarray:
         """The D(nu) such that the flow of x' = a_k g_k(w_k.x + b_k) for time tau is x + a_k D(w_k.x + b_k).
 
-        See `Profile.displacement`, with mu = w_k.a_k.
+        See `Profile.displacement`, with mu = w_k.a_k for piece k.
         """
         return self.profiles[k].displacement(nu, float(self.mu[k]), tau)
 
     def ridge_flow(self, k: int, tau: float, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
-        """The exact flow of the one piece x' = a_k g_k(w_k.x + b_k) for time tau (which may be negative)."""
+        """The exact flow of piece k alone, x' = a_k g_k(w_k.x + b_k), for time tau (tau < 0 goes back)."""
         D = self.ridge_displacement(k, tau, x @ self.w[k] + self.b[k])
         return x + D[:, None] * self.a[k]
 
     def segments(self, duration: float) -> list[tuple[RidgeField, float]]:
-        """The autonomous pieces in order of time, each with how long it lasts: here just this field."""
+        """The autonomous pieces in [0, duration], each with its length in time: here just this field."""
         return [(self, duration)]
 
     def __repr__(self) -> str:
@@ -266,7 +266,7 @@ class PiecewiseField:
         return values
 
     def segments(self, duration: float) -> list[tuple[RidgeField, float]]:
-        """The fields that act during [0, duration], each with how long it does."""
+        """The fields that act during [0, duration], each with the time for which it does."""
         require_positive("duration", duration)
         ends = np.concatenate([np.minimum(self.times, duration), [duration]])
         lengths = np.diff(np.concatenate([[0.0], ends]))

@@ -178,25 +178,41 @@ class FeedforwardNetwork:
         outputs: int | None = None,
         name: str | None = None,
     ) -> None:
-        """Write one file of C99 with `void NAME(const T *x, T *y)`, NAME by default from the file's name."""
+        """Write one file of C99 with `void NAME(const T *x, T *y)`.
+
+        Parameters
+        ----------
+        path
+            The file to write.
+        dtype, outputs
+            As for `to_torch`; T is float or double.
+        name
+            The NAME of the function; by default the file's name gives it.
+        """
         from ..export.c import write_c
 
         write_c(self, path, dtype, outputs, name)
 
     def to_numpy(self, path: str | PathLike[str], dtype: str = "float64", outputs: int | None = None) -> None:
-        """Write a Python module with a function `flow(x)` that needs NumPy only."""
+        """Write a Python module to `path` with a function `flow(x)` that needs NumPy only.
+
+        `dtype` and `outputs` are as for `to_torch`.
+        """
         from ..export.numpy_module import write_numpy
 
         write_numpy(self, path, dtype, outputs)
 
     def to_jax(self, dtype: str = "float32", outputs: int | None = None) -> Any:
-        """A pure function of JAX arrays (..., d), for jit, vmap and grad."""
+        """A pure function of JAX arrays (..., d), for jit, vmap and grad.
+
+        `dtype` and `outputs` are as for `to_torch`.
+        """
         from ..export.jax import to_jax
 
         return to_jax(self, dtype, outputs)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the network as safetensors; `vanillaflow.load` reads it back."""
+        """Write the network to `path` as safetensors; `vanillaflow.load` reads it back."""
         from ..export.safetensors import save_network
 
         save_network(self, path)

@@ -107,7 +107,7 @@ class PlanarFlow:
 
     @classmethod
     def identity(cls, dim: int, domain: Box | None = None) -> PlanarFlow:
-        """The flow without any map."""
+        """The flow on R^dim without any map, and with this domain."""
         return cls(np.zeros((0, dim)), np.zeros((0, dim)), np.zeros(0), domain=domain)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -295,7 +295,7 @@ class PlanarFlow:
         return lower(self, dialect, slope)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the flow as safetensors; `vanillaflow.load` reads it back."""
+        """Write the flow to `path` as safetensors; `vanillaflow.load` reads it back."""
         from ..export.safetensors import save_planar_flow
 
         save_planar_flow(self, path)

@@ -63,7 +63,7 @@ class Target(ABC):
         """The states at increasing `times` (m,) within [0, duration], from the rows of x at time 0."""
 
     def until(self, time: float) -> Target:
-        """The flow over the same box for another duration.
+        """The flow over the same box for another duration, `time`.
 
         Raises
         ------

@@ -134,9 +134,12 @@ class FlowMap(Target):
         smoothing: float = 0.0,
         name: str | None = None,
     ) -> SampledFlow:
-        """The target of a flow that is known only by points x and their images y.
+        """The target of a flow that is known only by points and their images.
 
-        The parameters, what is raised and what is warned of are those of `target.samples.SampledFlow`.
+        Parameters
+        ----------
+        x, y, domain, duration, smoothing, name
+            As for `target.samples.SampledFlow`, which also states what is raised and what is warned of.
         """
         from .samples import SampledFlow
 
@@ -149,7 +152,7 @@ class FlowMap(Target):
         return self._with(rtol=self.rtol / factor)
 
     def until(self, time: float) -> FlowMap:
-        """The flow of the same field over the same box, for another duration."""
+        """The flow of the same field over the same box, for another duration, `time`."""
         return self._with(duration=require_positive("duration", time), _whole=max(time, self._whole))
 
     def _with(self, **changed: Any) -> FlowMap:

@@ -143,7 +143,7 @@ class SampledFlow(Target):
     def trajectory(
         self, x: Float[np.ndarray, "n d"], times: np.ndarray | Sequence[float]
     ) -> Float[np.ndarray, "m n d"]:
-        """The states at the times 0 and `duration`.
+        """The states at the times 0 and `duration` of the trajectories that start at the rows of x.
 
         Raises
         ------

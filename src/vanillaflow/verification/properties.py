@@ -106,7 +106,7 @@ class Property:
 
     @classmethod
     def always(cls, box: Box, A, b, name: str = "property") -> Property:
-        """The property A y < b, in every row, for the image y of every start of the box.
+        """The property A y < b, in every row, for the image y of every start of the box, called `name`.
 
         It has one unsafe set { A_i y >= b_i } per row i. Unsafe sets are closed, so that an image on the
         boundary A_i y = b_i violates it. ValueError and TypeError are raised as by UnsafeSet.

@@ -98,7 +98,10 @@ class ReachableSet:
         return [_polygon(c, g) for c, g in zip(self.centers, self.generators)]
 
     def plot(self, ax: Axes | None = None, **style: Any) -> Axes:
-        """Draw the zonotopes as polygons into `ax`, by default a new figure's; in two dimensions."""
+        """Draw the zonotopes as polygons into `ax`, by default a new figure's; in two dimensions.
+
+        `style` holds keywords of matplotlib's PolyCollection.
+        """
         from ..plot import reachable_set
 
         return reachable_set(self, ax=ax, **style)

@@ -32,7 +32,7 @@ _MAX_BYTES = 2**23
 
 
 def read_vnnlib(path: str | PathLike[str]) -> Property:
-    """Read a property from a VNN-LIB file; its name is that of the file, without the suffix.
+    """Read a property from the VNN-LIB file `path`; its name is that of the file, without the suffix.
 
     `<` and `>` are read as `<=` and `>=`, with which the property is violated the sooner. Numbers, and sums,
     products and quotients of the numbers in the file, are rounded to float64. An alternative whose bounds

@@ -129,10 +129,10 @@ def kuramoto(n: int = 5) -> System:
 def fput(particles: int = 8) -> System:
     """Fermi-Pasta-Ulam-Tsingou chain: unit masses, springs V(r) = r^2/2 + beta r^4/4, beta = 0.3, fixed ends.
 
-    The state is (q_1..q_n, p_1..p_n). Spring i, of length r_i = q_i - q_{i-1} with q_0 = q_{n+1} = 0, pulls
-    with V'(r_i) = r_i + beta r_i^3: q_i' = p_i, p_i' = V'(r_{i+1}) - V'(r_i). The cubes read positions and
-    push momenta, so w.a = 0 for all n + 1 of them. Source: Fermi, Pasta, Ulam & Tsingou, Studies of the
-    nonlinear problems, Los Alamos report LA-1940 (1955).
+    The state is (q_1..q_n, p_1..p_n) for n = `particles`. Spring i, of length r_i = q_i - q_{i-1} with
+    q_0 = q_{n+1} = 0, pulls with V'(r_i) = r_i + beta r_i^3: q_i' = p_i, p_i' = V'(r_{i+1}) - V'(r_i). The
+    cubes read positions and push momenta, so w.a = 0 for all n + 1 of them. Source: Fermi, Pasta, Ulam &
+    Tsingou, Studies of the nonlinear problems, Los Alamos report LA-1940 (1955).
     """
     n, beta = _count("fput particles", particles, at_least=1), 0.3
     lengths = np.diff(np.eye(n), axis=0, prepend=0, append=0)  # (n + 1, n): r = lengths @ q
