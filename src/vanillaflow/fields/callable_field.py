@@ -74,7 +74,7 @@ class CallableField:
     def at_times(
         self, times: Float[np.ndarray, " m"], x: Float[np.ndarray, "n d"]
     ) -> Float[np.ndarray, "m n d"] | None:
-        """v(t, .) at the rows of x, for each of the times; None if it must be asked for one after another."""
+        """v(t, .) at the rows of x, for each of the times; None if one time must follow another."""
         together = None if self.many_times is None else self.many_times(times, x)
         if together is None or together.shape != (len(times), *x.shape):
             return None

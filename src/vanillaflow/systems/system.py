@@ -1,4 +1,4 @@
-"""System: a named field with the box and the duration for which it is asked about."""
+"""System: a named field with the box and the duration of the flow to compile."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..target import Field, FlowMap
 
 @dataclass(frozen=True)
 class System:
-    """A named field with the box and the duration for which it is asked about.
+    """A named field with the box and the duration of the flow to compile.
 
     A TOML file, an entry of the zoo or a Python module describes one.
 

@@ -48,7 +48,7 @@ class Field(Protocol):
 
 
 class FlowMap(Target):
-    """The map x -> Phi(x), where the solution of y' = v(t, y), y(0) = x stands at time `duration`.
+    """The map x -> Phi(x) = y(duration), for the solution y of y' = v(t, y), y(0) = x.
 
     Before it is solved, a field that depends on time is examined for what it does in time (see `time_mesh`):
     jumps and pulses that last for a ten-thousandth of the duration or longer are met by the solver.

@@ -1,11 +1,11 @@
 """The zoo: twelve systems with box and duration, the project's own benchmark suite.
 
-The small ones are TOML files beside this module, read through `fields.system_file` (which imports sympy);
+The small ones are TOML files beside this module, read through `systems.system_file` (which imports sympy);
 the others are built here as a RidgeField directly. Each file and function names its source.
 
 To add a system: write NAME.toml beside this module, in about ten lines (`vanillaflow zoo show pendulum
 --toml` prints one to start from), a function NAME here that returns `_from_toml("NAME")`, and add it to
-`choices.ZOO`. `tests/fields/test_zoo.py` asks for its dimension, its ridges and its equations once more.
+`choices.ZOO`. `tests/systems/test_zoo.py` states its dimension, its ridges and its equations once more.
 """
 
 from __future__ import annotations
