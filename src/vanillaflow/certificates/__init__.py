@@ -75,10 +75,8 @@ def certify(
 
     Parameters
     ----------
-    flow
-        The flow or network.
-    target
-        The exact flow.
+    flow, target
+        The flow or network, and the exact flow.
     method
         "sampled": the largest error found on low-discrepancy points, faces, corners and by a local search
         from the worst of them. It is a lower bound of the supremum, and in practice close to it; see

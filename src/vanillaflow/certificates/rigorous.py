@@ -86,10 +86,8 @@ def certify_rigorous(
 
     Parameters
     ----------
-    flow
-        The flow or network.
-    target
-        The exact flow.
+    flow, target
+        The flow or network, and the exact flow.
     dtype
         The precision in which the network is evaluated.
     factor

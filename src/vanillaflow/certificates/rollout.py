@@ -23,10 +23,8 @@ def rollout_errors(
 
     Parameters
     ----------
-    flow
-        The compiled flow.
-    target
-        The exact flow, of a field that does not depend on time.
+    flow, target
+        The compiled flow, and the exact flow of a field that does not depend on time.
     steps
         The number of applications.
     points

@@ -40,10 +40,6 @@ class CallableField:
 
     Attributes
     ----------
-    function
-        The function.
-    dim
-        The dimension d.
     label
         What the field is called in messages.
     held

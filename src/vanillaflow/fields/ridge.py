@@ -33,10 +33,8 @@ class RidgeField:
         The offsets.
     profiles : str, Profile or sequence of them
         One name or Profile for all pieces, or N of them.
-    A : (d, d) array
-        The matrix of the affine piece; zero if omitted.
-    c : (d,) array
-        The constant of the affine piece; zero if omitted.
+    A, c : (d, d) and (d,) arrays
+        The affine piece; zero if omitted.
 
     Raises
     ------
@@ -149,10 +147,8 @@ class RidgeField:
 
         Returns
         -------
-        M : (d, d) array
-            The matrix.
-        m : (d,) array
-            The constant.
+        tuple
+            M, a (d, d) array, and m, a (d,) array.
         """
         d = self.dim
         if self._modes is not None:

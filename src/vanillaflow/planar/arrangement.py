@@ -29,10 +29,8 @@ class Arrangement:
 
     Attributes
     ----------
-    points
-        The corners of the cells, in the plane.
-    images
-        The flow's values at the points.
+    points, images : (V, 2) and (V, d) arrays
+        The corners of the cells, in the plane, and the flow's values there.
     corners
         Indices into the points, cell after cell, each counterclockwise.
     starts

@@ -31,16 +31,12 @@ class PlanarFlow:
 
     Parameters
     ----------
-    a, w : (L, d) arrays
+    a, w, t : (L, d), (L, d) and (L,) arrays
         Planar map l is x + a_l relu(w_l.x - t_l).
-    t : (L,) array
-        The offsets of the planar maps.
     stops : (J,) array
         Non-decreasing in 0..L; affine map j, x -> M_j x + m_j, acts after the first `stops[j]` planar maps.
-    M : (J, d, d) array
-        The matrices of the affine maps, invertible.
-    m : (J, d) array
-        The constants of the affine maps.
+    M, m : (J, d, d) and (J, d) arrays
+        The affine maps, invertible.
     domain : Box
         The box on which the flow was made to be accurate; lowering and certificates refer to it.
     provenance : Provenance

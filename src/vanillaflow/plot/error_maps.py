@@ -42,10 +42,8 @@ def error_map(
 
     Parameters
     ----------
-    flow
-        A PlanarFlow or FeedforwardNetwork, or any function (n, d) -> (n, d).
-    target
-        The exact flow.
+    flow, target
+        A PlanarFlow or FeedforwardNetwork, or any function (n, d) -> (n, d), and the exact flow.
     ax
         The axes; by default those of a new figure.
     points

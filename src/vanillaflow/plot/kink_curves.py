@@ -38,10 +38,8 @@ def kink_lines(
 
     Parameters
     ----------
-    flow
-        The flow.
-    box
-        The box; by default the domain of the flow.
+    flow, box
+        The flow and the box, by default the flow's domain.
     ax
         The axes; by default those of a new figure.
     dims, at

@@ -43,10 +43,8 @@ def layers(
 
     Parameters
     ----------
-    flow
-        The flow.
-    steps
-        The number of steps.
+    flow, steps
+        The flow and the number of steps.
     target
         The exact flow, if the last panel is to show the grid's image under it.
     box, lines, points, dims, at

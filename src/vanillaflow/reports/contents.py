@@ -41,8 +41,6 @@ class Contents:
     ----------
     system
         What the target is called.
-    target
-        The exact flow.
     flow
         The planar maps that the page draws, one step each.
     root
@@ -52,11 +50,7 @@ class Contents:
     slices
         The planes drawn.
     ode
-        The field for the page to integrate, or None, and then the trajectories are `stored`.
-    stored
-        Trajectories, one set per slice.
-    certificate
-        What is known of the error.
+        The field for the page to integrate, or None; then there are `stored` trajectories, one set per slice.
     dialect
         The dialect that was asked for, which may include the one slope of all layers; None for a given
         network.

@@ -29,8 +29,6 @@ class Slice:
 
     Attributes
     ----------
-    pair
-        The coordinates.
     side
         The number of points along a side; the slice has side^2 points (side in one dimension), the first
         coordinate of the pair running fastest.

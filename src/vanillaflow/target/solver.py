@@ -39,7 +39,7 @@ class Solver:
     size
         The size of each coordinate, of which `rtol` is the absolute tolerance.
     duration
-        The duration of the whole flow, for messages.
+        That of the whole flow, for messages.
     """
 
     field: Callable[[float, np.ndarray], Any]

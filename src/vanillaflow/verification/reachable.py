@@ -34,10 +34,8 @@ class ReachableSet:
 
     Attributes
     ----------
-    centers
-        The centers.
-    generators
-        The generators, the last d of each zonotope along the axes.
+    centers, generators : (k, d) and (k, s, d) arrays
+        The zonotopes; the last d generators of each are along the axes.
     box
         The starts, all of whose images are in the set.
     margin
@@ -121,10 +119,8 @@ def reach(
 
     Parameters
     ----------
-    flow
-        The flow or network.
-    target
-        The exact flow.
+    flow, target
+        The flow or network, and the exact flow.
     box
         The starts; by default the whole box of the target.
     certificate
