@@ -26,7 +26,7 @@ class Provenance:
 
     Attributes
     ----------
-    system, duration, method, tolerance : as compiled
+    system, duration, method, tolerance : str, float, str, and float or None
         The system's name, the duration, and the method and tolerance of the compilation.
     error
         The supremum error over the box (max norm).

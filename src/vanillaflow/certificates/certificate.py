@@ -59,7 +59,7 @@ class Certificate:
         The precision in which the network was evaluated, "float32" or "float64".
     network_hash, system_hash : str or None
         Which network and which system it is about, see `fingerprints`.
-    system, duration, box : as of the target
+    system, duration, box : str, float and Box, or None
         The name of the system, the duration and the box of starting points.
     reference
         What the network was compared with, in words.
