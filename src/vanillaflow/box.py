@@ -19,7 +19,15 @@ _MANY = 8
 class Box:
     """The set { x in R^d : low <= x <= high }, with low < high in every coordinate.
 
-    Raises ValueError if the bounds differ in shape, are not finite, or leave the box empty.
+    Parameters
+    ----------
+    low, high : (d,) arrays
+        The bounds.
+
+    Raises
+    ------
+    ValueError
+        If the bounds differ in shape, are not finite, or leave the box empty.
     """
 
     low: Float[np.ndarray, " d"]
@@ -63,24 +71,24 @@ class Box:
         return np.all((x >= self.low) & (x <= self.high), axis=1)
 
     def clip(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
-        """The nearest points of the box."""
+        """The points of the box nearest to the rows of x."""
         return np.clip(real_array("points", x), self.low, self.high)
 
     def from_unit(self, u: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
-        """Map the unit cube onto the box."""
+        """The images of the rows of u under the affine map of the unit cube onto the box."""
         return self.low + u * self.width
 
     def sample(self, n: int, seed: int = 0) -> Float[np.ndarray, "n d"]:
-        """n points of low discrepancy (scrambled Sobol)."""
+        """n points of low discrepancy (scrambled Sobol, by `seed`)."""
         sobol = qmc.Sobol(self.dim, scramble=True, rng=np.random.default_rng(seed))
         return self.from_unit(sobol.random_base2(max(int(n - 1).bit_length(), 0))[:n])
 
     def uniform(self, n: int, seed: int = 0) -> Float[np.ndarray, "n d"]:
-        """n independent points, uniform over the box."""
+        """n independent points, uniform over the box, drawn by `seed`."""
         return self.from_unit(np.random.default_rng(seed).random((n, self.dim)))
 
     def corners(self, seed: int = 0) -> Float[np.ndarray, "n d"]:
-        """All 2^d corners, or MAX_CORNERS random ones where there are more."""
+        """All 2^d corners, or MAX_CORNERS random ones, drawn by `seed`, where there are more."""
         if 2**self.dim <= MAX_CORNERS:
             bits = (np.arange(2**self.dim)[:, None] >> np.arange(self.dim)) & 1
         else:
@@ -90,7 +98,8 @@ class Box:
     def boundary(self, n: int, seed: int = 0) -> Float[np.ndarray, "n d"]:
         """n points spread evenly over the faces: low-discrepancy points, a share of them pushed to each.
 
-        Not to one face in turn: every fourth point of a Sobol sequence is in the same part of the box.
+        The faces do not take turns: every fourth point of a Sobol sequence is in the same part of the box.
+        `seed` scrambles the sequence.
         """
         x = self.sample(n, seed)
         rows, faces = np.arange(n), np.arange(n) * 2 * self.dim // n
@@ -103,6 +112,7 @@ class Box:
 
         In many dimensions independent coordinates average out, and points such as (1, 1, .., 1) never come
         up: half of the points have few runs of equal values, half few runs of ends; some are a single run.
+        `seed` draws the runs.
         """
         rng = np.random.default_rng(seed)
         # From one run to as many as coordinates, each order of magnitude as likely.

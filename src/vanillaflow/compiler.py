@@ -72,27 +72,44 @@ def compile(
 
     Parameters
     ----------
-    target : the flow to compile. For "split" and "paper" its field must be a RidgeField or PiecewiseField.
-    tol : the largest allowed error, max norm, over the whole box (in the units of the state).
-    method : "refine", planar maps fitted to the flow, with the fewest kinks, in seconds to minutes for small
-        dimensions; "ridge", few smooth ridge maps x + f(w.x) fitted to the flow and made piecewise linear,
-        in seconds, with several times as many kinks, and the fastest to evaluate; "split", exact flows of the
+    target
+        The flow to compile. For "split" and "paper" its field must be a RidgeField or PiecewiseField.
+    tol
+        The largest allowed error, max norm, over the whole box (in the units of the state).
+    method
+        "refine", planar maps fitted to the flow, with the fewest kinks, in seconds to minutes for small
+        dimensions; "ridge", few smooth ridge maps x + f(w.x) fitted to the flow and made piecewise linear, in
+        seconds, with several times as many kinks, and the fastest to evaluate; "split", exact flows of the
         ridge pieces made piecewise linear, scheme and steps and kinks chosen for the fewest kinks; or
         "paper", the literal construction of arXiv:2209.10909, a baseline.
-    times : with increasing times within (0, target.duration], a FlowChain: the flow to each of them, each
-        within `tol`, made of increments that the later ones share. Takes method="refine", and no slope.
-    slope : with a number in (0, 1), a flow of the paper's strict class: `to_network(slope=slope)` then has
-        this slope in every layer. Takes many times as many kinks, unless "split" finds nothing but shears.
-    max_kinks : give up beyond this many planar maps.
-    max_seconds : give up after about this long. "refine" and "ridge" then finish what they have; all stages
-        end within a tenth and a second more. Not counted are the kernels that numba compiles where it has
-        not done so on this machine before.
-    seed : seeds every sample; the same arguments give the same flow.
-    report : called with a line of text as stages complete.
+    times
+        Increasing times within (0, target.duration]. With them the result is a FlowChain: the flow to each of
+        them, each within `tol`, made of increments that the later ones share. They need method="refine", and
+        no slope.
+    slope
+        A number in (0, 1), for a flow of the paper's strict class: `to_network(slope=slope)` then has this
+        slope in every layer. It takes many times as many kinks, unless "split" finds nothing but shears.
+    max_kinks
+        The largest number of planar maps.
+    max_seconds
+        The time after which the compilation gives up, in seconds. "refine" and "ridge" then finish what they
+        have; all stages end within a tenth and a second more. Not counted are the kernels that numba compiles
+        where it has not done so on this machine before.
+    seed
+        The seed of every sample; the same arguments give the same flow.
+    report
+        A function that takes a line of text as stages complete.
 
-    Raises ToleranceNotReached, with the best flow and its error, rather than return short of `tol`;
-    CompilationInterrupted, a KeyboardInterrupt, with the same, on Ctrl-C once there is a flow;
-    FlowLeavesDomain where the flow does not exist; ValueError for bad arguments.
+    Raises
+    ------
+    ToleranceNotReached
+        If the flow does not reach `tol`; with the best flow and its error.
+    CompilationInterrupted
+        On Ctrl-C once there is a flow, with the same; it is a KeyboardInterrupt.
+    FlowLeavesDomain
+        Where the exact flow does not exist.
+    ValueError
+        For bad arguments.
     """
     require_positive("tol", tol)
     require_positive("max_kinks", max_kinks)

@@ -21,8 +21,10 @@ class VanillaflowError(Exception):
 
 
 def reason_of(error: BaseException) -> str:
-    """The first line of what another's exception says, with its type: one that says nothing, or that cannot
-    even be asked, is told by the type alone."""
+    """The first line of another library's exception, with its type.
+
+    An exception that says nothing, or whose text cannot even be had, is described by its type alone.
+    """
     try:
         said = next(iter(str(error).splitlines()), "").strip()
     except Exception:  # Whatever the user's own class does when it is printed.
@@ -47,14 +49,21 @@ class OutputError(VanillaflowError, OSError):
 
 
 class CertificateRefused(VanillaflowError, ValueError):
-    """A certificate that does not hold for what it is shown with: of another network or another system, or
-    with numbers that are not found again."""
+    """A certificate that does not hold for what it is shown with.
+
+    It is of another network or another system, or its numbers are not found again.
+    """
 
 
 class FlowLeavesDomain(VanillaflowError, ValueError):
     """The exact flow does not exist over the whole box: a trajectory blows up or the field is undefined.
 
-    Attributes: `point` (d,), the starting point; `time`, when its trajectory was lost.
+    Attributes
+    ----------
+    point : (d,) array
+        The starting point.
+    time : float
+        When its trajectory was lost.
     """
 
     def __init__(self, point: np.ndarray, time: float, duration: float, reason: str):
@@ -68,10 +77,14 @@ class FlowLeavesDomain(VanillaflowError, ValueError):
 
 
 class FlowNotResolved(VanillaflowError, RuntimeError):
-    """The exact flow is not known well enough to state an error: the field changes faster in time than it was
-    looked at, or two solvers with other steps do not agree.
+    """The exact flow is not known well enough to state an error.
 
-    Attributes: `time`, where the first change or difference is.
+    The field changes faster in time than it was evaluated, or two solvers with other steps do not agree.
+
+    Attributes
+    ----------
+    time : float
+        Where the first change or difference is.
     """
 
     def __init__(self, message: str, time: float):
@@ -82,8 +95,14 @@ class FlowNotResolved(VanillaflowError, RuntimeError):
 class ToleranceNotReached(VanillaflowError, RuntimeError):
     """The compiler stopped before its tolerance.
 
-    Attributes: `flow`, the best PlanarFlow found or None; `error`, its sampled supremum error (inf if
-    there is no flow); `needed`, the number of planar maps that would be needed, where that is known.
+    Attributes
+    ----------
+    flow : PlanarFlow or None
+        The best flow found.
+    error : float
+        The sampled supremum error of that flow; inf if there is none.
+    needed : float or None
+        The number of planar maps that would be needed, where that is known.
     """
 
     def __init__(
@@ -100,10 +119,14 @@ class UncoveredDomain(UserWarning):
 
 
 class CompilationInterrupted(KeyboardInterrupt):
-    """Ctrl-C reached a compilation that already has a flow. Who only knows KeyboardInterrupt is interrupted.
+    """Ctrl-C reached a compilation that already has a flow. Handlers of KeyboardInterrupt catch it.
 
-    Attributes: `flow`, the best PlanarFlow so far, not within the tolerance as a rule; `error`, its sampled
-    supremum error, inf if there was no time to measure it.
+    Attributes
+    ----------
+    flow : PlanarFlow
+        The best flow so far, not within the tolerance as a rule.
+    error : float
+        The sampled supremum error of that flow; inf if there was no time to measure it.
     """
 
     def __init__(self, flow: PlanarFlow, error: float = inf):
@@ -114,10 +137,12 @@ class CompilationInterrupted(KeyboardInterrupt):
 
 
 class ProofInterrupted(KeyboardInterrupt):
-    """Ctrl-C reached a rigorous certificate with a checkpoint. Who only knows KeyboardInterrupt is
-    interrupted.
+    """Ctrl-C reached a rigorous certificate with a checkpoint. Handlers of KeyboardInterrupt catch it.
 
-    Attribute: `checkpoint`, the path of the file from which the proof goes on if it is given again.
+    Attributes
+    ----------
+    checkpoint : str or PathLike
+        The path of the file from which the proof goes on if it is given again.
     """
 
     def __init__(self, checkpoint: str | PathLike[str]):

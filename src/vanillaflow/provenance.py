@@ -22,10 +22,22 @@ _HOW_KNOWN = {"sampled": "found by sampling and a local search, so a lower bound
 
 @dataclass(frozen=True)
 class Provenance:
-    """Travels with a PlanarFlow through lowering into every exported file.
+    """The origin of a PlanarFlow, which lowering and every exported file keep.
 
-    `error` is the supremum error over the box (max norm) and `error_method` how it is known ("sampled": a
-    lower bound found by search). `path` lists the stages of the compilation as (stage, kinks, error).
+    Attributes
+    ----------
+    system, duration, method, tolerance : str, float, str, and float or None
+        The system's name, the duration, and the method and tolerance of the compilation.
+    error
+        The supremum error over the box (max norm).
+    error_method
+        How the error is known ("sampled": a lower bound found by search).
+    seconds
+        How long the compilation took.
+    path
+        The stages of the compilation as (stage, kinks, error).
+    version
+        The version of vanillaflow.
     """
 
     system: str
@@ -48,7 +60,7 @@ class Provenance:
 
     @classmethod
     def from_json(cls, text: str) -> Provenance:
-        """Raises FileFormatError unless `text` is what `to_json` writes."""
+        """Read what `to_json` writes. Raises FileFormatError for any other text."""
         try:
             values: dict[str, Any] = json.loads(text)
             values["path"] = tuple((str(s), int(k), float(e)) for s, k, e in values.get("path", ()))

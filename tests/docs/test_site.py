@@ -109,24 +109,3 @@ def test_formulas_become_mathml():
     html = with_mathml(r'<span class="arithmatex">\(a &lt; b\)</span> <div class="arithmatex">\[x\]</div>')
     assert html.count("<math") == 2 and "\\(" not in html and "\\[" not in html
     assert "<mo>&#x0003C;</mo>" in html
-
-
-def test_docstrings_become_markdown():
-    pytest.importorskip("griffe")
-    from plain_docstrings import as_markdown
-
-    text = as_markdown(
-        """A *map*.
-
-    Parameters
-    ----------
-    tol : the largest error,
-        in the units of the state.
-    other : nothing.
-
-    Raises ValueError.
-    """
-    )
-    assert text.splitlines()[0] == r"A \*map\*."
-    assert "**Parameters**" in text and "- **`tol`** the largest error, in the units of the state." in text
-    assert "Raises ValueError." in text and "---" not in text

@@ -66,30 +66,47 @@ def certify(
     max_seconds: float = float("inf"),
     **options: Any,
 ) -> Certificate:
-    """What is known of the max norm of flow(x) - target(x) over the box, as far as `method` can tell.
-
-    method="sampled": the largest error found on low-discrepancy points, faces, corners and by a local search
-    from the worst of them. A lower bound of the supremum, and in practice close to it; see
-    `sampled.certify_sampled` for the options.
-
-    method="statistical": an error that, with the given `confidence`, at most a small part of the box exceeds,
-    from independent random points. It is exact, and true for errors that no search would find, but silent on
-    that part; see `statistical.certify_statistical` for the options `points`, `confidence` and `coverage`.
-
-    method="rigorous": a proved upper bound, for fields given as ridge sums, layers or equations; see
-    `rigorous.certify_rigorous` for the options and for what the proof assumes.
+    """Measure or prove how large |flow(x) - target(x)| is over the box, in the max norm.
 
     The exact flow is solved to a relative tolerance of 1e-10, or to the target's own if that is smaller.
     Before a sampled or statistical error is stated, the exact flow is solved a second time at the worst point
     and some others, with steps of limited length, and must come out the same to a tenth of the error.
 
-    The same seed gives the same points; None draws one that nobody could know before. `dtype` is the
-    precision in which a network is evaluated, as an export in that precision is. A proof ends after about
-    `max_seconds` with the bound that it has then; the other methods, whose statements are of all their
-    points, raise VanillaflowError.
+    Parameters
+    ----------
+    flow, target
+        The flow or network, and the exact flow.
+    method
+        "sampled": the largest error found on low-discrepancy points, faces, corners and by a local search
+        from the worst of them. It is a lower bound of the supremum, and in practice close to it; see
+        `sampled.certify_sampled` for the options.
 
-    Raises ValueError for an unknown method or dtype, a bad seed or option, or when the dimensions differ;
-    FlowNotResolved, naming the time, where the two solves do not agree.
+        "statistical": an error that, with the given `confidence`, at most a small part of the box exceeds,
+        from independent random points. It is exact, and true for errors that no search would find, but
+        silent on that part; see `statistical.certify_statistical` for the options `points`, `confidence` and
+        `coverage`.
+
+        "rigorous": a proved upper bound, for fields given as ridge sums, layers or equations; see
+        `rigorous.certify_rigorous` for the options and for what the proof assumes.
+    seed
+        The seed of the points; the same seed gives the same points, and None draws one that cannot be
+        predicted.
+    dtype
+        The precision in which a network is evaluated, as an export in that precision is.
+    max_seconds
+        The time, in seconds. A proof ends after about so long with the bound that it has then; the other
+        methods, whose statements are of all their points, raise VanillaflowError.
+    **options
+        The options of the method.
+
+    Raises
+    ------
+    ValueError
+        For an unknown method or dtype, a bad seed or option, or when the dimensions differ.
+    FlowNotResolved
+        Where the two solves do not agree; it names the time.
+    VanillaflowError
+        If a method other than "rigorous" takes more than `max_seconds`.
     """
     if method not in CERTIFICATION_METHODS:
         known = ", ".join(CERTIFICATION_METHODS)
@@ -144,7 +161,7 @@ def _measure(
 
 
 def known_seed(seed: int | None) -> int:
-    """The seed, or for None one that nobody could know before. Raises ValueError unless it is 0 or more."""
+    """The seed, or for None one that cannot be predicted. Raises ValueError unless it is 0 or more."""
     if seed is None:
         return secrets.randbelow(2**32)
     if isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or seed < 0:

@@ -56,25 +56,40 @@ class Certificate(Finding):
 
     Attributes
     ----------
-    method : "sampled", "statistical" or "rigorous".
-    bound : for "sampled" the largest error found: the supremum is at least this. For "statistical" an upper
-        bound on the part `coverage` of the box, with the given confidence. For "rigorous" a proved upper
-        bound on the whole box.
-    per_output : (d,), the same for each coordinate of the output, each on its own.
-    worst_point : (d,), the starting point of the largest error found.
-    confidence : the probability with which `bound` holds as an upper bound; 0 where it is only a lower bound.
-    points : how many starting points were compared; for "rigorous" how many cells were.
-    largest : the largest error found, at `worst_point`; the supremum is at least this, whatever the method.
-    coverage : the part of the box, by volume, on which `bound` holds; None for a bound of the supremum.
-    solver_error : an estimate of the error of the target's own solver, contained in `bound`; None if there is
-        none.
-    seed : of the points.
-    dtype : the precision in which the network was evaluated, "float32" or "float64".
-    network_hash, system_hash : which network and which system it is about, see `fingerprints`.
-    system, duration, box : the name of the system, and what was asked of it.
-    reference : what the network was compared with, in words.
-    seconds : how long it took.
-    version : of vanillaflow.
+    method
+        "sampled", "statistical" or "rigorous".
+    bound
+        For "sampled" the largest error found: the supremum is at least this. For "statistical" an upper bound
+        on the part `coverage` of the box, with the given confidence. For "rigorous" a proved upper bound on
+        the whole box.
+    per_output
+        The same for each coordinate of the output, each on its own.
+    worst_point
+        The starting point of the largest error found.
+    confidence
+        The probability with which `bound` holds as an upper bound; 0 where it is only a lower bound.
+    points
+        The number of starting points compared; for "rigorous" that of cells.
+    largest
+        The largest error found, at `worst_point`; the supremum is at least this, whatever the method.
+    coverage
+        The part of the box, by volume, on which `bound` holds; None for a bound of the supremum.
+    solver_error
+        An estimate of the error of the target's own solver, contained in `bound`; None if there is none.
+    seed
+        The seed of the points.
+    dtype
+        The precision in which the network was evaluated, "float32" or "float64".
+    network_hash, system_hash : str
+        Which network and which system it is about, see `fingerprints`.
+    system, duration, box : str, float and Box
+        The name of the system, the duration and the box of starting points.
+    reference
+        What the network was compared with, in words.
+    seconds
+        How long the measurement or proof took.
+    version
+        The version of vanillaflow.
     """
 
     dtype: str
@@ -89,7 +104,7 @@ class Certificate(Finding):
 
     @property
     def statement(self) -> str:
-        """What it says, in one sentence. Rounded to the safe side."""
+        """What the certificate says, in one sentence, rounded to the safe side."""
         if self.method == "rigorous" and not isfinite(self.bound):
             return (
                 f"No finite bound of the error is proved, on {self.points} cells. At one point it is "
@@ -114,7 +129,7 @@ class Certificate(Finding):
 
     @property
     def basis(self) -> str:
-        """What its error is the difference from, in one sentence."""
+        """What the error is the difference from, in one sentence."""
         if self.method == "rigorous":
             return (
                 f"The error is the max norm of the difference of the network in {self.dtype}, with all that "
@@ -132,18 +147,29 @@ class Certificate(Finding):
         return f"The error is the max norm of the difference from {against}, {own}."
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write as JSON. Raises OutputError if `path` cannot be written; ValueError if the error is not
-        finite or the certificate does not know its network and system."""
+        """Write the certificate as JSON.
+
+        Raises
+        ------
+        OutputError
+            If `path` cannot be written.
+        ValueError
+            If the error is not finite or the certificate does not know its network and system.
+        """
         from .certificate_file import save_certificate
 
         save_certificate(self, path)
 
     @staticmethod
     def load(path: str | PathLike[str]) -> Certificate:
-        """Read what `save` wrote. It may still be untrue, or of another network: see `check`.
+        """Read from `path` what `save` wrote. It may still be untrue, or of another network: see `check`.
 
-        Raises FileFormatError, naming the file and the reason, for anything else, and VanillaflowError if
-        there is no such file.
+        Raises
+        ------
+        FileFormatError
+            For any other file; the message names the file and the reason.
+        VanillaflowError
+            If there is no such file.
         """
         from .certificate_file import load_certificate
 
@@ -156,10 +182,18 @@ class Certificate(Finding):
         dtype: str | None = None,
         seed: int | None = None,
     ) -> str:
-        """Measure again; returns what was found, in one sentence. See `checking.check`.
+        """Measure again and return what was found, in one sentence.
 
-        Raises CertificateRefused, saying why, if it is of another flow or target, or what it says is not
-        found.
+        Parameters
+        ----------
+        flow, target, dtype, seed
+            As for `checking.check`, which describes the measurement.
+
+        Raises
+        ------
+        CertificateRefused
+            If the certificate is of another flow or target, or what it says is not found; the message says
+            why.
         """
         from .checking import check
 

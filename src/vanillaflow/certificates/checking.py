@@ -47,14 +47,25 @@ def check(
       it allows, significantly (at 0.999, whatever its own confidence); nor of its own points;
     - "rigorous": the bound is proved again, to a thousandth, and none of them may have a larger error.
 
-    The bounds of single outputs are checked likewise, in their own units. Forgiven are the rounding of an
-    evaluation and the solver's error, up to a twentieth of the claim (see `measurement`). A target whose
-    tolerance is too loose for the claims is solved to a smaller one. Refused are also certificates that
-    contradict themselves, statistical ones about less than half of the box or with a confidence below one
+    The bounds of single outputs are checked likewise, in their own units. The rounding of an evaluation and
+    the solver's error are forgiven, up to a twentieth of the claim (see `measurement`). A target whose
+    tolerance is too loose for the claims is solved to a smaller one. Certificates that contradict themselves
+    are refused, too, and statistical ones about less than half of the box or with a confidence below one
     half, and claims below the rounding of sums within the network.
 
-    Returns what was found, in one sentence. Raises CertificateRefused, saying what does not hold; ValueError
-    for a bad dtype or seed; FlowNotResolved where two solves of the flow do not agree.
+    Returns
+    -------
+    str
+        What was found, in one sentence.
+
+    Raises
+    ------
+    CertificateRefused
+        If anything does not hold; the message says what.
+    ValueError
+        For a bad dtype or seed.
+    FlowNotResolved
+        Where two solves of the flow do not agree.
     """
     wrong = contradiction(certificate)
     if wrong is not None:

@@ -67,35 +67,58 @@ def certify_rigorous(
     checkpoint: str | PathLike[str] | None = None,
     seed: int = 0,
 ) -> Finding:
-    """A number that |flow(x) - Phi(x)| exceeds nowhere in the box, proved up to the assumptions below.
+    """Prove a number that |flow(x) - Phi(x)| exceeds nowhere in the box, up to the assumptions below.
 
-    The bisection ends with a bound within `goal`, by default `factor` times the largest error that a search
-    finds, or after `max_cells` cells or `max_seconds`: what it has then is a bound all the same, only larger.
-    It holds for the network evaluated in `dtype`, with sums in any order and inputs rounded to it, and for
-    the flow of the field with its numbers taken as they are in float64. What underflows is in it, also if
-    all numbers below the smallest normal one are flushed to 0; and it is infinite if a number or a partial
-    sum could overflow. Assumed is that processor and compilers keep to IEEE 754 otherwise, and that library
-    functions are accurate to 8 units in the last place.
+    The bound holds for the network evaluated in `dtype`, with sums in any order and inputs rounded to it, and
+    for the flow of the field with its numbers taken as they are in float64. It includes what underflows, also
+    if all numbers below the smallest normal one are flushed to 0; and it is infinite if a number or a partial
+    sum could overflow. The assumptions are that processor and compilers keep to IEEE 754 otherwise, and that
+    library functions are accurate to 8 units in the last place.
 
     A proof is about data: the flow, the target and its field must be of vanillaflow's own types, no
     subclasses, and what they compute is compared with enclosures from their numbers at points that nobody
     could know before. So a bound is never below an error that was found.
 
-    `executor` does the parts of the work, on this machine or on others: any of `concurrent.futures`, or
-    Dask's `Client.get_executor()`. By default this process does them, and a pool of others where there is
-    work for many seconds. The result is the same, whoever does the work, and if a worker dies.
+    Fields may be RidgeFields, LayeredFields, equations, and fields that switch between such. Where functions
+    have corners, as relu and abs, steps are short and of first order, and a proof takes minutes where others
+    take seconds. The bound is infinite if some trajectory could not be enclosed, or time is up before all
+    were.
 
-    A proof that is interrupted, or ends for lack of time, goes on from the file `checkpoint`, if it is given
-    again; it is written every half minute, and removed when the proof is complete. Ctrl-C raises
-    ProofInterrupted, which names it. On resumption its cells must tile the box, and up to 65,536 of them, as
-    many as time permits, are bounded again and must come out the same, and flows of some points be where it
-    says; otherwise, or if it is of another proof, FileFormatError is raised.
+    Parameters
+    ----------
+    flow, target
+        The flow or network, and the exact flow.
+    dtype
+        The precision in which the network is evaluated.
+    factor
+        The bisection ends with a bound within `factor` times the largest error that a search finds.
+    goal
+        The bound with which the bisection ends, in place of that.
+    max_cells, max_seconds
+        The bisection ends after so many cells or seconds, too: what it has then is a bound all the same, only
+        larger. The time is kept within two seconds and a tenth.
+    executor
+        An executor for the parts of the work, on this machine or on others: any of `concurrent.futures`,
+        or Dask's `Client.get_executor()`. By default this process does them, and a pool of others where
+        there is work for many seconds. The result is the same with any executor, and if a worker dies.
+    checkpoint
+        A file from which a proof that was interrupted, or ended for lack of time, goes on if it is given
+        again; it is written every half minute, and removed when the proof is complete. On resumption its
+        cells must tile the box, and up to 65,536 of them, as many as time permits, are bounded again and must
+        come out the same, and flows of some points be where it says.
+    seed
+        The seed of the search.
 
-    Fields: RidgeFields, LayeredFields, equations, and fields that switch between such. Where functions have
-    corners, as relu and abs, steps are short and of first order, and a proof takes minutes where others take
-    seconds. Raises FieldError for others, and where calls and data disagree; ValueError for bad arguments.
-    The bound is infinite if some trajectory could not be enclosed, or time is up before all were. The time
-    is kept within two seconds and a tenth.
+    Raises
+    ------
+    FieldError
+        For other fields, and where calls and data disagree.
+    ValueError
+        For bad arguments.
+    FileFormatError
+        If the checkpoint does not hold on resumption, or is of another proof.
+    ProofInterrupted
+        On Ctrl-C, if there is a checkpoint, which it names.
     """
     if require_positive("factor", factor) <= 1:
         raise ValueError(f"factor must be above 1, got {factor:g}")

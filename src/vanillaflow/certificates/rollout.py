@@ -14,14 +14,35 @@ from ..validation import require_positive
 def rollout_errors(
     flow: PlanarFlow, target: Target, steps: int, points: int = 2048, seed: int = 0
 ) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
-    """The largest error of `flow.rollout` after 0, 1, ..., `steps` applications, and where it was looked for.
+    """Measure the largest error of `flow.rollout` after 0, 1, ..., `steps` applications.
 
-    Compares with the exact flow applied as often, from `points` interior and half as many boundary points of
-    the target's domain. Nothing is promised outside it, so a point counts for as long as its exact trajectory
-    was in it at all steps before. The second array is the part of the points that counted; where none did,
-    the error is nan. If the field has a Lipschitz constant K, an error e per step of duration T grows to at
-    most e (exp(n K T) - 1) / (exp(K T) - 1) after n steps (Gronwall); for a contracting flow it stays
-    bounded. Only for fields that do not depend on time. Raises ValueError for bad arguments.
+    The flow is compared with the exact flow applied as often. Nothing is promised outside the target's
+    domain, so a point counts for as long as its exact trajectory was in it at all steps before. If the field
+    has a Lipschitz constant K, an error e per step of duration T grows to at most
+    e (exp(n K T) - 1) / (exp(K T) - 1) after n steps (Gronwall); for a contracting flow it stays bounded.
+
+    Parameters
+    ----------
+    flow, target
+        The compiled flow, and the exact flow of a field that does not depend on time.
+    steps
+        The number of applications.
+    points
+        The number of points in the interior of the domain; half as many are on its boundary.
+    seed
+        The seed of the points.
+
+    Returns
+    -------
+    errors : (steps + 1,) array
+        The largest errors, max norm; nan where no point counted.
+    counted : (steps + 1,) array
+        The part of the points that counted.
+
+    Raises
+    ------
+    ValueError
+        For bad arguments.
     """
     require_positive("steps", steps)
     if flow.dim != target.dim:

@@ -16,7 +16,7 @@ from .certificate import Finding
 def certify_sampled(
     flow: Callable[[np.ndarray], np.ndarray], target: Target | PlanarFlow, seed: int = 0, **options: Any
 ) -> Finding:
-    """What `sampling.search.largest_error` finds with these options.
+    """Return what `sampling.search.largest_error` finds with these options.
 
     `certify` climbs for each output, and by default searches a network, whose kinks it does not know, by
     32,768 points, 48 starts and 40 rounds.

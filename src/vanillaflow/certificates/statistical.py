@@ -31,7 +31,7 @@ def certify_statistical(
     coverage: float | None = None,
     seed: int = 0,
 ) -> Finding:
-    """Compare at n = `points` fresh points, independent and uniform over the box, and bound the rest of it.
+    """Compare at n fresh points, independent and uniform over the box, and bound the rest of it.
 
     With the given confidence, at least the part `coverage` of the box, by volume, has an error of at most
     `bound`. Without `coverage`, the bound is the largest error of all points, and
@@ -39,18 +39,35 @@ def certify_statistical(
         coverage = (1 - confidence)^(1/n),   1 - coverage = about log(1 / (1 - confidence)) / n.
 
     With `coverage`, the bound is the smallest of their errors for which the statement is true, see
-    `binomial.order_statistic`; some of the points may have a larger one. Exact for every n and any kind of
-    error, as long as the points do not depend on the flow: with a network from somebody else, use a seed that
-    they could not know. Nothing is said of the rest of the box.
+    `binomial.order_statistic`; some of the points may have a larger one. The statement is exact for every n
+    and any kind of error, as long as the points do not depend on the flow: with a network from somebody else,
+    use a seed that they could not know. It says nothing of the rest of the box. The bounds of single outputs,
+    `per_output`, hold with that confidence each on its own.
 
-    By default n is 10,000, or as many as `coverage` needs. The error is measured against the target's solver.
-    `solver_error`, which is added to every bound, is how far its images move, at 256 of the points and the
-    worst, when its tolerance is made a thousand times smaller: an estimate, no proof.
+    The error is measured against the target's solver. `solver_error`, which is added to every bound, is how
+    far its images move, at 256 of the points and the worst, when its tolerance is made a thousand times
+    smaller: an estimate, no proof.
 
-    The bounds of single outputs, `per_output`, hold with that confidence each on its own.
+    Parameters
+    ----------
+    flow, target
+        A function (n, d) -> (n, d), and the exact flow.
+    points
+        The number n of points; by default 10,000, or as many as `coverage` needs.
+    confidence
+        The probability with which the statement is true.
+    coverage
+        The part of the box; by default what n points give.
+    seed
+        The seed of the points.
 
-    Raises ValueError for bad arguments, and for too few points for the confidence and coverage, saying how
-    many are needed; FlowLeavesDomain where the target does.
+    Raises
+    ------
+    ValueError
+        For bad arguments, and for too few points for the confidence and coverage; the message says how many
+        are needed.
+    FlowLeavesDomain
+        Where the target raises it.
     """
     points, coverage, k = _plan(points, confidence, coverage, target.dim)
     errors = np.empty((points, target.dim))

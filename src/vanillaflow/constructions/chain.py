@@ -16,10 +16,13 @@ class FlowChain:
 
     Attributes
     ----------
-    times : t_1, ..., t_m.
-    flows : the flow from time 0 to each; flows[k] is increments[k] after flows[k - 1].
-    increments : the flow from each time to the next; increments[0] is flows[0]. The others are accurate on
-        the image of the box under the flow before them, and have no domain of their own.
+    times
+        The times t_1, ..., t_m.
+    flows
+        The flow from time 0 to each; `flows[k]` is `increments[k]` after `flows[k - 1]`.
+    increments
+        The flow from each time to the next; `increments[0]` is `flows[0]`. The others are accurate on the
+        image of the box under the flow before them, and have no domain of their own.
     """
 
     times: tuple[float, ...]
@@ -32,7 +35,7 @@ class FlowChain:
 
     @property
     def kinks(self) -> int:
-        """The planar maps of all increments: those of the last flow."""
+        """The number of planar maps of all increments together, which are those of the last flow."""
         return self.flows[-1].kinks
 
     def __len__(self) -> int:

@@ -28,14 +28,21 @@ def never() -> bool:
 
 
 def quiet(line: str) -> None:
-    """Report: nobody listens."""
+    """A Report that drops the line."""
 
 
 @dataclass(frozen=True)
 class Limits:
     """What a construction may take: planar maps, and seconds from when these limits were set.
 
-    `seed` seeds all of its samples, so that the same limits give the same flow as long as time is no limit.
+    Attributes
+    ----------
+    max_kinks, max_seconds : int and float
+        The largest number of planar maps, and the largest time.
+    seed
+        The seed of all samples, so that the same limits give the same flow as long as time is no limit.
+    begun
+        When the limits were set, on the clock of `time.perf_counter`.
     """
 
     max_kinks: int = 20_000
@@ -48,13 +55,13 @@ class Limits:
         return self.begun + self.max_seconds - perf_counter()
 
     def late(self) -> bool:
-        """Whether the time is up."""
+        """Whether the time is over."""
         return self.seconds_left < 0
 
 
 @dataclass(frozen=True, eq=False)
 class Constructed:
-    """A flow, a line on how it was made, and the stages before that."""
+    """A flow, a line on how it was made, and the stages of its construction before that."""
 
     flow: PlanarFlow
     how: str
@@ -65,9 +72,17 @@ class Construction(ABC):
     """A way to make flows for one target.
 
     It is made once for a target and asked for flows within one tolerance after the other, each stricter than
-    the one before: what depends on the target alone, and what was found before, is kept in between.
+    the one before: what depends on the target alone, and what was found before, is kept in between. To add
+    one, write such a class in a module of this folder and its line in `registry`.
 
-    To add one, write such a class in a module of this folder and its line in `registry`.
+    Parameters
+    ----------
+    target
+        The flow to approximate.
+    limits
+        The planar maps, the time and the seed.
+    report
+        A function that takes a line of text as stages complete.
     """
 
     def __init__(self, target: Target, limits: Limits, report: Report = quiet):
@@ -75,12 +90,18 @@ class Construction(ABC):
 
     @abstractmethod
     def within(self, tolerance: float) -> Constructed:
-        """A flow whose largest error, as far as the construction looks, is within `tolerance`.
+        """Return a flow whose largest error, as far as the construction looks, is within `tolerance`.
 
-        Raises ToleranceNotReached, with the best flow if there is one, where the limits do not allow it, and
-        CompilationInterrupted, with the same, if Ctrl-C arrives when there is a flow already.
+        Raises
+        ------
+        ToleranceNotReached
+            If the limits do not allow it; with the best flow if there is one.
+        CompilationInterrupted
+            If Ctrl-C arrives when there is a flow already; with the best one.
         """
 
     def learn(self, x: Float[np.ndarray, "n d"]) -> None:  # noqa: B027
-        """Look at these points, too: flows made before came out worst there. Most ignore it, since they
-        search for such points themselves."""
+        """Take account of the points x, at which flows made before had their largest errors.
+
+        Most constructions ignore them, since they search for such points themselves.
+        """

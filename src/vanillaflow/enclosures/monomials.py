@@ -20,8 +20,8 @@ from jaxtyping import Int
 class Monomials:
     """The monomials of d symbols from degree 1 up to `degree`, e_1 .. e_d first.
 
-    exponents : (T, d).
-    left, right, result : (P,) numbers of two of them, in all orders, and of their product, ascending.
+    `exponents` are theirs. `left`, `right` and `result` are the numbers of two of them, in all orders, and of
+    their product, ascending.
     """
 
     degree: int

@@ -22,9 +22,18 @@ _MOST_POINTS = 2**20
 
 @dataclass(frozen=True)
 class PrecisionErrors:
-    """The largest change of an output (max norm) against float64 that was found at `points` points.
+    """The largest change of an output (max norm) against float64 that was found, for each precision.
 
-    inf where numbers overflow; `int8` is None where ONNX Runtime is not installed.
+    A change is infinite where numbers overflow.
+
+    Attributes
+    ----------
+    float32, float16, bfloat16 : float
+        The changes in the floating-point types.
+    int8
+        The change in 8-bit integers; None where ONNX Runtime is not installed.
+    points
+        The number of points compared.
     """
 
     float32: float
@@ -43,11 +52,22 @@ def precision_errors(network: FeedforwardNetwork, points: int = 4096, seed: int 
     activations of 8 bits, one scale per tensor, from the extremes over the same points) and evaluates what it
     made, node by node.
 
-    The points are `points` of low discrepancy and the corners of the box: lower bounds of the suprema. They
-    say nothing of the network's own error against the flow, which adds to them.
+    The results are lower bounds of the suprema. They say nothing of the network's own error against the flow,
+    which adds to them.
 
-    Raises ValueError if the network has no domain, if a number overflows float32, or for a number of points
-    that is not from 1 to 2^20.
+    Parameters
+    ----------
+    network
+        The network, which needs a domain.
+    points
+        The number of points of low discrepancy, from 1 to 2^20; the corners of the box are compared, too.
+    seed
+        The seed of the points.
+
+    Raises
+    ------
+    ValueError
+        If the network has no domain, if a number overflows float32, or for another number of points.
     """
     if network.domain is None:
         raise ValueError("the network has no domain, over which its rounding errors could be measured")

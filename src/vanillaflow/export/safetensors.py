@@ -52,11 +52,17 @@ def save_network(network: FeedforwardNetwork, path: str | PathLike[str]) -> None
 
 
 def load(path: str | PathLike[str]) -> PlanarFlow | FeedforwardNetwork:
-    """Read what `PlanarFlow.save` or `FeedforwardNetwork.save` wrote, exactly.
+    """Read from `path` what `PlanarFlow.save` or `FeedforwardNetwork.save` wrote, exactly.
 
-    Raises FileFormatError, naming the file and the reason, for anything else: corrupted, truncated, of
-    another kind or version, or with numbers that make no valid flow or network. Raises VanillaflowError if
-    there is no such file. Nothing in the file is ever executed.
+    Nothing in the file is ever executed.
+
+    Raises
+    ------
+    FileFormatError
+        For any other file: corrupted, truncated, of another kind or version, or with numbers that make no
+        valid flow or network. The message names the file and the reason.
+    VanillaflowError
+        If there is no such file.
     """
     content = read_bytes(path)
     try:

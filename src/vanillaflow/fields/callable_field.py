@@ -40,14 +40,18 @@ class CallableField:
 
     Attributes
     ----------
-    function, dim : as in the formula.
-    label : what it is called in messages.
-    held : how many of the last coordinates are inputs, where it is zero.
-    autonomous : whether it does not depend on time.
-    jumps : times at which it may jump or have a corner.
-    max_step : the longest step with which a solver meets all that it does in time; None to have it found.
-    many_times : `function` for many times (m,) at once, with values (m, n, d), or None where it is not to be
-        had so.
+    label
+        What the field is called in messages.
+    held
+        How many of the last coordinates are inputs, where the field is zero.
+    autonomous
+        Whether the field does not depend on time.
+    jumps
+        Times at which the field may jump or have a corner.
+    max_step
+        The longest step with which a solver meets all that the field does in time; None to have it found.
+    many_times
+        The `function` for many times (m,) at once, with values (m, n, d); None where there is none.
     """
 
     function: Callable[[float, np.ndarray], Any]
@@ -66,7 +70,7 @@ class CallableField:
     def at_times(
         self, times: Float[np.ndarray, " m"], x: Float[np.ndarray, "n d"]
     ) -> Float[np.ndarray, "m n d"] | None:
-        """v(t, .) at the rows of x, for each of the times; None if it must be asked for one after another."""
+        """v(t, .) at the rows of x, for each of the times; None if one time must follow another."""
         together = None if self.many_times is None else self.many_times(times, x)
         if together is None or together.shape != (len(times), *x.shape):
             return None
@@ -89,30 +93,40 @@ def from_callable(
     max_step: float | None = None,
     domain: Box | None = None,
 ) -> CallableField:
-    """The field of a vectorized function, NumPy's, JAX's or any other that takes and returns arrays.
+    """Return the field of a vectorized function, NumPy's, JAX's or any other that takes and returns arrays.
+
+    The function is tried at a few points, where it may give infinite or undefined values. The field is
+    compiled by the default method; the construction of the theorem (`method="split"`) needs a RidgeField.
 
     Parameters
     ----------
-    function : `function(t, x)`, or `function(x)` if it does not depend on time, which maps points x (n, dim)
-        to velocities (n, dim), each row on its own, in float64. Which of the two is told by the arguments
-        without defaults. One that takes a single state of shape (dim,), as SciPy's solve_ivp calls it, is
-        called row by row, with a warning: that is slow.
-    dim : the dimension of the state.
-    inputs : with m of them, the function is `function(t, x, u)` or `function(x, u)`, with u (n, m), and the
-        field has dimension dim + m: the inputs come after the state and stay as they are during the flow. A
-        network compiled on a box of both serves for all inputs.
-    jumps : times at which the function jumps or has a corner, where solvers stop and start again. Jumps that
-        last for a ten-thousandth of the duration or longer are found without.
-    max_step : the longest step, in time, of a solver that is to meet all that the function does. By default
-        it is found by evaluating the function at some 16,000 times.
-    domain : the box on which it is tried; by default points around the origin.
+    function
+        `function(t, x)`, or `function(x)` if it does not depend on time, which maps points x (n, dim) to
+        velocities (n, dim), each row on its own, in float64. The number of arguments without defaults decides
+        which of the two it is. A function of a single state of shape (dim,), as SciPy's solve_ivp calls it,
+        is called row by row, with a warning: that is slow.
+    dim
+        The dimension of the state.
+    inputs
+        With m of them, the function is `function(t, x, u)` or `function(x, u)`, with u (n, m), and the field
+        has dimension dim + m: the inputs come after the state and stay as they are during the flow. A network
+        compiled on a box of both serves for all inputs.
+    jumps
+        Times at which the function jumps or has a corner, where solvers stop and start again. Jumps that last
+        for a ten-thousandth of the duration or longer are found without.
+    max_step
+        The longest step, in time, of a solver that is to meet all that the function does. By default it is
+        found by evaluating the function at some 16,000 times.
+    domain
+        The box on which the function is tried; by default points around the origin.
 
-    The function is tried at a few points, where it may give infinite or undefined values. Such a field is
-    compiled by the default method; the construction of the theorem (`method="split"`) needs a RidgeField.
-
-    Raises FieldError, saying what was found, if the function cannot be called so, returns another shape or
-    less than double precision, is random, remembers its calls, changes its argument, or mixes rows;
-    ValueError for jumps or a max_step that are no times.
+    Raises
+    ------
+    FieldError
+        If the function cannot be called so, returns another shape or less than double precision, is random,
+        remembers its calls, changes its argument, or mixes rows. The message says what was found.
+    ValueError
+        For jumps or a max_step that are no times.
     """
     if not callable(function):
         raise FieldError(f"from_callable needs a function of (t, x) or (x), got {type(function).__name__}")

@@ -28,8 +28,13 @@ _TIMES = (0.0, 0.7)
 class FittedField(RidgeField):
     """A RidgeField that was fitted to another field.
 
-    `error` is the largest difference of any coordinate of the velocity over points of the box that were not
-    fitted, its faces and corners: a lower bound of the supremum. `size` is the largest such coordinate.
+    Attributes
+    ----------
+    error
+        The largest difference of any coordinate of the velocity over points of the box that were not fitted,
+        its faces and corners: a lower bound of the supremum.
+    size
+        The largest coordinate of the velocity over the same points.
     """
 
     error: float
@@ -42,24 +47,33 @@ class FittedField(RidgeField):
 def fit_field(
     function: Callable[..., Any], box: Box, tol: float = 1e-2, ridges: int | None = None, seed: int = 0
 ) -> FittedField:
-    """A field A x + c + sum_k a_k tanh(w_k . x + b_k) that is close to `function(t, x)` on the box.
+    """Fit a field A x + c + sum_k a_k tanh(w_k . x + b_k) to `function(t, x)` on the box.
+
+    It serves `method="split"` and all else that needs a RidgeField; the default method of `compile` takes the
+    field itself. The flow of the fit differs from that of the field, by about its error times the duration
+    times the growth of errors along the flow: use the field itself as the target of a certificate.
+
+    The fit is one of least squares by Levenberg-Marquardt from random ridges, more and more of them (Barron
+    1993: the mean square error of a suitable sum of n ridges is of order 1/n in any dimension).
 
     Parameters
     ----------
-    function : a field as FlowMap takes it, (t, (n, d)) -> (n, d), that does not depend on t.
-    box : where it is fitted; elsewhere the result means nothing.
-    tol : the largest error wanted, as a part of the largest velocity on the box. The ridges are 4, 8, ... or
+    function
+        A field as FlowMap takes it, (t, (n, d)) -> (n, d), that does not depend on t.
+    box
+        Where the field is fitted; elsewhere the result means nothing.
+    tol
+        The largest error wanted, as a part of the largest velocity on the box. The ridges are 4, 8, ... or
         64, as few as are enough.
-    ridges : just so many instead, whatever the error.
-    seed : of the points and the ridges to start from.
+    ridges
+        The number of ridges, whatever the error; by default as `tol` needs.
+    seed
+        The seed of the points and of the ridges to start from.
 
-    For `method="split"` and what else needs a RidgeField; the default method of `compile` takes the field
-    itself. The flow of the fit differs from that of the field, by about its error times the duration times
-    the growth of errors along the flow: use the field itself as the target of a certificate.
-
-    Least squares by Levenberg-Marquardt from random ridges, more and more of them (Barron 1993: the mean
-    square error of a suitable sum of n ridges is of order 1/n in any dimension).
-    Raises FieldError if `function` depends on time, is not finite on the box, or is not reached within `tol`.
+    Raises
+    ------
+    FieldError
+        If `function` depends on time, is not finite on the box, or is not reached within `tol`.
     """
     require_positive("tol", tol)
     if ridges is not None:

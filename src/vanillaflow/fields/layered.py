@@ -19,17 +19,26 @@ from .ridge_form import RidgeForm
 class LayeredField:
     """The vector field v(x) = A x + W_L h_{L-1} + b_L on R^d, with h_0 = x and h_l = s_l(W_l h_{l-1} + b_l).
 
-    Attributes
+    With one hidden layer it is a sum of ridges: a RidgeField says the same, and can be split. The arrays are
+    copied and locked; they are attributes under the same names.
+
+    Parameters
     ----------
-    weights : L matrices, W_l of shape (m_l, m_{l-1}), m_0 = m_L = d.
-    biases : L vectors, b_l of shape (m_l,).
-    profiles : L - 1 of them, one for each hidden layer; one name or Profile may stand for all.
-    A : (d, d), what is added without a hidden layer; zero if omitted.
+    weights : sequence of arrays
+        L matrices, W_l of shape (m_l, m_{l-1}), with m_0 = m_L = d.
+    biases : sequence of arrays
+        L vectors, b_l of shape (m_l,).
+    profiles : str, Profile or sequence of them
+        L - 1 of them, one for each hidden layer; one name or Profile may stand for all.
+    A : (d, d) array
+        What is added without a hidden layer; zero if omitted.
 
-    With one hidden layer it is a sum of ridges: a RidgeField says the same, and can be split.
-
-    Raises FieldError if shapes disagree or a profile is unknown, ValueError if a number is not finite.
-    Immutable: arrays are copied and locked.
+    Raises
+    ------
+    FieldError
+        If shapes disagree or a profile is unknown.
+    ValueError
+        If a number is not finite.
     """
 
     weights: tuple[Float[np.ndarray, "_ _"], ...]
@@ -54,7 +63,7 @@ class LayeredField:
 
     @property
     def autonomous(self) -> bool:
-        """Always: the field does not depend on time."""
+        """Always true: the field does not depend on time."""
         return True
 
     @property
@@ -70,7 +79,7 @@ class LayeredField:
 
     @property
     def reason(self) -> str:
-        """Why it is not made of ridges."""
+        """Why the field is not made of ridges."""
         return "functions of functions are no sum of ridges"
 
     def __call__(self, t: float, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:

@@ -28,14 +28,23 @@ _MAX_BYTES = 2**28
 
 
 def from_onnx(path: str | os.PathLike[str], dim: int | None = None) -> CallableField:
-    """The vector field of an ONNX model: `v = model(x)` or `model(t, x)`, x and v of shape (n, d), any n.
+    """Read the vector field of an ONNX model, `v = model(x)` or `model(t, x)`, for x and v of shape (n, d).
 
-    An input of rank 0 or 1 is the time, wherever it stands. `dim` is d, needed where the model does not say.
+    Any number n of points must do. An input of rank 0 or 1 is the time, wherever it stands. Tensors are read
+    from other files in the model's folder, as torch.onnx.export writes them, and from nowhere else.
 
-    Tensors are read from other files in its folder, as torch.onnx.export writes them, and from nowhere else.
+    Parameters
+    ----------
+    path
+        The file, of at most 256 MB.
+    dim
+        The dimension d, needed where the model does not say.
 
-    Raises FieldError, naming the file and the reason, if it cannot be read, has more than 256 MB, is no such
-    model, cannot be evaluated in float64, or does not behave as a field does (see `from_callable`).
+    Raises
+    ------
+    FieldError
+        If the file cannot be read, has more than 256 MB, is no such model, cannot be evaluated in float64, or
+        does not behave as a field does (see `from_callable`). The message names the file and the reason.
     """
     name = os.fspath(path)
     try:

@@ -32,10 +32,19 @@ Scalar = Callable[[np.ndarray], np.ndarray]
 class Profile:
     """A scalar function with its derivative and, where known, the closed form of its flow.
 
-    `name` is what files and messages call it; `value` and `derivative` are vectorized over arrays;
-    `closed_flow(nu, s)` solves nu' = g(nu), vectorized over nu. `breaks` are the points where g is not
-    smooth (a relu has its kink at 0). `formula` is the function that `value` computes as a SymPy Lambda,
-    where there is one: rigorous certificates go by it.
+    Parameters
+    ----------
+    name
+        What files and messages call it.
+    value, derivative
+        The function g and its derivative, vectorized over arrays.
+    closed_flow
+        The function (nu, s) that solves nu' = g(nu) from nu for time s, vectorized over nu.
+    breaks
+        The points where g is not smooth (a relu has its kink at 0).
+    formula
+        The function that `value` computes, as a SymPy Lambda, where there is one: rigorous certificates go
+        by it.
     """
 
     name: str
@@ -58,10 +67,10 @@ class Profile:
         return np.where(np.isfinite(h), h, np.nan)
 
     def displacement(self, nu: np.ndarray, mu: float, tau: float) -> np.ndarray:
-        """D(nu) such that the flow of x' = a g(w.x + b), mu = w.a, for time tau is x + a D(w.x + b).
+        """The D(nu) such that the flow of x' = a g(w.x + b), mu = w.a, for time tau is x + a D(w.x + b).
 
         Along the flow only nu = w.x + b matters: nu' = mu g(nu), a scalar ODE with flow h(nu, mu tau). As
-        x' = a g(nu) = (a/mu) nu', it moves by a (h - nu)/mu, or by a tau g(nu) if mu = 0.
+        x' = a g(nu) = (a/mu) nu', the point x moves by a (h - nu)/mu, or by a tau g(nu) if mu = 0.
         """
         s = mu * tau
         with np.errstate(all="ignore"):

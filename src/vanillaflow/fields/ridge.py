@@ -23,15 +23,25 @@ _LARGE = 32
 class RidgeField:
     """The vector field v(x) = A x + c + sum_k a_k g_k(w_k . x + b_k) on R^d.
 
+    The arrays are copied and locked; they are attributes under the same names.
+
     Parameters
     ----------
-    a, w : (N, d)  directions and normals of the N ridge pieces.
-    b : (N,)  offsets.
-    profiles : a name or Profile for all pieces, or N of them.
-    A, c : (d, d) and (d,), the affine piece; zero if omitted.
+    a, w : (N, d) arrays
+        The directions and the normals of the N ridge pieces.
+    b : (N,) array
+        The offsets.
+    profiles : str, Profile or sequence of them
+        One name or Profile for all pieces, or N of them.
+    A, c : (d, d) and (d,) arrays
+        The affine piece; zero if omitted.
 
-    Raises FieldError if shapes disagree or a profile is unknown, ValueError if a number is not finite.
-    Immutable: arrays are copied and locked.
+    Raises
+    ------
+    FieldError
+        If shapes disagree or a profile is unknown.
+    ValueError
+        If a number is not finite.
     """
 
     def __init__(self, a, w, b, profiles, A=None, c=None):
@@ -61,7 +71,7 @@ class RidgeField:
 
     @property
     def autonomous(self) -> bool:
-        """Always: the field does not depend on time."""
+        """Always true: the field does not depend on time."""
         return True
 
     @property
@@ -123,11 +133,22 @@ class RidgeField:
     def affine_flow(
         self, tau: float, most_condition: float = np.inf
     ) -> tuple[Float[np.ndarray, "d d"], Float[np.ndarray, " d"]]:
-        """(M, m) with M x + m the flow of x' = A x + c for time tau: by one augmented matrix exponential or,
-        for a large symmetric A, along its eigenvectors.
+        """Return (M, m) such that M x + m is the flow of x' = A x + c for time tau.
 
-        With `most_condition`, M's small singular values are raised so that none is below the largest divided
-        by that: what decays faster is damped by just so much.
+        It is computed by one augmented matrix exponential or, for large symmetric A, along A's eigenvectors.
+
+        Parameters
+        ----------
+        tau
+            The time.
+        most_condition
+            The largest condition number of M. Singular values below the largest one divided by it are raised
+            to that, so that what decays faster is damped by just so much.
+
+        Returns
+        -------
+        tuple
+            M, a (d, d) array, and m, a (d,) array.
         """
         d = self.dim
         if self._modes is not None:
@@ -148,19 +169,19 @@ class RidgeField:
         return M, m
 
     def ridge_displacement(self, k: int, tau: float, nu: np.ndarray) -> np.ndarray:
-        """D(nu) such that the flow of x' = a_k g_k(w_k.x + b_k) for time tau is x + a_k D(w_k.x + b_k).
+        """The D(nu) such that the flow of x' = a_k g_k(w_k.x + b_k) for time tau is x + a_k D(w_k.x + b_k).
 
-        See `Profile.displacement`, with mu = w_k.a_k.
+        See `Profile.displacement`, with mu = w_k.a_k for piece k.
         """
         return self.profiles[k].displacement(nu, float(self.mu[k]), tau)
 
     def ridge_flow(self, k: int, tau: float, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
-        """The exact flow of the one piece x' = a_k g_k(w_k.x + b_k) for time tau (which may be negative)."""
+        """The exact flow of piece k alone, x' = a_k g_k(w_k.x + b_k), for time tau (tau < 0 goes back)."""
         D = self.ridge_displacement(k, tau, x @ self.w[k] + self.b[k])
         return x + D[:, None] * self.a[k]
 
     def segments(self, duration: float) -> list[tuple[RidgeField, float]]:
-        """The autonomous pieces in order of time, each with how long it lasts: here just this field."""
+        """The autonomous pieces in [0, duration], each with its length in time: here just this field."""
         return [(self, duration)]
 
     def __repr__(self) -> str:
@@ -169,16 +190,22 @@ class RidgeField:
 
 
 class PiecewiseField:
-    """A field that is piecewise constant in time: `fields[i]` acts on [times[i-1], times[i]).
+    """A field that is piecewise constant in time: `fields[i]` acts on `[times[i-1], times[i])`.
+
+    Every one of A, c, a_k, w_k, b_k may differ between pieces, which is the class of the paper's theorem.
 
     Parameters
     ----------
-    fields : RidgeFields of one dimension. The default method also takes an ExpressionField among them.
-    times : the len(fields) - 1 switching times, positive and increasing; the first field starts at 0 and
-        the last one lasts for ever.
+    fields
+        RidgeFields of one dimension. The default method also takes an ExpressionField among them.
+    times
+        The len(fields) - 1 switching times, positive and increasing. The first field starts at 0 and the last
+        one lasts for ever.
 
-    Every one of A, c, a_k, w_k, b_k may differ between pieces, which is the class of the paper's theorem.
-    Raises FieldError if the dimensions or the times do not fit.
+    Raises
+    ------
+    FieldError
+        If the dimensions or the times do not fit.
     """
 
     def __init__(self, fields: Sequence[Any], times: Sequence[float]):
@@ -207,7 +234,7 @@ class PiecewiseField:
 
     @property
     def reason(self) -> str | None:
-        """Why it is not made of ridges, if it is not."""
+        """Why the field is not made of ridges; None if it is."""
         return next((field.reason for field in self.fields if not isinstance(field, RidgeField)), None)
 
     def __call__(self, t: float, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
@@ -235,7 +262,7 @@ class PiecewiseField:
         return values
 
     def segments(self, duration: float) -> list[tuple[RidgeField, float]]:
-        """The fields that act during [0, duration], each with how long it does."""
+        """The fields that act during [0, duration], each with the time for which it does."""
         require_positive("duration", duration)
         ends = np.concatenate([np.minimum(self.times, duration), [duration]])
         lengths = np.diff(np.concatenate([[0.0], ends]))

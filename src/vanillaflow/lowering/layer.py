@@ -29,8 +29,8 @@ def chain(
 ) -> FeedforwardNetwork:
     """The network of the layers, with the flow's affine maps between them.
 
-    places : which planar map of the flow each layer begins with; affine maps that act before that one act
-        before the layer. Linear maps that follow one another merge, so that they cost nothing.
+    `places` are the planar maps of the flow with which the layers begin; affine maps that act before that one
+    act before the layer. Linear maps that follow one another merge, so that they cost nothing.
     """
     d = flow.dim
     weights, biases, done = [], [], 0

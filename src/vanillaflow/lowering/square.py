@@ -45,7 +45,7 @@ _SAME_SLOPE = 1e-12
 class Stage:
     """One layer to be: kinks that come from planar maps begin..end-1 of the flow in the order of its layers.
 
-    undoes : the layer takes back the tilts of the one before, which comes from the same planar maps.
+    `undoes` says that the layer takes back the tilts of the one before, which comes from the same maps.
     """
 
     kinks: Kinks

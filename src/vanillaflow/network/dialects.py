@@ -15,11 +15,16 @@ class Dialect:
 
     Attributes
     ----------
-    activation : in ONNX's words: LeakyRelu has one slope a layer, PRelu one a neuron, Relu none.
-    lowering : the function (flow, slope) -> network, as `module:function` in `lowering`.
-    summary : in a clause.
-    wider : whether the hidden layers have more than d neurons.
-    takes_slope : whether one slope may be given for all layers.
+    activation
+        The activation, in ONNX's words: LeakyRelu has one slope a layer, PRelu one a neuron, Relu none.
+    lowering
+        The function (flow, slope) -> network, as `module:function` in `lowering`.
+    summary
+        A description, in a clause.
+    wider
+        Whether the hidden layers have more than d neurons.
+    takes_slope
+        Whether one slope may be given for all layers.
     """
 
     activation: Literal["LeakyRelu", "PRelu", "Relu"]

@@ -23,23 +23,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class FeedforwardNetwork:
-    """y_l = sigma_l(W_l y_{l-1} + b_l) for l = 1..depth, and a last affine layer.
+    """A network y_l = sigma_l(W_l y_{l-1} + b_l) for l = 1..depth, and a last affine layer.
 
-    sigma_l(z) is z where z > 0 and slope * z elsewhere, the slope that of the layer or of the neuron.
+    sigma_l(z) is z where z > 0 and slope z elsewhere, the slope that of the layer or of the neuron.
 
-    Attributes
+    Parameters
     ----------
-    weights : depth + 1 matrices. The first takes d numbers, the last gives d, and every hidden layer has n
-        neurons: shapes (n, d), (n, n), ..., (n, n), (d, n), or only (d, d) where there is no hidden layer.
-        n = d, except in the dialect relu, which needs n > d.
-    biases : depth + 1 vectors, of as many numbers as the weights have rows.
-    slopes : (depth,), or (depth, n) in the dialect prelu; each in (0, 1], or all 0 in the dialect relu.
-    domain : the Box on which the network is meant to be used; outside it nothing is promised.
-    provenance : what it was compiled from, if it was.
-    dialect : "leaky_relu", "prelu" or "relu", see DIALECTS. By default one of the first two, which the shape
-        of the slopes tells apart.
+    weights : sequence of arrays
+        depth + 1 matrices. The first takes d numbers, the last gives d, and every hidden layer has n neurons:
+        shapes (n, d), (n, n), ..., (n, n), (d, n), or only (d, d) where there is no hidden layer. n = d,
+        except in the dialect relu, which needs n > d.
+    biases : sequence of arrays
+        depth + 1 vectors, of as many numbers as the weights have rows.
+    slopes : (depth,) array, or (depth, n) in the dialect prelu
+        Each is in (0, 1], or all are 0 in the dialect relu.
+    domain : Box
+        The box on which the network is meant to be used; outside it nothing is promised.
+    provenance : Provenance
+        What the network was compiled from, if it was.
+    dialect : str
+        "leaky_relu", "prelu" or "relu", see DIALECTS. By default one of the first two, which the shape of the
+        slopes tells apart.
 
-    Raises ValueError if shapes disagree, a number is not finite, or a slope is not one of its dialect.
+    Raises
+    ------
+    ValueError
+        If shapes disagree, a number is not finite, or a slope is not one of its dialect.
     """
 
     weights: tuple[Float[np.ndarray, "_ _"], ...]
@@ -80,12 +89,12 @@ class FeedforwardNetwork:
 
     @property
     def dim(self) -> int:
-        """d: of the input and the output."""
+        """The dimension d of the input and the output."""
         return self.weights[0].shape[1]
 
     @property
     def width(self) -> int:
-        """n: of every hidden layer; d where there is none. It is d but for the dialect relu, with d + 1."""
+        """The width n of every hidden layer, d + 1 in the dialect relu, else d; d without such layers."""
         return len(self.biases[0])
 
     @property
@@ -105,14 +114,20 @@ class FeedforwardNetwork:
         That is the 2-norm condition number of a (d, d) matrix. Between layers of d + 1 neurons a matrix has
         rank d only, as it takes the activations back to the state of d numbers and the state on to the next
         neurons; its smallest singular value, 0, says nothing, and the ratio is that on the complement of its
-        kernel. Infinite where the d-th singular value is 0.
+        kernel. The ratio is infinite where the d-th singular value is 0.
         """
         singular = np.array([np.linalg.svd(W, compute_uv=False)[[0, self.dim - 1]] for W in self.weights])
         infinite = np.full(len(singular), np.inf)
         return np.divide(singular[:, 0], singular[:, 1], out=infinite, where=singular[:, 1] > 0)
 
     def __call__(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
-        """The network's values at the rows of x; ValueError where these are no points of real numbers."""
+        """The network's values at the rows of x.
+
+        Raises
+        ------
+        ValueError
+            Where these are no points of real numbers.
+        """
         y = require_points(x, self.dim)
         for W, b, slope in zip(self.weights[:-1], self.biases[:-1], self.slopes):
             y = y @ W.T + b
@@ -123,8 +138,12 @@ class FeedforwardNetwork:
     def to_torch(self, dtype: str = "float32", outputs: int | None = None) -> Any:
         """A plain nn.Sequential of nn.Linear and nn.LeakyReLU, nn.PReLU or nn.ReLU, as the dialect says.
 
-        `dtype` is "float32" or "float64". With `outputs` only the first so many coordinates are given, for a
-        flow with inputs say the state.
+        Parameters
+        ----------
+        dtype
+            "float32" or "float64".
+        outputs
+            How many of the first coordinates are given, say the state of a flow with inputs; by default all.
         """
         from ..export.torch import to_torch
 
@@ -137,10 +156,16 @@ class FeedforwardNetwork:
         outputs: int | None = None,
         certificate: Certificate | None = None,
     ) -> None:
-        """Write an ONNX file of Gemm and LeakyRelu, PRelu or Relu nodes with a dynamic batch; the rest as in
-        `to_torch`.
+        """Write an ONNX file of Gemm and LeakyRelu, PRelu or Relu nodes with a dynamic batch.
 
-        A certificate of this network in this dtype, of all outputs, travels in the file's metadata.
+        Parameters
+        ----------
+        path
+            The file to write.
+        dtype, outputs
+            As for `to_torch`.
+        certificate
+            A certificate of this network in this dtype, of all outputs, which the file's metadata then hold.
         """
         from ..export.onnx import write_onnx
 
@@ -153,25 +178,41 @@ class FeedforwardNetwork:
         outputs: int | None = None,
         name: str | None = None,
     ) -> None:
-        """Write one file of C99 with `void NAME(const T *x, T *y)`, NAME by default from the file's name."""
+        """Write one file of C99 with `void NAME(const T *x, T *y)`.
+
+        Parameters
+        ----------
+        path
+            The file to write.
+        dtype, outputs
+            As for `to_torch`; T is float or double.
+        name
+            The NAME of the function; by default the file's name gives it.
+        """
         from ..export.c import write_c
 
         write_c(self, path, dtype, outputs, name)
 
     def to_numpy(self, path: str | PathLike[str], dtype: str = "float64", outputs: int | None = None) -> None:
-        """Write a Python module with a function `flow(x)` that needs NumPy only."""
+        """Write a Python module to `path` with a function `flow(x)` that needs NumPy only.
+
+        `dtype` and `outputs` are as for `to_torch`.
+        """
         from ..export.numpy_module import write_numpy
 
         write_numpy(self, path, dtype, outputs)
 
     def to_jax(self, dtype: str = "float32", outputs: int | None = None) -> Any:
-        """A pure function of JAX arrays (..., d), for jit, vmap and grad."""
+        """A pure function of JAX arrays (..., d), for jit, vmap and grad.
+
+        `dtype` and `outputs` are as for `to_torch`.
+        """
         from ..export.jax import to_jax
 
         return to_jax(self, dtype, outputs)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write as safetensors; `vanillaflow.load` reads it back."""
+        """Write the network to `path` as safetensors; `vanillaflow.load` reads it back."""
         from ..export.safetensors import save_network
 
         save_network(self, path)

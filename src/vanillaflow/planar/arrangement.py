@@ -25,15 +25,20 @@ MAX_CELLS = 1_000_000
 class Arrangement:
     """Convex cells that cover a rectangle and overlap in their edges only; the flow is affine on each.
 
+    A kink that lies on an earlier one, or on an edge of the rectangle, has no segments there.
+
     Attributes
     ----------
-    points : (V, 2) the corners of the cells, in the plane. images : (V, d) the flow's values there.
-    corners : indices into the points, cell after cell, each counterclockwise.
-    starts : (C + 1,) cell c has corners[starts[c]:starts[c + 1]].
-    segments : (S, 2) indices into the points: the parts of the kinks, each the cut through one cell.
-    depth : (S,) the planar map, 0..L-1, whose kink each segment is a part of.
-
-    A kink that lies on an earlier one, or on an edge of the rectangle, has no segments there.
+    points, images : (V, 2) and (V, d) arrays
+        The corners of the cells, in the plane, and the flow's values there.
+    corners
+        Indices into the points, cell after cell, each counterclockwise.
+    starts
+        C + 1 indices: cell c has `corners[starts[c]:starts[c + 1]]`.
+    segments
+        Indices into the points: the parts of the kinks, each the cut through one cell.
+    depth
+        The planar map, 0..L-1, whose kink each segment is a part of.
     """
 
     points: Float[np.ndarray, "V 2"]

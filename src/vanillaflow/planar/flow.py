@@ -27,19 +27,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class PlanarFlow:
-    """x -> the composition, in order, of L planar maps with affine maps between them.
+    """The composition, in order, of L planar maps with affine maps between them.
 
-    Attributes
+    Parameters
     ----------
-    a, w : (L, d) and t : (L,)  planar map l is x + a_l relu(w_l.x - t_l).
-    stops : (J,) non-decreasing in 0..L; affine map j, x -> M_j x + m_j, acts after the first stops[j] planar
-        maps.
-    M : (J, d, d), invertible, and m : (J, d).
-    domain : the Box on which the flow was made to be accurate; lowering and certificates refer to it.
-    provenance : what it was compiled from, if it was.
+    a, w, t : (L, d), (L, d) and (L,) arrays
+        Planar map l is x + a_l relu(w_l.x - t_l).
+    stops : (J,) array
+        Non-decreasing in 0..L; affine map j, x -> M_j x + m_j, acts after the first `stops[j]` planar maps.
+    M, m : (J, d, d) and (J, d) arrays
+        The affine maps, invertible.
+    domain : Box
+        The box on which the flow was made to be accurate; lowering and certificates refer to it.
+    provenance : Provenance
+        What the flow was compiled from, if it was.
 
-    Raises ValueError if shapes disagree, a number is not finite, some kappa is not positive, or some M_j is
-    singular: each of these would make the map not invertible.
+    Raises
+    ------
+    ValueError
+        If shapes disagree, a number is not finite, some kappa is not positive, or some M_j is singular: each
+        of these would make the map not invertible.
     """
 
     a: Float[np.ndarray, "L d"]
@@ -96,7 +103,7 @@ class PlanarFlow:
 
     @classmethod
     def identity(cls, dim: int, domain: Box | None = None) -> PlanarFlow:
-        """The flow without any map."""
+        """The flow on R^dim without any map, and with this domain."""
         return cls(np.zeros((0, dim)), np.zeros((0, dim)), np.zeros(0), domain=domain)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -129,9 +136,13 @@ class PlanarFlow:
 
         Points of type float32 are carried in float32; all others in float64. The image of a point is the
         same, to the last bit, in a batch of any size, and wherever `out` lies in memory: x is copied first
-        where the two overlap otherwise than as one array. Raises ValueError if `out` is not a writable,
-        aligned and contiguous array of the shape and type of the result, or if x is not points of real
-        numbers (`validation.real_array`).
+        where the two overlap otherwise than as one array.
+
+        Raises
+        ------
+        ValueError
+            If `out` is not a writable, aligned and contiguous array of the shape and type of the result, or
+            if x is not points of real numbers (`validation.real_array`).
         """
         x = self._points(x)
         return self._runtime(x.dtype).forward(x, None if out is None else self._place(out, x))
@@ -155,7 +166,12 @@ class PlanarFlow:
         """The rows of x, their images, the images of those, ..., after 0, 1, ..., `steps` applications.
 
         For a flow of duration T these are the states at times 0, T, ..., steps T, as long as they stay in the
-        domain; `rollout_errors` measures how the error grows. Raises ValueError if `steps` is negative.
+        domain; `rollout_errors` measures how the error grows.
+
+        Raises
+        ------
+        ValueError
+            If `steps` is negative.
         """
         if steps < 0:
             raise ValueError(f"steps must not be negative, got {steps}")
@@ -165,8 +181,10 @@ class PlanarFlow:
         return np.stack(states)
 
     def inverse(self, y: Float[np.ndarray, "n d"], out: np.ndarray | None = None) -> Float[np.ndarray, "n d"]:
-        """The preimages of the rows of y, in closed form: P^-1(y) = y - (a/kappa) relu(w.y - t). Types and
-        `out` as for the images."""
+        """The preimages of the rows of y, in closed form: P^-1(y) = y - (a/kappa) relu(w.y - t).
+
+        Types and `out` are as for the images.
+        """
         y = self._points(y)
         if y.dtype not in self._inverse_runtimes:
             self._inverse_runtimes[y.dtype] = Runtime.of(self._inverse_maps, y.dtype)
@@ -196,8 +214,15 @@ class PlanarFlow:
     def jvp(
         self, x: Float[np.ndarray, "n d"], v: Float[np.ndarray, "n d"]
     ) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, "n d"]]:
-        """flow(x) and D flow(x) v, the images of the rows of x and of a tangent at each (inactive side on
-        kinks). Raises ValueError if v has another shape than x."""
+        """flow(x) and D flow(x) v, the images of the rows of x and of a tangent at each.
+
+        On a kink's hyperplane the inactive side is taken.
+
+        Raises
+        ------
+        ValueError
+            If v has another shape than x.
+        """
         x, v = self._points(x), real_array("tangents", v)
         if v.shape != x.shape:
             raise ValueError(f"expected a tangent for each point, shape {x.shape}, got {v.shape}")
@@ -211,7 +236,7 @@ class PlanarFlow:
         return np.ascontiguousarray(columns.reshape(len(x), d, d).swapaxes(1, 2))
 
     def then(self, *others: PlanarFlow) -> PlanarFlow:
-        """The composition that applies this flow first, then the others in order. Domain: this flow's."""
+        """This flow followed by the others, in order, as one flow; its domain is this flow's."""
         return concatenate([self, *others])
 
     def __matmul__(self, first: PlanarFlow) -> PlanarFlow:
@@ -251,15 +276,22 @@ class PlanarFlow:
         return replace(self, provenance=provenance)
 
     def to_network(self, dialect: str = "leaky_relu", slope: float | None = None) -> FeedforwardNetwork:
-        """The FeedforwardNetwork that equals this flow on its domain: of width d with one slope a layer
-        ("leaky_relu", all equal to `slope` if that is given) or a neuron ("prelu"), or of width d + 1 with
-        plain ReLUs ("relu"). See `lowering.lower`."""
+        """Lower to the FeedforwardNetwork that equals this flow on its domain. See `lowering.lower`.
+
+        Parameters
+        ----------
+        dialect
+            "leaky_relu", of width d with one slope a layer; "prelu", of width d with one slope a neuron; or
+            "relu", of width d + 1 with plain ReLUs.
+        slope
+            The slope of all layers, for "leaky_relu"; by default each layer has its own.
+        """
         from ..lowering import lower
 
         return lower(self, dialect, slope)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write as safetensors; `vanillaflow.load` reads it back."""
+        """Write the flow to `path` as safetensors; `vanillaflow.load` reads it back."""
         from ..export.safetensors import save_planar_flow
 
         save_planar_flow(self, path)

@@ -19,8 +19,8 @@ _PROBES = 256
 class Run:
     """Planar maps begin..end-1 of a flow, all with w_j = size_j w, |w| = 1, and nothing in between.
 
-    low, high : the range of w.x before them. amplification : the most by which the flow behind them enlarges
-    a small motion along w, in the max norm.
+    `low` and `high` are the range of w.x before them; `amplification` is the most by which the flow behind
+    them enlarges a small motion along w, in the max norm.
     """
 
     begin: int
@@ -79,7 +79,7 @@ def _affine(flow: PlanarFlow, stop: int, x: np.ndarray) -> np.ndarray:
 def _amplifications(flow: PlanarFlow, runs: list[Run], active: np.ndarray) -> list[float]:
     """The largest |D(rest of the flow) w| of each run over the probes, from the last map to the first.
 
-    active : (L, probes), which probes are on the side of each kink that moves.
+    `active` (L, probes) tells which probes are on the side of each kink that moves.
     """
     ends = {run.end - 1: i for i, run in enumerate(runs)}
     found = [1.0] * len(runs)

@@ -5,7 +5,7 @@
 
 Every function draws into `ax=`, by default into a new figure, and returns the Axes. In more than two
 dimensions it shows a slice: the coordinates `dims` vary, the others are those of the point `at`, by default
-the center of the box. Further keywords go to matplotlib, for what the function is about.
+the center of the box. Further keywords are matplotlib's, for what the function draws.
 """
 
 # The modules are not called as the functions are: importing one would rebind the name to the module.

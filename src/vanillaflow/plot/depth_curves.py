@@ -17,15 +17,25 @@ _SPAN = 8.0
 
 
 def depth_curve(*flows: PlanarFlow | FeedforwardNetwork, ax: Axes | None = None, **style: Any) -> Axes:
-    """Error against kinks, both logarithmic, along the stages of each flow's compilation.
+    """Draw error against kinks, both logarithmic, along the stages of each flow's compilation.
 
     Small markers are the stages of `flow.provenance.path`, in their order; the large one is the flow itself,
-    with its own error. Dashed is the tolerance that was asked for. Errors are in the max norm over the box,
+    with its own error. The tolerance that was asked for is dashed. Errors are in the max norm over the box,
     as the compiler measured them.
 
-    style : for the lines, matplotlib's Line2D.
+    Parameters
+    ----------
+    *flows
+        The flows or networks.
+    ax
+        The axes; by default those of a new figure.
+    **style
+        Keywords of matplotlib's Line2D, for the lines.
 
-    Raises ValueError for no flow, and for one that does not remember its compilation.
+    Raises
+    ------
+    ValueError
+        For no flow, and for one that does not remember its compilation.
     """
     if not flows:
         raise ValueError("depth_curve needs at least one flow")

@@ -34,7 +34,7 @@ def error_map(
     log: bool = True,
     **style: Any,
 ) -> Axes:
-    """The error max_i |flow(x)_i - target(x)_i| over the target's box, or over a slice of it.
+    """Draw the error max_i |flow(x)_i - target(x)_i| over the target's box, or over a slice of it.
 
     It is computed at points^2 starting points x, faces of the box among them; the worst of them is marked,
     and named beside the colors. `certify` searches further, so its bound is no smaller for a box of two
@@ -42,12 +42,25 @@ def error_map(
 
     Parameters
     ----------
-    flow : a PlanarFlow or FeedforwardNetwork, or any function (n, d) -> (n, d). target : the exact flow.
-    points : in each direction. dims, at : the slice in more than two dimensions.
-    log : whether colors stand for the logarithm, over two decades.
-    style : for matplotlib's pcolormesh, such as cmap, vmin or vmax. The mesh is rasterized.
+    flow, target
+        A PlanarFlow or FeedforwardNetwork, or any function (n, d) -> (n, d), and the exact flow.
+    ax
+        The axes; by default those of a new figure.
+    points
+        The number of points in each direction.
+    dims, at
+        The slice in more than two dimensions.
+    log
+        Whether colors stand for the logarithm, over two decades.
+    **style
+        Keywords of matplotlib's pcolormesh, such as cmap, vmin or vmax. The mesh is rasterized.
 
-    Raises ValueError for dimensions, dims or a point `at` that do not fit; FlowLeavesDomain as the target.
+    Raises
+    ------
+    ValueError
+        For dimensions, dims or a point `at` that do not fit.
+    FlowLeavesDomain
+        As the target does.
     """
     if getattr(flow, "dim", target.dim) != target.dim:
         raise ValueError(f"the flow has dimension {flow.dim} but the target has dimension {target.dim}")  # type: ignore[attr-defined]

@@ -30,18 +30,31 @@ def grid_image(
     at: Float[np.ndarray, " d"] | Sequence[float] | None = None,
     **style: Any,
 ) -> Axes:
-    """A grid over the box in grey, and its image under f: blue the lines along the first coordinate,
-    vermilion those along the second.
+    """Draw a grid over the box in grey, and its image under f.
+
+    Blue are the lines along the first coordinate, vermilion those along the second.
 
     Parameters
     ----------
-    f : a PlanarFlow, FeedforwardNetwork or FlowMap, or any function (n, d) -> (n, d).
-    box : by default the domain of f.
-    lines : in each direction, the edges of the box among them. points : on each line.
-    dims, at : the slice of the box in more than two dimensions; its image is projected on the same `dims`.
-    style : of the image's lines, for matplotlib's LineCollection.
+    f
+        A PlanarFlow, FeedforwardNetwork or FlowMap, or any function (n, d) -> (n, d).
+    box
+        The box; by default the domain of f.
+    ax
+        The axes; by default those of a new figure.
+    lines
+        The number of lines in each direction, the edges of the box among them.
+    points
+        The number of points on each line.
+    dims, at
+        The slice of the box in more than two dimensions; its image is projected on the same `dims`.
+    **style
+        Keywords of matplotlib's LineCollection, for the image's lines.
 
-    Raises ValueError for a box, dims or a point `at` that do not fit, and as f does.
+    Raises
+    ------
+    ValueError
+        For a box, dims or a point `at` that do not fit, and as f does.
     """
     section = slice_of(f, box, dims, at)
     before = grid_lines(section.plane, lines, points)

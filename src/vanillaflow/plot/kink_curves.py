@@ -29,7 +29,7 @@ def kink_lines(
     at: Float[np.ndarray, " d"] | Sequence[float] | None = None,
     **style: Any,
 ) -> Axes:
-    """The kink arrangement: every kink's hyperplane, pulled back to the starting points of the box.
+    """Draw the kink arrangement: every kink's hyperplane, pulled back to the starting points of the box.
 
     Planar map l bends the flow where w_l.x - t_l = 0 for the state x before it. Among starting points that
     is a line for the first map, and for the others a line broken at the kinks before them. Between the lines
@@ -38,12 +38,22 @@ def kink_lines(
 
     Parameters
     ----------
-    box : by default the domain of the flow. dims, at : the slice in more than two dimensions.
-    style : for matplotlib's LineCollection; with a `color` there are no colors of depth. With
+    flow, box
+        The flow and the box, by default the flow's domain.
+    ax
+        The axes; by default those of a new figure.
+    dims, at
+        The slice in more than two dimensions.
+    **style
+        Keywords of matplotlib's LineCollection; with a `color` there are no colors of depth. With
         rasterized=True the lines of thousands of kinks make a small file.
 
-    Raises ValueError for a box, dims or a point `at` that do not fit, and for a flow of more than a million
-    pieces; TypeError for anything but a PlanarFlow.
+    Raises
+    ------
+    ValueError
+        For a box, dims or a point `at` that do not fit, and for a flow of more than a million pieces.
+    TypeError
+        For anything but a PlanarFlow.
     """
     if not isinstance(flow, PlanarFlow):
         raise TypeError(f"kink_lines needs a PlanarFlow, as compile returns it, got {type(flow).__name__}")

@@ -36,13 +36,33 @@ def layers(
     columns: int = _COLUMNS,
     **style: Any,
 ) -> np.ndarray:
-    """A grid over the box after 0, 1/steps, 2/steps, ..., all of the planar maps, in a figure of its own.
+    """Draw a grid over the box after 0, 1/steps, 2/steps, ..., all of the planar maps.
 
-    With fewer maps than steps there is a panel for each. The last panel is the grid's image under the exact
-    flow, if there is a `target`. All panels have the same limits. Other parameters are those of `grid_image`.
+    The panels make a figure of their own and have the same limits. With fewer maps than steps there is a
+    panel for each.
 
-    Returns the Axes of the panels, in their order; their figure is `axes[0].figure`. Raises ValueError as
-    `grid_image` does, for less than one step or column, and for a target of another dimension.
+    Parameters
+    ----------
+    flow, steps
+        The flow and the number of steps.
+    target
+        The exact flow, if the last panel is to show the grid's image under it.
+    box, lines, points, dims, at
+        As for `grid_image`.
+    columns
+        The largest number of panels side by side.
+    **style
+        As for `grid_image`.
+
+    Returns
+    -------
+    array of Axes
+        The panels, in their order; their figure is `axes[0].figure`.
+
+    Raises
+    ------
+    ValueError
+        As `grid_image` does, for less than one step or column, and for a target of another dimension.
     """
     section = slice_of(flow, box, dims, at)
     steps = require_count("steps", steps, _MOST)

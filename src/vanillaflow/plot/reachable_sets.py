@@ -15,11 +15,21 @@ if TYPE_CHECKING:
 
 
 def reachable_set(set: ReachableSet, *, ax: Axes | None = None, **style: Any) -> Axes:
-    """The zonotopes of a reachable set in the plane, each a polygon.
+    """Draw the zonotopes of a reachable set in the plane, each a polygon.
 
-    style : for matplotlib's PolyCollection.
+    Parameters
+    ----------
+    set
+        The reachable set.
+    ax
+        The axes; by default those of a new figure.
+    **style
+        Keywords of matplotlib's PolyCollection.
 
-    Raises ValueError unless the set has two dimensions.
+    Raises
+    ------
+    ValueError
+        Unless the set has two dimensions.
     """
     polygons = set.polygons()
     ax = axes_or_new(ax)

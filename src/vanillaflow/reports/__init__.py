@@ -47,21 +47,37 @@ def report(
 
     Parameters
     ----------
-    flow : what `compile` returns, or a network; a network's layers are shown as the planar maps they are.
-    target : the exact flow. A System also says its equations and the names of its coordinates.
-    path : a name that ends in .html.
-    certificate : of this flow or network; by default a sampled one is made.
-    pairs : for more than two dimensions, the pairs of coordinates to draw slices in, counted from 0; by
-        default the first three, and the first coordinate with that of the second half.
-    dialect : of the network whose layers are listed, where `flow` is a PlanarFlow.
-    dtype : the precision in which the error of a network is measured, as that of its file.
-    seed : of the certificate's points.
-    command, compile_seed : what the report says of how to reproduce it: the words of a command line after
-        `vanillaflow`, and the seed of the compilation, which a flow does not know.
+    flow
+        What `compile` returns, or a network; a network's layers are shown as the planar maps they are.
+    target
+        The exact flow. A System also has equations and names of its coordinates to show.
+    path
+        A name that ends in .html.
+    certificate
+        A certificate of this flow or network; by default a sampled one is made.
+    pairs
+        The pairs of coordinates to draw slices in, counted from 0, for more than two dimensions; by default
+        the first three, and the first coordinate with that of the second half.
+    dialect
+        The dialect of the network whose layers are listed, where `flow` is a PlanarFlow.
+    dtype
+        The precision in which the error of a network is measured, as that of its file.
+    seed
+        The seed of the certificate's points.
+    command, compile_seed
+        How to reproduce the report: the words of a command line after `vanillaflow`, and the seed of the
+        compilation, which a flow does not know.
 
-    Raises ValueError if the dimensions or boxes do not fit, for a bad pair, dialect, dtype or seed;
-    VanillaflowError for a network that cannot be shown as planar maps; CertificateRefused for a certificate
-    of another network; OutputError if the file cannot be written, which is known before anything is computed.
+    Raises
+    ------
+    ValueError
+        If the dimensions or boxes do not fit, and for a bad pair, dialect, dtype or seed.
+    VanillaflowError
+        For a network that cannot be shown as planar maps.
+    CertificateRefused
+        For a certificate of another network.
+    OutputError
+        If the file cannot be written, which is known before anything is computed.
     """
     if Path(path).suffix.lower() not in ENDINGS:
         raise OutputError(f"cannot write {str(path)!r}: the name of a report must end in .html")

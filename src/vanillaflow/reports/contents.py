@@ -39,16 +39,25 @@ class Contents:
 
     Attributes
     ----------
-    system : what the target is called.
-    flow : the planar maps that the page draws, one step each.
-    root : see `frames.affine_root`.
-    network : whose layers the page evaluates and lists.
-    slices : the planes drawn.
-    ode : the field for the page to integrate, or None, and then `stored` trajectories, one per slice.
-    certificate : what is known of the error.
-    dialect : as it was asked for, which may say the one slope of all layers; None for a given network.
-    dtype : the precision in which the error was measured.
-    seed : of the certificate's points.
+    system
+        What the target is called.
+    flow
+        The planar maps that the page draws, one step each.
+    root
+        See `frames.affine_root`.
+    network
+        The network whose layers the page evaluates and lists.
+    slices
+        The planes drawn.
+    ode
+        The field for the page to integrate, or None; then there are `stored` trajectories, one set per slice.
+    dialect
+        The dialect that was asked for, which may include the one slope of all layers; None for a given
+        network.
+    dtype
+        The precision in which the error was measured.
+    seed
+        The seed of the certificate's points.
     """
 
     system: Description

@@ -29,12 +29,17 @@ class Slice:
 
     Attributes
     ----------
-    side : points along a side; the slice has side^2 points (side in one dimension), the first coordinate
-        of the pair running fastest.
-    every : every so many points there is a line of the grid.
-    lines : the indices of the points on the lines, line after line, `side` of them each.
-    exact : (lines, k) the exact flow there, in the pair's coordinates.
-    error : (points,) the error at every point of the slice, max norm over all coordinates.
+    side
+        The number of points along a side; the slice has side^2 points (side in one dimension), the first
+        coordinate of the pair running fastest.
+    every
+        The number of points from one line of the grid to the next.
+    lines
+        The indices of the points on the lines, line after line, `side` of them each.
+    exact
+        The exact flow at the points of the lines, in the pair's coordinates.
+    error
+        The error at every point of the slice, max norm over all coordinates.
     """
 
     pair: tuple[int, ...]

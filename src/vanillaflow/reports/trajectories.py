@@ -36,8 +36,8 @@ class Integrable:
 class Stored:
     """Trajectories from a grid of starts in one slice.
 
-    Attributes: `starts`, how many along a side; `times` (m,); `states` (m, starts^k, k), the coordinates of
-    the slice, its first one running fastest among the starts.
+    There are `starts` of them along a side, at `times` (m,); `states` (m, starts^k, k) are in the coordinates
+    of the slice, its first one running fastest among the starts.
     """
 
     starts: int

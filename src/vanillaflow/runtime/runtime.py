@@ -38,13 +38,23 @@ _LEAST_WORK = 2**23
 
 @dataclass(frozen=True, eq=False)
 class Runtime:
-    """Carries points through planar and affine maps: by `small_kernels` up to 24 rows of state, with tables
-    for long runs of parallel maps; by `sparse` where most numbers are zero; else by `dense_kernels`.
+    """Carries points through planar and affine maps, by one of three kernels.
 
-    maps : a, w, t, stops, M and m as in PlanarFlow, in the type of the computation.
-    small : program, maps, affine maps and tables as `small_kernels.carry` takes them, if they fit.
-    sparse : the maps without their zeros, if there are many.
-    work : multiply-adds to a point.
+    These are `small_kernels` up to 24 rows of state, with tables for long runs of parallel maps; `sparse`
+    where most numbers are zero; else `dense_kernels`.
+
+    Attributes
+    ----------
+    maps
+        The arrays a, w, t, stops, M and m as in PlanarFlow, in the type of the computation.
+    log_kappa
+        The logarithm of every planar map's determinant on its active side.
+    small
+        The program, maps, affine maps and tables as `small_kernels.carry` takes them, if they fit.
+    sparse
+        The maps without their zeros, if there are many.
+    work
+        The number of multiply-adds to a point.
     """
 
     maps: tuple[np.ndarray, ...]

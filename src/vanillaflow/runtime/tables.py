@@ -23,10 +23,10 @@ _MOST_BUCKETS = 64
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """x -> x + value_i + slope_i (w.x - knot_i) on piece i, between knot_i and its right end.
+    """The map x -> x + value_i + slope_i (w.x - knot_i) on piece i, between knot_i and its right end.
 
-    The first two pieces have the first knot: one lies left of it.
-    log_kappa : of the map's derivative, log det, on each piece.
+    The first two pieces have the first knot: one lies left of it. `log_kappa` is the log det of the map's
+    derivative on each piece.
     """
 
     w: Float[np.ndarray, " d"]

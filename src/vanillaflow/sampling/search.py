@@ -53,10 +53,14 @@ class Found:
 
     Attributes
     ----------
-    largest : the largest error, max norm.
-    point : where that is.
-    per_output : the largest error of each output.
-    points : how many points were compared.
+    largest
+        The largest error, max norm.
+    point
+        Where that is.
+    per_output
+        The largest error of each output.
+    points
+        How many points were compared.
     """
 
     largest: float
@@ -77,14 +81,32 @@ def largest_error(
     seed: int = 0,
     each_output: bool = False,
 ) -> Found:
-    """The largest error |flow(x) - target(x)| that is found over the target's box.
+    """Search for the largest error |flow(x) - target(x)| over the target's box.
 
-    Compared are `points` interior and points / 2 boundary points and the corners, of a PlanarFlow also
-    vertices of its kinks near the points of large error. From the `starts` worst points (fewer for d > 100)
-    a climb of so many rounds leads to the local maxima of the error; with `each_output` to those of each
-    output, from as many. Everything is seeded. By default there are 8192 points, fewer for d > 16, where a
-    point costs more, and more for a PlanarFlow of more than 181 kinks in the plane or 46 beyond.
-    The target may be another PlanarFlow; raises ValueError if that has no domain.
+    Compared are interior points, half as many boundary points and the corners, and for a PlanarFlow also
+    vertices of its kinks near the points of large error. From the worst points a climb leads to the local
+    maxima of the error.
+
+    Parameters
+    ----------
+    flow, target
+        A function (n, d) -> (n, d), and the exact flow or another PlanarFlow.
+    points
+        The number of interior points. By default 8192, fewer for d > 16, where a point costs more, and more
+        for a PlanarFlow of more than 181 kinks in the plane or 46 beyond.
+    starts
+        The number of worst points to climb from (fewer for d > 100).
+    rounds
+        The number of rounds of the climb.
+    seed
+        The seed of everything random.
+    each_output
+        Whether to climb to the local maxima of the error of each output, from as many points each, instead.
+
+    Raises
+    ------
+    ValueError
+        If the target is a PlanarFlow without a domain.
     """
     domain = target.domain
     if domain is None:

@@ -1,4 +1,4 @@
-"""System: a named field with the box and the duration for which it is asked about."""
+"""System: a named field with the box and the duration of the flow to compile."""
 
 from __future__ import annotations
 
@@ -10,10 +10,28 @@ from ..target import Field, FlowMap
 
 @dataclass(frozen=True)
 class System:
-    """What a TOML file or a zoo entry describes, or a Python module.
+    """A named field with the box and the duration of the flow to compile.
 
-    `variables` names the d coordinates. The last of them may be `inputs`, which the flow leaves as they are.
-    `parameters` says what the constants in the equations are, `damping = 0.2`.
+    A TOML file, an entry of the zoo or a Python module describes one.
+
+    Parameters
+    ----------
+    name
+        The name, for reports and files.
+    field
+        The right-hand side of x' = field(t, x).
+    domain
+        The box of starting points.
+    duration
+        How long the flow is followed.
+    variables
+        The names of the d coordinates.
+    equations
+        The equations as text, for reports.
+    inputs
+        The last of the variables that the flow leaves as they are.
+    parameters
+        What the constants in the equations are, as text: `damping = 0.2`.
     """
 
     name: str

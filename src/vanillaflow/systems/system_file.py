@@ -39,15 +39,23 @@ _KEYS = {"equations": list(_TABLES), "field": ["name", "field", "domain", "flow"
 
 
 def load_system(path: str | Path) -> System:
-    """The System that a TOML file describes; the format is that of the files in the zoo.
+    """Read the System that a TOML file describes; the format is that of the files in the zoo.
 
     Inputs, and parameters given as a range [low, high], become coordinates after the variables, which the
     flow leaves as they are: one network then serves for all their values. In place of [equations] there may
     be `field = "model.onnx"`, an ONNX model beside the file (`from_onnx`); [domain] then names the
     coordinates in their order.
 
-    Raises FieldError, naming the file and the key, if the file cannot be read, is larger than 1 MB, is not
-    TOML, or if a key is missing, unknown or of the wrong kind.
+    Parameters
+    ----------
+    path
+        The file, of at most 1 MB.
+
+    Raises
+    ------
+    FieldError
+        If the file cannot be read, is larger than 1 MB, is not TOML, or if a key is missing, unknown or of
+        the wrong kind. The message names the file and the key.
     """
     path = Path(path)
     try:

@@ -14,15 +14,20 @@ from ..fields.ridge import RidgeField
 
 
 class Target(ABC):
-    """x -> Phi(x) on a box.
+    """A map x -> Phi(x) on a box, which is compiled.
 
     Attributes
     ----------
-    domain : the Box of starting points.
-    duration : how long the flow is followed.
-    name : what reports call the system.
-    rtol : relative tolerance of what computes it; 0 if there is none to choose.
-    variables : names of the coordinates, if they have any.
+    domain
+        The box of starting points.
+    duration
+        How long the flow is followed.
+    name
+        What reports call the system.
+    rtol
+        The relative tolerance of what computes the map; 0 if there is none to choose.
+    variables
+        The names of the coordinates, if they have any.
     """
 
     domain: Box
@@ -45,7 +50,7 @@ class Target(ABC):
     @property
     @abstractmethod
     def reference(self) -> str:
-        """What computes the flow, in words: an error is relative to this."""
+        """What computes the flow, in words: an error is the difference from this."""
 
     @abstractmethod
     def __call__(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
@@ -58,16 +63,28 @@ class Target(ABC):
         """The states at increasing `times` (m,) within [0, duration], from the rows of x at time 0."""
 
     def until(self, time: float) -> Target:
-        """The flow over the same box for another duration; ValueError where that is not known."""
+        """The flow over the same box for another duration, `time`.
+
+        Raises
+        ------
+        ValueError
+            If the flow is not known for that duration.
+        """
         raise ValueError("a flow that is known by samples has no states at several times")
 
     @property
     def is_ridge_sum(self) -> bool:
-        """Whether it is the flow of a field that is made of ridges, at all times."""
+        """Whether the target is the flow of a field that is made of ridges, at all times."""
         return False
 
     def ridge_segments(self) -> list[tuple[RidgeField, float]]:
-        """The fields that follow one another, each with how long; raises FieldError unless `is_ridge_sum`."""
+        """The fields that follow one another, each with its duration.
+
+        Raises
+        ------
+        FieldError
+            Unless `is_ridge_sum`.
+        """
         raise FieldError(
             "this construction needs a field, and this target is known by samples only; the default method "
             "does without"
@@ -78,7 +95,7 @@ class Target(ABC):
         return self
 
     def finer(self, factor: float) -> Target:
-        """The same flow, computed to a relative tolerance so many times smaller."""
+        """The same flow, computed to a relative tolerance that is `factor` times smaller."""
         return self
 
     def require_resolved(  # noqa: B027
@@ -86,5 +103,8 @@ class Target(ABC):
     ) -> None:
         """Compute the flow of the rows of x in another way, if there is one, and compare.
 
-        Raises FlowNotResolved if they differ by more than `allowed`.
+        Raises
+        ------
+        FlowNotResolved
+            If the two differ by more than `allowed`.
         """

@@ -49,28 +49,43 @@ class Field(Protocol):
 
 
 class FlowMap(Target):
-    """x -> Phi(x), where the solution of y' = v(t, y), y(0) = x stands at time `duration`.
+    """The map x -> Phi(x) = y(duration), for the solution y of y' = v(t, y), y(0) = x.
+
+    Before it is solved, a field that depends on time is examined for what it does in time (see `mesh_search`):
+    jumps and pulses that last for a ten-thousandth of the duration or longer are met by the solver.
 
     Parameters
     ----------
-    field : a RidgeField, PiecewiseField, or anything with `dim` and `(t, (n, d)) -> (n, d)`; or a function,
-        which is read by `from_callable`. What is not of vanillaflow's own making is tried on the box first.
-    duration : positive.
-    domain : the Box of starting points.
-    name : what reports call the system.
-    rtol : relative tolerance of the solver, DOP853, for every single point; of the size of the box where a
-        coordinate is near zero.
-    variables : names of the d coordinates, for reports and plots, if they have any.
-    jumps : times at which the field may jump or have a corner, besides those that it knows itself.
-    max_step : the longest step, in time, of a solver that meets all that the field does; by default it is
-        found by looking at the field.
+    field
+        A RidgeField, PiecewiseField, or anything with `dim` and `(t, (n, d)) -> (n, d)`; or a function, which
+        is read by `from_callable`. A field that is not of vanillaflow's own making is tried on the box first.
+    duration
+        How long the flow is followed, positive.
+    domain
+        The box of starting points.
+    name
+        What reports call the system.
+    rtol
+        The relative tolerance of the solver, DOP853, for every single point; relative to the size of the box
+        where a coordinate is near zero.
+    variables
+        The names of the d coordinates, for reports and plots, if they have any.
+    jumps
+        Times at which the field may jump or have a corner, besides those that it knows itself.
+    max_step
+        The longest step, in time, of a solver that meets all that the field does; by default it is found by
+        evaluating the field.
 
-    Before it is solved, a field that depends on time is looked at for what it does in it (see `mesh_search`):
-    jumps and pushes that last for a ten-thousandth of the duration or longer are met by the solver.
-
-    Raises FieldError if dimensions disagree, or as `from_callable` does; ValueError for a bad duration;
-    FlowLeavesDomain, when called, at a point whose trajectory does not exist up to `duration`;
-    FlowNotResolved for a field that changes too fast in time.
+    Raises
+    ------
+    FieldError
+        If dimensions disagree, or as `from_callable` does.
+    ValueError
+        For a bad duration.
+    FlowLeavesDomain
+        When called, at a point whose trajectory does not exist up to `duration`.
+    FlowNotResolved
+        For a field that changes too fast in time.
     """
 
     knows_trajectories = True
@@ -120,7 +135,13 @@ class FlowMap(Target):
         smoothing: float = 0.0,
         name: str | None = None,
     ) -> SampledFlow:
-        """A flow that is known only by points x and their images y; see `target.samples.SampledFlow`."""
+        """The target of a flow that is known only by points and their images.
+
+        Parameters
+        ----------
+        x, y, domain, duration, smoothing, name
+            As for `target.samples.SampledFlow`, which also states what is raised and what is warned of.
+        """
         from .samples import SampledFlow
 
         return SampledFlow(x, y, domain, duration, smoothing, name)
@@ -132,7 +153,7 @@ class FlowMap(Target):
         return self._with(rtol=self.rtol / factor)
 
     def until(self, time: float) -> FlowMap:
-        """The flow of the same field over the same box, for another duration."""
+        """The flow of the same field over the same box, for another duration, `time`."""
         return self._with(duration=require_positive("duration", time), _whole=max(time, self._whole))
 
     def _with(self, **changed: Any) -> FlowMap:
@@ -204,8 +225,11 @@ class FlowMap(Target):
     ) -> None:
         """Solve from the rows of x a second time, with other, limited steps, and compare.
 
-        Raises FlowNotResolved, naming the time from which on the two differ, unless each coordinate agrees to
-        `allowed`, or to a hundred times the solver's own tolerance if that is more.
+        Raises
+        ------
+        FlowNotResolved
+            Unless each coordinate agrees to `allowed`, or to a hundred times the solver's own tolerance if
+            that is more. The message names the time from which on the two differ.
         """
         first, second = self._solver(self.mesh), self._second_solver
         y = first.solve(x, 0.0, self.duration)

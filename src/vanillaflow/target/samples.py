@@ -38,35 +38,50 @@ _MARGIN = 0.1
 
 
 class SampledFlow(Target):
-    """x -> Phi(x) from samples y_i = Phi(x_i).
+    """The map x -> Phi(x) between samples y_i = Phi(x_i), by a thin-plate spline.
+
+    The error of a compilation is relative to the spline: that of the network to the flow may be larger by
+    about `left_out_error`. There is no field: only the methods "refine" and "ridge" compile it.
 
     Parameters
     ----------
-    x, y : (n, d) points and their images, n >= 2 (d + 1).
-    domain : the Box to compile on; by default the smallest that holds the points x.
-    duration : the time between x and y, for the records.
-    smoothing : 0 interpolates; measured images with noise call for more. It is in the units of scipy's
+    x, y
+        Points and their images, n >= 2 (d + 1) of them.
+    domain
+        The box to compile on; by default the smallest that holds the points x.
+    duration
+        The time between x and y, for the records.
+    smoothing
+        0 interpolates; measured images with noise call for more. The unit is that of SciPy's
         RBFInterpolator, with points scaled to a box of width 2.
-    name : what reports call the system.
+    name
+        What reports call the system.
 
     Attributes
     ----------
-    left_out_error : the largest error to expect in any coordinate anywhere in the box. It is found at places
-        all over the box: the sample nearest to each is predicted without the samples that are nearer to it
-        than it is to the place (`left_out.expected_errors`).
-    left_out_rms : the root mean square of how far off those samples were that were predicted for places
-        spread evenly over the box: it contains their noise, and is mostly larger than that of the errors at
-        the places.
-    uncovered : which part of the box, by volume, is farther from every sample than 99 % of it would be from
-        as many samples drawn at random, and than 5 % of its width. There the spline is a guess.
-    farthest : the place of the box that is the farthest from all samples.
+    left_out_error
+        The largest error to expect in any coordinate anywhere in the box. It is found at places all over the
+        box: the sample nearest to each is predicted without the samples that are nearer to it than it is to
+        the place (`left_out.expected_errors`).
+    left_out_rms
+        The root mean square of the errors of those samples that were predicted for places spread evenly over
+        the box: it contains their noise, and is mostly larger than that of the errors at the places.
+    uncovered
+        The part of the box, by volume, that is farther from every sample than 99 % of it would be from as
+        many samples drawn at random, and than 5 % of its width. There the spline is a guess.
+    farthest
+        The place of the box that is the farthest from all samples.
 
-    The error of a compilation is relative to the spline: that of the network to the flow may be larger by
-    about `left_out_error`. It has no field: only the methods "refine" and "ridge" compile it.
+    Raises
+    ------
+    ValueError
+        For arrays that do not fit, points that coincide but have different images (without smoothing), points
+        that lie in a hyperplane, or a domain that the points do not cover.
 
-    Warns UncoveredDomain if more than a tenth of the box is not covered.
-    Raises ValueError for arrays that do not fit, points that coincide but have different images (without
-    smoothing), points that lie in a hyperplane, or a domain that the points do not cover.
+    Warns
+    -----
+    UncoveredDomain
+        If more than a tenth of the box is not covered.
     """
 
     def __init__(
@@ -128,7 +143,13 @@ class SampledFlow(Target):
     def trajectory(
         self, x: Float[np.ndarray, "n d"], times: np.ndarray | Sequence[float]
     ) -> Float[np.ndarray, "m n d"]:
-        """The states at the times 0 and `duration`; raises ValueError for any other."""
+        """The states at the times 0 and `duration` of the trajectories that start at the rows of x.
+
+        Raises
+        ------
+        ValueError
+            For any other time.
+        """
         x = require_points(x, self.dim)
         known = {0.0: lambda: x, self.duration: lambda: self(x)}
         unknown = [float(t) for t in times if float(t) not in known]

@@ -26,15 +26,20 @@ _LEAST_TOLERANCE = 3e-14
 
 @dataclass(frozen=True, eq=False)
 class Solver:
-    """Solves y' = v(t, y) for many points at once.
+    """A solver of y' = v(t, y) for many points at once.
 
     Attributes
     ----------
-    field : v, called as v(t, (n, d)).
-    mesh : where it jumps, and how long a step may be.
-    rtol : relative tolerance for every single point.
-    size : (d,) the size of each coordinate, of which `rtol` is the absolute tolerance.
-    duration : of the whole flow, for messages.
+    field
+        The right-hand side v, called as v(t, (n, d)).
+    mesh
+        Where v jumps, and how long a step may be.
+    rtol
+        The relative tolerance for every single point.
+    size
+        The size of each coordinate, of which `rtol` is the absolute tolerance.
+    duration
+        That of the whole flow, for messages.
     """
 
     field: Callable[[float, np.ndarray], Any]
@@ -46,8 +51,14 @@ class Solver:
     def solve(self, x: Float[np.ndarray, "n d"], t0: float, t1: float) -> Float[np.ndarray, "n d"]:
         """The states at t1 of the trajectories that are at the rows of x at t0.
 
-        Raises FlowLeavesDomain where there is none, FlowNotResolved where it takes too many steps, FieldError
-        if the field fails.
+        Raises
+        ------
+        FlowLeavesDomain
+            Where there is none.
+        FlowNotResolved
+            Where the solver takes too many steps.
+        FieldError
+            If the field fails.
         """
         for start, end in self.mesh.spans(t0, t1):
             x = self._end(x, start, end)

@@ -15,9 +15,12 @@ class TimeMesh:
 
     Attributes
     ----------
-    jumps : (j,) increasing times within (0, duration) at which solvers must stop and start again.
-    starts : (m,) where the cells begin, the first at 0.
-    longest : (m,) the longest step through each cell; infinite if there is no limit.
+    jumps
+        Increasing times within (0, duration) at which solvers must stop and start again.
+    starts
+        Where the cells begin, the first at 0.
+    longest
+        The longest step through each cell; infinite if there is no limit.
     """
 
     jumps: Float[np.ndarray, " j"]

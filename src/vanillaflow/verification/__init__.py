@@ -37,18 +37,36 @@ def verify(
     max_seconds: float = float("inf"),
     seed: int = 0,
 ) -> Verdict:
-    """Does the property hold for the exact flow of the target?
+    """Decide whether the property holds for the exact flow of the target.
 
-    The network's error, at most `certificate.per_output`, is added to the unsafe sets; then
-    "holds" : branch and bound proves that the network reaches none of them;
-    "violated" : a start is found whose trajectory, enclosed by a validated integrator, ends in an unsafe set;
-    "unknown" : neither, because the network is not accurate enough, or for lack of cells or seconds.
+    The network's error, at most `certificate.per_output`, is added to the unsafe sets. Then the verdict is
 
-    `certificate` is a rigorous one of this flow and target, made anew if it is not given, and believed if it
-    is. The starts of the property lie in the target's box. The same seed gives the same verdict.
+    - "holds" if branch and bound proves that the network reaches none of them;
+    - "violated" if a start is found whose trajectory, enclosed by a validated integrator, ends in an unsafe
+      set;
+    - "unknown" otherwise, because the network is not accurate enough, or for lack of cells or seconds.
 
-    Raises CertificateRefused for another certificate, ValueError if dimensions differ or starts lie outside
-    the target's box, FieldError as `certify` does.
+    Parameters
+    ----------
+    flow, target
+        The flow or network, and the exact flow.
+    prop
+        The property; its starts lie in the target's box.
+    certificate
+        A rigorous certificate of this flow and target, which is believed; by default one is made.
+    max_cells, max_seconds
+        The largest number of cells of branch and bound, and the largest time.
+    seed
+        The seed of the search; the same seed gives the same verdict.
+
+    Raises
+    ------
+    CertificateRefused
+        For another certificate.
+    ValueError
+        If dimensions differ or starts lie outside the target's box.
+    FieldError
+        As `certify` does.
     """
     if (prop.inputs, prop.outputs) != (target.dim, target.dim):
         raise ValueError(

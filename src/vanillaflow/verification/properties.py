@@ -15,9 +15,23 @@ from ..validation import require_finite
 class UnsafeSet:
     """One way to violate a property: a start x in `box` whose image y has A y <= b, in every row.
 
-    Raises ValueError if `A` (m, d_out) has no row or no column, `b` is not of shape (m,), or a number is not
-    finite; TypeError if `box` is not a Box. A negative zero becomes zero, so that equal sets are the same to
-    the bit.
+    A negative zero becomes zero, so that equal sets are the same to the bit.
+
+    Parameters
+    ----------
+    box : Box
+        The starts.
+    A : (m, d_out) array
+        The matrix, with a row and a column at least.
+    b : (m,) array
+        The bounds.
+
+    Raises
+    ------
+    ValueError
+        If `A` or `b` has another shape, or a number is not finite.
+    TypeError
+        If `box` is not a Box.
     """
 
     box: Box
@@ -45,10 +59,21 @@ class UnsafeSet:
 
 @dataclass(frozen=True, eq=False)
 class Property:
-    """It holds for a map if the map takes no start of any of the `unsafe` sets into that set.
+    """A property, which holds for a map if it takes no start of any unsafe set into that set.
 
-    Raises ValueError if there is no unsafe set, or the sets differ in the number of inputs or outputs;
-    TypeError if they are not UnsafeSets or the name is not a text.
+    Parameters
+    ----------
+    unsafe : sequence of UnsafeSet
+        The unsafe sets, one at least.
+    name : str
+        The name, for reports and messages.
+
+    Raises
+    ------
+    ValueError
+        If there is no unsafe set, or the sets differ in the number of inputs or outputs.
+    TypeError
+        If they are not UnsafeSets or the name is not a text.
     """
 
     unsafe: tuple[UnsafeSet, ...]
@@ -81,10 +106,10 @@ class Property:
 
     @classmethod
     def always(cls, box: Box, A, b, name: str = "property") -> Property:
-        """A y < b, in every row, for the image y of every start of the box.
+        """The property A y < b, in every row, for the image y of every start of the box, called `name`.
 
-        One unsafe set { A_i y >= b_i } per row i. Unsafe sets are closed, so that an image on the boundary
-        A_i y = b_i violates it. Raises ValueError and TypeError as UnsafeSet does.
+        It has one unsafe set { A_i y >= b_i } per row i. Unsafe sets are closed, so that an image on the
+        boundary A_i y = b_i violates it. ValueError and TypeError are raised as by UnsafeSet.
         """
         A, b = _constraints("always", A, b)
         return cls([UnsafeSet(box, -row[None], [-bound]) for row, bound in zip(A, b)], name)
@@ -96,8 +121,11 @@ class Property:
         holds for N, then this property holds for Phi: where A Phi(x) <= b,
         A N(x) = A Phi(x) + A (N(x) - Phi(x)) <= b + |A| margin.
 
-        Raises ValueError if `margin` is not of shape (d_out,), is negative or not finite, or a widened set
-        has numbers that are not finite.
+        Raises
+        ------
+        ValueError
+            If `margin` is not of shape (d_out,), is negative or not finite, or a widened set has numbers that
+            are not finite.
         """
         margin = require_finite("margin", margin)
         if margin.shape != (self.outputs,):
@@ -111,9 +139,14 @@ class Property:
     def violated_by(
         self, x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "n d_out"]
     ) -> Bool[np.ndarray, " n"]:
-        """Which starts `x` with images `y` violate it. A y is computed in float64, rounded to nearest.
+        """Which starts `x` with images `y` violate the property.
 
-        Raises ValueError if the shapes do not match the property or each other, or a number is not finite.
+        A y is computed in float64, rounded to nearest.
+
+        Raises
+        ------
+        ValueError
+            If the shapes do not match the property or each other, or a number is not finite.
         """
         x, y = require_finite("x", x), require_finite("y", y)
         n = len(x) if x.ndim else 0

@@ -34,10 +34,12 @@ class ReachableSet:
 
     Attributes
     ----------
-    centers : (k, d).
-    generators : (k, s, d), the last d of them along the axes.
-    box : the starts, all of whose images are in it.
-    margin : (d,), what was proved of the network's error; it is contained in the generators.
+    centers, generators : (k, d) and (k, s, d) arrays
+        The zonotopes; the last d generators of each are along the axes.
+    box
+        The starts, all of whose images are in the set.
+    margin
+        What was proved of the network's error in each output; the generators contain it.
     """
 
     centers: Float[np.ndarray, "k d"]
@@ -54,12 +56,12 @@ class ReachableSet:
 
     @property
     def hull(self) -> Box:
-        """The smallest box around it."""
+        """The smallest box around the set."""
         reach = np.abs(self.generators).sum(axis=1)
         return Box((self.centers - reach).min(axis=0), (self.centers + reach).max(axis=0))
 
     def contains(self, y: Float[np.ndarray, "n d"]) -> Bool[np.ndarray, " n"]:
-        """Which points lie in it, up to rounding.
+        """Which points lie in the set, up to rounding.
 
         A zonotope is where |n.(y - c)| <= sum_s |n.g_s| for all n orthogonal to d - 1 of its generators.
         """
@@ -82,13 +84,22 @@ class ReachableSet:
         return inside
 
     def polygons(self) -> list[Float[np.ndarray, "v 2"]]:
-        """The corners of each zonotope, counterclockwise; in two dimensions only, else ValueError."""
+        """The corners of each zonotope, counterclockwise, in two dimensions.
+
+        Raises
+        ------
+        ValueError
+            In other dimensions.
+        """
         if self.dim != 2:
             raise ValueError(f"polygons need two dimensions, this set has {self.dim}")
         return [_polygon(c, g) for c, g in zip(self.centers, self.generators)]
 
     def plot(self, ax: Axes | None = None, **style: Any) -> Axes:
-        """Draw it into `ax`, by default a new figure's: the zonotopes, each a polygon; in two dimensions."""
+        """Draw the zonotopes as polygons into `ax`, by default a new figure's; in two dimensions.
+
+        `style` holds keywords of matplotlib's PolyCollection.
+        """
         from ..plot import reachable_set
 
         return reachable_set(self, ax=ax, **style)
@@ -101,13 +112,28 @@ def reach(
     certificate: Certificate | None = None,
     max_cells: int = 4096,
 ) -> ReachableSet:
-    """Zonotopes that together hold the image of `box` under the exact flow; by default of the whole box.
+    """Enclose the image of `box` under the exact flow in zonotopes.
 
     The box is cut into cells until the network's affine forms leave less open than a quarter of its proved
     error, or there are `max_cells`; each cell's form, with the error added, is a zonotope.
 
-    `certificate` is a rigorous one of this flow and target, made anew if it is not given, and believed if it
-    is. Raises CertificateRefused for another one, and ValueError if the box is not within the target's.
+    Parameters
+    ----------
+    flow, target
+        The flow or network, and the exact flow.
+    box
+        The starts; by default the whole box of the target.
+    certificate
+        A rigorous certificate of this flow and target, which is believed; by default one is made.
+    max_cells
+        The largest number of cells.
+
+    Raises
+    ------
+    CertificateRefused
+        For another certificate.
+    ValueError
+        If the box is not within the target's.
     """
     box = target.domain if box is None else box
     require_within(box, target.domain)

@@ -17,16 +17,24 @@ class Verdict:
 
     Attributes
     ----------
-    status : "holds", proved for every start; "violated", with a start whose trajectory is proved to violate
-        it; or "unknown".
-    property_name : of the property.
-    point : (d,), for "violated" that start; for "unknown" one that could not be decided, if there is any.
-    image : (d,), where the flow carries it: for "violated" the middle of an enclosure, for "unknown" as the
+    status
+        "holds", proved for every start; "violated", with a start whose trajectory is proved to violate it; or
+        "unknown".
+    property_name
+        The name of the property.
+    margin
+        What was proved of the network's error in each output, and added to the property.
+    cells
+        The number of cells of the starts that were examined.
+    seconds
+        How long it took, without the proof of the margin.
+    point
+        For "violated" that start; for "unknown" one that could not be decided, if there is any.
+    image
+        Where the flow carries the point: for "violated" the middle of an enclosure, for "unknown" as the
         solver computes it.
-    margin : (d,), what was proved of the network's error in each output, and added to the property.
-    cells : how many cells of the starts were looked at.
-    seconds : how long it took, without the proof of the margin.
-    reason : for "unknown", what kept it from being decided.
+    reason
+        For "unknown", what kept the property from being decided.
     """
 
     status: str
@@ -40,7 +48,7 @@ class Verdict:
 
     @property
     def statement(self) -> str:
-        """What it says, in one or two sentences."""
+        """What the verdict says, in one or two sentences."""
         largest = round_up(float(self.margin.max()), 3)
         if self.status == "holds":
             return (

@@ -32,16 +32,21 @@ _MAX_BYTES = 2**23
 
 
 def read_vnnlib(path: str | PathLike[str]) -> Property:
-    """Read a property; its name is that of the file, without the suffix.
+    """Read a property from the VNN-LIB file `path`; its name is that of the file, without the suffix.
 
     `<` and `>` are read as `<=` and `>=`, with which the property is violated the sooner. Numbers, and sums,
     products and quotients of the numbers in the file, are rounded to float64. An alternative whose bounds
     of an input contradict each other is left out.
 
-    Raises FileFormatError, naming the file and where there is one the line, if it is no VNN-LIB 1.0 file,
-    or its formula has a constraint of several inputs, or of inputs and outputs; leaves an input without
-    bounds or with one value only; leaves the outputs free; contradicts itself; or has more than
-    MAX_ALTERNATIVES alternatives. Raises VanillaflowError if there is no such file.
+    Raises
+    ------
+    FileFormatError
+        If it is no VNN-LIB 1.0 file, or its formula has a constraint of several inputs, or of inputs and
+        outputs; leaves an input without bounds or with one value only; leaves the outputs free; contradicts
+        itself; or has more than MAX_ALTERNATIVES alternatives. The message names the file and, where there is
+        one, the line.
+    VanillaflowError
+        If there is no such file.
     """
     content = read_bytes(path, _MAX_BYTES)
     try:
@@ -53,11 +58,15 @@ def read_vnnlib(path: str | PathLike[str]) -> Property:
 
 
 def write_vnnlib(property: Property, path: str | PathLike[str]) -> None:
-    """Write the property, so that `read_vnnlib` finds the same sets to the bit.
+    """Write the property as a VNN-LIB file, from which `read_vnnlib` reads the same sets to the bit.
 
     Bounds and comparisons of two outputs are written in the plain form that every verifier reads. Other rows
-    of A become sums with factors, as (+ Y_0 (* 2.0 Y_1)), which the standard has and some verifiers refuse.
-    Raises OutputError if `path` cannot be written.
+    of A become sums with factors, as `(+ Y_0 (* 2.0 Y_1))`, which the standard has and some verifiers refuse.
+
+    Raises
+    ------
+    OutputError
+        If `path` cannot be written.
     """
     write_atomically(path, _text(property).encode("ascii", "backslashreplace"))
 

@@ -27,27 +27,37 @@ def from_equations(
     exact: bool = False,
     inputs: Sequence[str] = (),
 ) -> RidgeField | ExpressionField | PiecewiseField:
-    """The field x' = text: a RidgeField equal to it where it is one, else an ExpressionField.
-
-    Parameters
-    ----------
-    equations : variable names, in the order of the coordinates, with the text of their derivatives:
-        {"x": "y", "y": "-sin(x) - k*y"}. The text may use numbers, the variables and parameters, the time t,
-        pi, e, + - * / **, and the functions sin, cos, tan, exp, log, sqrt, tanh, sinh, cosh, abs, arctan,
-        sigmoid, softplus and relu. An equation of second order, {"x''": "-sin(x) - k*x'"}, makes two
-        coordinates, x and x', and so for any order.
-    parameters : their values. A value may be constant for a while, {"times": [1, 2], "values": [0, 1, 0]}:
-        then the field is a PiecewiseField. A variable or parameter of the name t takes the place of the time.
-    domain : the box on which the field will be used. It does not change the field, only how it is cut into
-        ridges: polynomials are centred on the box.
-    exact : refuse equations that are no sum of ridges.
-    inputs : names of further coordinates, after the variables, which stay as they are during the flow: inputs
-        that are held, or parameters with a range. A network compiled on a box of them serves for all values.
+    """Return the field x' = text: a RidgeField equal to it where it is one, else an ExpressionField.
 
     Sums of ridges are equations without time whose terms are affine, functions of one affine form, or
     polynomials up to degree 4; every method compiles them. All others are evaluated as they stand, and the
-    default method compiles them.
-    Raises FieldError, saying which equation and where, for any other text. It is never executed.
+    default method compiles them. The text is never executed.
+
+    Parameters
+    ----------
+    equations
+        Variable names, in the order of the coordinates, with the text of their derivatives:
+        `{"x": "y", "y": "-sin(x) - k*y"}`. The text may use numbers, the variables and parameters, the time
+        t, pi, e, `+ - * / **`, and the functions sin, cos, tan, exp, log, sqrt, tanh, sinh, cosh, abs,
+        arctan, sigmoid, softplus and relu. An equation of second order, `{"x''": "-sin(x) - k*x'"}`, makes
+        two coordinates, x and x', and so for any order.
+    parameters
+        The parameters' values. A value may be constant for a while,
+        `{"times": [1, 2], "values": [0, 1, 0]}`: then the field is a PiecewiseField. A variable or parameter
+        of the name t takes the place of the time.
+    domain
+        The box on which the field will be used. It does not change the field, only how it is cut into
+        ridges: polynomials are centred on the box.
+    exact
+        Whether equations that are no sum of ridges are refused.
+    inputs
+        Names of further coordinates, after the variables, which stay as they are during the flow: inputs
+        that are held, or parameters with a range. A network compiled on a box of them serves for all values.
+
+    Raises
+    ------
+    FieldError
+        For any other text; it says which equation and where.
     """
     if not isinstance(equations, Mapping) or not equations:
         raise FieldError('equations must be a non-empty mapping such as {"x": "y", "y": "-x"}')

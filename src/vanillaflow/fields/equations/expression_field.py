@@ -23,9 +23,28 @@ class ExpressionField:
     """The field x_i' = expressions[i], in the variables `symbols` and the time symbol `t`.
 
     The expressions become a list of numpy operations, one for each different subexpression, so that no code
-    is generated and what several equations share is computed once. `reason` says why it is no RidgeField;
-    `held` is how many of the last coordinates have the derivative 0.
-    Raises FieldError for a function that is not one of `functions.BY_HEAD`.
+    is generated and what several equations share is computed once.
+
+    Parameters
+    ----------
+    expressions
+        The right-hand sides.
+    symbols
+        The symbols of the d coordinates.
+    t
+        The symbol of the time.
+    reason
+        Why the field is no RidgeField.
+
+    Attributes
+    ----------
+    held : int
+        The number of the last coordinates that have the derivative 0.
+
+    Raises
+    ------
+    FieldError
+        For a function that is not one of `functions.BY_HEAD`.
     """
 
     def __init__(

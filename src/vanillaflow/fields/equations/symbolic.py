@@ -23,19 +23,26 @@ def from_sympy(
     domain: Box | None = None,
     exact: bool = False,
 ) -> RidgeField | ExpressionField:
-    """The field x' = expressions of SymPy; as `from_equations`, without text.
+    """Return the field x' = expressions of SymPy, read as `from_equations` reads text.
 
     Parameters
     ----------
-    expressions : a column Matrix or a sequence of expressions, one for each variable, or a function that
-        returns them for the variables' symbols: `lambda x, y: (y, -sp.sin(x))`.
-    variables : the symbols, or their names, in the order of the coordinates. Other symbols must be parameters
-        or the time t.
-    parameters : the values of symbols, or of names.
-    domain, exact : as for `from_equations`.
+    expressions
+        A column Matrix or a sequence of expressions, one for each variable, or a function that returns them
+        for the variables' symbols: `lambda x, y: (y, -sp.sin(x))`.
+    variables
+        The symbols, or their names, in the order of the coordinates. Other symbols must be parameters or the
+        time t.
+    parameters
+        The values of symbols, or of names.
+    domain, exact
+        As for `from_equations`.
 
-    Raises FieldError for symbols without a value, for functions that are not those of `from_equations`, and
-    if the numbers of expressions and variables differ.
+    Raises
+    ------
+    FieldError
+        For symbols without a value, for functions that are not those of `from_equations`, and if the numbers
+        of expressions and variables differ.
     """
     symbols = [sp.Symbol(str(v), real=True) for v in variables]
     if not symbols or len(set(symbols)) < len(symbols):

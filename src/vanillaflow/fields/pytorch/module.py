@@ -34,11 +34,11 @@ def from_torch(
     jumps: Sequence[float] = (),
     max_step: float | None = None,
 ) -> RidgeField | LayeredField | CallableField:
-    """The vector field that a PyTorch module computes, called as `module(y)` or `module(t, y)`.
+    """Return the vector field that a PyTorch module computes, called as `module(y)` or `module(t, y)`.
 
     Where it has the form v(x) = A x + c + sum_k a_k g_k(w_k . x + b_k), that is read from its graph, exactly:
     `Linear -> activation -> Linear`, inside any containers, and what else is linear in such terms: sums,
-    products with constants, `-y + net(y)`, a single `Linear`. Activations: Tanh, Sigmoid, ReLU, LeakyReLU,
+    products with constants, `-y + net(y)`, a single `Linear`. Activations are Tanh, Sigmoid, ReLU, LeakyReLU,
     ELU(alpha=1), SiLU, GELU(approximate="none"), Softplus(beta=1, threshold>=20), and as functions also sin,
     cos, exp, abs, arctan and integer powers. Weights are converted to float64 exactly, and the result is
     compared with the module, evaluated in float64, at random points and several times.
@@ -48,14 +48,27 @@ def from_torch(
 
     Any other module, such as a network with skip connections or one that depends on time, becomes a field
     that evaluates a float64 copy of it on batches of points (n, dim). The default method compiles all of
-    them. With `exact` a module that is no RidgeField, which the other methods need, is refused.
+    them.
 
-    `dim` is the dimension of y; needed where no `Linear` tells it. The module is not changed. `jumps` and
-    `max_step` tell what a module that depends on time does in time, as for `from_callable`.
+    Parameters
+    ----------
+    module
+        The module. It is not changed.
+    dim
+        The dimension of y, needed where no `Linear` shows it.
+    exact
+        Whether a module that is no RidgeField, which the other methods need, is refused.
+    jumps, max_step
+        What a module that depends on time does in time, as for `from_callable`.
 
-    Raises FieldError, saying what was found: for a module that is random (dropout in training mode), counts
-    its calls, mixes the points of a batch, returns another shape, has weights that are not finite or cannot
-    be evaluated in float64; with `exact` for all that is no ridge sum. VanillaflowError without torch.
+    Raises
+    ------
+    FieldError
+        For a module that is random (dropout in training mode), counts its calls, mixes the points of a batch,
+        returns another shape, has weights that are not finite or cannot be evaluated in float64; with `exact`
+        for all that is no sum of ridges. The message says what was found.
+    VanillaflowError
+        If torch is missing.
     """
     torch = import_optional("torch", extra="torch", purpose="from_torch")
     if not isinstance(module, torch.nn.Module):

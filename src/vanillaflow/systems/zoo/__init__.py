@@ -1,11 +1,11 @@
 """The zoo: twelve systems with box and duration, the project's own benchmark suite.
 
-The small ones are TOML files beside this module, read through `fields.system_file` (which imports sympy);
+The small ones are TOML files beside this module, read through `systems.system_file` (which imports sympy);
 the others are built here as a RidgeField directly. Each file and function names its source.
 
 To add a system: write NAME.toml beside this module, in about ten lines (`vanillaflow zoo show pendulum
 --toml` prints one to start from), a function NAME here that returns `_from_toml("NAME")`, and add it to
-`choices.ZOO`. `tests/fields/test_zoo.py` asks for its dimension, its ridges and its equations once more.
+`choices.ZOO`. `tests/systems/test_zoo.py` states its dimension, its ridges and its equations once more.
 """
 
 from __future__ import annotations
@@ -28,7 +28,13 @@ def names() -> list[str]:
 
 
 def load(name: str) -> System:
-    """The system called `name`; raises FieldError, suggesting the nearest name, if there is none."""
+    """Return the system called `name`.
+
+    Raises
+    ------
+    FieldError
+        If there is none; it suggests the nearest name.
+    """
     if not isinstance(name, str) or name not in _SYSTEMS:
         hint = did_you_mean(str(name), ZOO) or f"; known are {', '.join(ZOO)}"
         raise FieldError(f"there is no zoo system {name!r}{hint}")
@@ -101,9 +107,9 @@ def lorenz() -> System:
 def kuramoto(n: int = 5) -> System:
     """Kuramoto oscillators: theta_i' = omega_i + (1/n) sum_j sin(theta_j - theta_i).
 
-    The frequencies omega_i are spread evenly over [-1, 1], the coupling is 1. One ridge per pair: the sine
-    of theta_j - theta_i pulls i forward and j back, so n(n-1)/2 ridges. Source: Y. Kuramoto, Chemical
-    Oscillations, Waves, and Turbulence (1984), chapter 5.
+    The frequencies omega_i are spread evenly over [-1, 1], the coupling is 1. There is one ridge per pair:
+    the sine of theta_j - theta_i pulls i forward and j back, so there are n(n-1)/2 ridges. Source: Y.
+    Kuramoto, Chemical Oscillations, Waves, and Turbulence (1984), chapter 5.
     """
     n = _count("kuramoto n", n, at_least=2)
     omega = np.linspace(-1.0, 1.0, n)
@@ -123,10 +129,10 @@ def kuramoto(n: int = 5) -> System:
 def fput(particles: int = 8) -> System:
     """Fermi-Pasta-Ulam-Tsingou chain: unit masses, springs V(r) = r^2/2 + beta r^4/4, beta = 0.3, fixed ends.
 
-    The state is (q_1..q_n, p_1..p_n). Spring i, of length r_i = q_i - q_{i-1} with q_0 = q_{n+1} = 0, pulls
-    with V'(r_i) = r_i + beta r_i^3: q_i' = p_i, p_i' = V'(r_{i+1}) - V'(r_i). The cubes read positions and
-    push momenta, so w.a = 0 for all n + 1 of them. Source: Fermi, Pasta, Ulam & Tsingou, Studies of the
-    nonlinear problems, Los Alamos report LA-1940 (1955).
+    The state is (q_1..q_n, p_1..p_n) for n = `particles`. Spring i, of length r_i = q_i - q_{i-1} with
+    q_0 = q_{n+1} = 0, pulls with V'(r_i) = r_i + beta r_i^3: q_i' = p_i, p_i' = V'(r_{i+1}) - V'(r_i). The
+    cubes read positions and push momenta, so w.a = 0 for all n + 1 of them. Source: Fermi, Pasta, Ulam &
+    Tsingou, Studies of the nonlinear problems, Los Alamos report LA-1940 (1955).
     """
     n, beta = _count("fput particles", particles, at_least=1), 0.3
     lengths = np.diff(np.eye(n), axis=0, prepend=0, append=0)  # (n + 1, n): r = lengths @ q
