@@ -51,7 +51,7 @@ class Field(Protocol):
 class FlowMap(Target):
     """The map x -> Phi(x) = y(duration), for the solution y of y' = v(t, y), y(0) = x.
 
-    Before it is solved, a field that depends on time is examined for what it does in time (see `mesh_search`):
+    Before it is solved, a field that depends on time is examined for what it does in it (see `mesh_search`):
     jumps and pulses that last for a ten-thousandth of the duration or longer are met by the solver.
 
     Parameters
