@@ -145,7 +145,7 @@ def test_unexpected_entries():
         from_json(signed(entries(random_certificate(4)) | {"extra": 1}))
 
 
-def test_what_cannot_be_saved():
+def test_what_cannot_be_saved(unchecked):
     for change, said in (
         ({"bound": np.inf}, "not finite"),
         ({"network_hash": None}, "does not know its network_hash"),

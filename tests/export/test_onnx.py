@@ -465,7 +465,7 @@ def test_embedding_keeps_what_others_wrote(tmp_path):
     assert embedded == model
 
 
-def test_certificates_that_do_not_belong_into_the_file(tmp_path):
+def test_certificates_that_do_not_belong_into_the_file(tmp_path, unchecked):
     network, path = random_network(4), tmp_path / "file"
     good = certificate_of(network)
     network.to_onnx(path)

@@ -2,6 +2,7 @@
 
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def test_the_battery_would_see_it(tmp_path):
     truths = {form.read(_written(tmp_path, form))}
 
     def judged(read):
-        broken = attack_files.replace(form, read=read)
+        broken = replace(form, read=read)
         return attack_files._verdict(broken, form.files[0], tmp_path, truths)
 
     def crashes(path):
