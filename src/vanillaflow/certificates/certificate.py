@@ -57,10 +57,16 @@ class Certificate:
         The seed of the points.
     dtype
         The precision in which the network was evaluated, "float32" or "float64".
-    network_hash, system_hash : str or None
-        Which network and which system it is about, see `fingerprints`.
-    system, duration, box : str, float and Box, or None
-        The name of the system, the duration and the box of starting points.
+    network_hash
+        Which network the certificate is about, see `fingerprints`.
+    system_hash
+        Which system it is about, see `fingerprints`.
+    system
+        The name of the system.
+    duration
+        How long its flow is followed.
+    box
+        The box of starting points.
     reference
         What the network was compared with, in words.
     seconds
@@ -171,10 +177,7 @@ class Certificate:
     ) -> str:
         """Measure again and return what was found, in one sentence.
 
-        Parameters
-        ----------
-        flow, target, dtype, seed
-            As for `checking.check`, which describes the measurement.
+        `checking.check` describes the measurement, for which `dtype` and `seed` are.
 
         Raises
         ------
