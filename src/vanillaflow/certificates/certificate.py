@@ -122,7 +122,7 @@ class Certificate:
 
     @property
     def basis(self) -> str:
-        """What the error is the difference from, in one sentence."""
+        """The reference from which the error is the difference, in one sentence."""
         if self.method == "rigorous":
             return (
                 f"The error is the max norm of the difference of the network in {self.dtype}, with all that "
@@ -177,7 +177,7 @@ class Certificate:
     ) -> str:
         """Measure again and return what was found, in one sentence.
 
-        `checking.check` describes the measurement, for which `dtype` and `seed` are.
+        The measurement, and what `dtype` and `seed` do in it, is described in `checking.check`.
 
         Raises
         ------
