@@ -18,7 +18,7 @@ import resource
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
@@ -29,6 +29,7 @@ import safetensors.numpy
 from onnx import TensorProto, helper, numpy_helper
 
 import vanillaflow as vf
+from vanillaflow.certificates.certificate import Finding
 from vanillaflow.certificates.certificate_file import to_json
 from vanillaflow.certificates.fingerprints import network_hash
 from vanillaflow.enclosures.checkpoint import Checkpoint
@@ -177,8 +178,8 @@ def _flow(seed: int) -> vf.PlanarFlow:
 
 def _certificate(network: vf.FeedforwardNetwork, dtype: str) -> vf.Certificate:
     """One that names the network; whether it is true does not matter to a file."""
-    return replace(
-        vf.Certificate("sampled", 0.125, np.full(_DIM, 0.1), np.zeros(_DIM), 0.0, 64, 0.125),
+    return vf.Certificate(
+        **vars(Finding("sampled", 0.125, np.full(_DIM, 0.1), np.zeros(_DIM), 0.0, 64, 0.125)),
         dtype=dtype, network_hash=network_hash(network, dtype), system="pendulum", system_hash="5e",
         duration=0.5, box=vf.Box([-1] * _DIM, [1] * _DIM), reference="its solver", seconds=1.5,
     )  # fmt: skip
@@ -276,7 +277,7 @@ def _write_checkpoint(path: Path, seed: int) -> None:
 
 
 def _said(thing: vf.PlanarFlow | vf.FeedforwardNetwork) -> bytes:
-    return hashlib.sha256(exact._serialized(thing)).digest()
+    return hashlib.sha256(exact._serialize(thing)).digest()
 
 
 def _read_network(path: Path) -> bytes:
@@ -317,7 +318,7 @@ def _read_signed_json(path: Path) -> None:
 
 
 def _read_checkpoint(path: Path) -> bytes | None:
-    stored = Checkpoint(path, "key").stored()
+    stored = Checkpoint(path, "key").read()
     if stored is None:
         return None
     return repr([stored.stage, *((n, a.tobytes()) for n, a in sorted(stored.arrays.items()))]).encode()

@@ -312,7 +312,7 @@ def liars(rng: np.random.Generator) -> Iterator[tuple[vf.PlanarFlow | vf.Feedfor
     equations.expressions = tuple(size + part for part in equations.expressions)
     yield still, vf.FlowMap(equations, 0.5, box)
     other = vf.FlowMap(honest, 0.5, box)
-    other._solved = lambda solver, x, t0, t1: x + size  # type: ignore[method-assign]
+    other._solve = lambda solver, x, t0, t1: x + size  # type: ignore[method-assign]
     yield still, other
 
 

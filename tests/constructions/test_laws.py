@@ -16,7 +16,7 @@ METHODS = tuple(CONSTRUCTIONS)
 
 @cache
 def tolerance(name: str) -> float:
-    """Most of the error of an affine map: no construction gets by without kinks, and all take seconds."""
+    """Less than the error of the closest affine map, and so much that every construction takes seconds."""
     exact = target(name)
     x = exact.domain.sample(512)
     M, m = affine_fit(x, exact(x))
@@ -32,7 +32,7 @@ def compiled(name: str, method: str) -> PlanarFlow:
 @pytest.mark.parametrize("name", SMALL)
 def test_the_flow_is_within_the_tolerance_and_says_how_it_was_made(name, method):
     exact, flow = target(name), compiled(name, method)
-    assert flow.kinks > 0 and flow.domain == exact.domain
+    assert flow.domain == exact.domain
     provenance = flow.provenance
     assert (provenance.system, provenance.method) == (name, method)
     assert provenance.error <= provenance.tolerance == tolerance(name)

@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import vanillaflow as vf
 from random_objects import PROVENANCE, assert_same_network, random_network, rounding_bound
+from vanillaflow.certificates.certificate import Finding
 from vanillaflow.certificates.certificate_file import from_json, to_json
 from vanillaflow.certificates.fingerprints import network_hash
 from vanillaflow.export.onnx import embed_certificate, network_from_onnx, onnx_model, read_onnx_metadata
@@ -388,8 +389,8 @@ def test_no_such_file(tmp_path):
 def certificate_of(network, dtype="float32", d=3, **changes):
     """A certificate that names this network; whether it is true does not matter to a file."""
     box = vf.Box(-np.ones(d), np.ones(d))
-    return replace(
-        vf.Certificate("sampled", 0.125, np.full(d, 0.1), np.zeros(d), 0.0, 64, 0.125),
+    certificate = vf.Certificate(
+        **vars(Finding("sampled", 0.125, np.full(d, 0.1), np.zeros(d), 0.0, 64, 0.125)),
         dtype=dtype,
         network_hash=network_hash(network, dtype),
         system="θ\n[pendulum]",
@@ -398,8 +399,8 @@ def certificate_of(network, dtype="float32", d=3, **changes):
         box=box,
         reference="its solver",
         seconds=1.5,
-        **changes,
     )
+    return replace(certificate, **changes)
 
 
 def change_metadata(path, **changes):

@@ -69,7 +69,7 @@ def test_other_tools_can_read_the_tensors(directory):
 
 def good(thing) -> tuple[dict, dict]:
     """(header, tensors) of the file that `thing` is saved as."""
-    content = vf_safetensors._serialized(thing)
+    content = vf_safetensors._serialize(thing)
     return vf_safetensors._header(content), safetensors.numpy.load(content)
 
 

@@ -148,7 +148,7 @@ def test_pairs_are_chosen(tmp_path):
 
 def test_large_flows_are_stored_in_less_detail(monkeypatch):
     flow, system = near_identity(2, 300, affine=2), decay(2)
-    contents = gathering.gathered(flow, system, None, None, "leaky_relu", "float64", 0)
+    contents = gathering.gather(flow, system, None, None, "leaky_relu", "float64", 0)
     rest = numbers._characters(numbers._data(contents))
     maps = numbers._count(flow) * 8 * 4 / 3
     layers = contents.network.parameters * 8 * 4 / 3

@@ -148,7 +148,7 @@ def test_patches_that_are_not_true_are_refused_where_all_fits(contents, tmp_path
     names = ("centers", "halves", "c", "g", "rest")
     flows = Patches.of(monomials(2, 4), {name: arrays[f"patches.{name}"] for name in names})
     boxes = (arrays[f"cells.{name}"] for name in ("patch", "centers", "halves"))
-    arrays["cells.bounds"] = bisection.bound(enclosure_of(FLOW, "float64"), flows, *boxes).bounds
+    arrays["cells.bounds"] = bisection.bound_cells(enclosure_of(FLOW, "float64"), flows, *boxes).bounds
     path.write_bytes(packed(header, arrays))
     with pytest.raises(vf.FileFormatError, match="the flow is where it is not"):
         prove(path)

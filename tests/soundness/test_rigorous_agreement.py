@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import vanillaflow as vf
-from vanillaflow.certificates import Certificate
 from vanillaflow.certificates.agreement import Certain
+from vanillaflow.certificates.certificate import Finding
 from vanillaflow.certificates.rigorous import _consistent
 
 BOX = vf.Box([-1, -1], [1, 1])
@@ -50,7 +50,7 @@ def other_equations():
 
 def other_solver():
     honest = target(vf.RidgeField(*NUMBERS))
-    honest._solved = lambda solver, x, t0, t1: x + 1.0
+    honest._solve = lambda solver, x, t0, t1: x + 1.0
     return honest
 
 
@@ -98,7 +98,7 @@ def test_networks_whose_calls_are_not_their_numbers_are_refused(kind):
 
 
 def test_a_proof_never_contradicts_what_was_found():
-    found = Certificate("sampled", 2.0, np.full(2, 2.0), np.zeros(2), 0.0, 1, 2.0)
+    found = Finding("sampled", 2.0, np.full(2, 2.0), np.zeros(2), 0.0, 1, 2.0)
     assert _consistent(3.0, found, Certain(1.9, 2.1)) == 2.0
     # The solver was off by more than the bound is above the error: what is certain is less.
     assert _consistent(1.5, found, Certain(1.4, 1.6)) == 1.4

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numbers
 import secrets
 from collections.abc import Callable
-from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -19,7 +18,7 @@ from ..planar.flow import PlanarFlow
 from ..sampling.search import thorough
 from ..target import Target
 from ..validation import require_positive
-from .certificate import Certificate
+from .certificate import Certificate, Finding
 from .evaluation import evaluator
 from .fingerprints import network_hash, system_hash
 from .sampled import certify_sampled
@@ -35,7 +34,7 @@ _RESOLVED_AT, _PART = 15, 0.1
 __all__ = ["Certificate", "certify", "known_seed"]
 
 
-def _by_samples(flow: Any, target: Target, dtype: str, **options: Any) -> Certificate:
+def _by_samples(flow: Any, target: Target, dtype: str, **options: Any) -> Finding:
     # Every output is searched, since the certificate speaks of each; and a network more thoroughly than a
     # PlanarFlow, whose kinks are known.
     if not isinstance(flow, PlanarFlow):
@@ -43,11 +42,11 @@ def _by_samples(flow: Any, target: Target, dtype: str, **options: Any) -> Certif
     return certify_sampled(evaluator(flow, dtype), target, each_output=True, **options)
 
 
-def _statistical(flow: Any, target: Target, dtype: str, **options: Any) -> Certificate:
+def _statistical(flow: Any, target: Target, dtype: str, **options: Any) -> Finding:
     return certify_statistical(evaluator(flow, dtype), target, **options)
 
 
-def _rigorous(flow: Any, target: Target, dtype: str, **options: Any) -> Certificate:
+def _rigorous(flow: Any, target: Target, dtype: str, **options: Any) -> Finding:
     # SymPy comes with it, which the other methods do without.
     from .rigorous import certify_rigorous
 
@@ -55,7 +54,7 @@ def _rigorous(flow: Any, target: Target, dtype: str, **options: Any) -> Certific
 
 
 # Those that compare at points; the third is a proof.
-_METHODS: dict[str, Callable[..., Certificate]] = {"sampled": _by_samples, "statistical": _statistical}
+_METHODS: dict[str, Callable[..., Finding]] = {"sampled": _by_samples, "statistical": _statistical}
 
 
 def certify(
@@ -126,17 +125,17 @@ def certify(
     if max_seconds != float("inf"):
         require_positive("max_seconds", max_seconds)
     if method == "rigorous":
-        certificate = _rigorous(flow, target, dtype, seed=seed, max_seconds=max_seconds, **options)
+        finding = _rigorous(flow, target, dtype, seed=seed, max_seconds=max_seconds, **options)
     else:
         try:
             with within(max_seconds):
-                certificate = _measure(flow, target, method, dtype, seed, options)
+                finding = _measure(flow, target, method, dtype, seed, options)
         except TimeIsUp:
             raise VanillaflowError(
                 f"{max_seconds:g} s are too few to compare at all points; allow more, or take fewer points"
             ) from None
-    return replace(
-        certificate,
+    return Certificate(
+        **vars(finding),
         dtype=dtype,
         network_hash=network_hash(flow, dtype),
         system=target.name,
@@ -155,12 +154,12 @@ def _measure(
     dtype: str,
     seed: int,
     options: dict[str, Any],
-) -> Certificate:
+) -> Finding:
     """By points; where the exact flow is not what it seems to be, FlowNotResolved is raised."""
-    certificate = _METHODS[method](flow, target, dtype, seed=seed, **options)
-    x = np.concatenate([certificate.worst_point[None], target.domain.uniform(_RESOLVED_AT, seed)])
-    target.require_resolved(x, _PART * certificate.largest)
-    return certificate
+    finding = _METHODS[method](flow, target, dtype, seed=seed, **options)
+    x = np.concatenate([finding.worst_point[None], target.domain.uniform(_RESOLVED_AT, seed)])
+    target.require_resolved(x, _PART * finding.largest)
+    return finding
 
 
 def known_seed(seed: int | None) -> int:

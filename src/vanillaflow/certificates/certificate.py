@@ -26,10 +26,33 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Certificate:
-    """What is known of the error |flow(x) - target(x)|, in the max norm, over the box of starting points x.
+class Finding:
+    """What a method finds of an error. The attributes are those of the Certificate that is made of it."""
 
-    What identifies the network and the system is None in a certificate that was not made by `certify`.
+    method: str
+    bound: float
+    per_output: Float[np.ndarray, " d"]
+    worst_point: Float[np.ndarray, " d"]
+    confidence: float
+    points: int
+    largest: float
+    coverage: float | None = None
+    solver_error: float | None = None
+    seed: int = 0
+
+    def __str__(self) -> str:
+        where = point_text(self.worst_point)
+        if self.coverage is None:
+            return f"error {self.bound:.3e} ({self.method}, {self.points} points), largest at {where}"
+        return (
+            f"error {self.bound:.3e} on {self.coverage:.6g} of the box with confidence {self.confidence:g} "
+            f"({self.method}, {self.points} points), largest {self.largest:.3e} at {where}"
+        )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Certificate(Finding):
+    """What is known of the error |flow(x) - target(x)|, in the max norm, over the box of starting points x.
 
     Attributes
     ----------
@@ -75,24 +98,14 @@ class Certificate:
         The version of vanillaflow.
     """
 
-    method: str
-    bound: float
-    per_output: Float[np.ndarray, " d"]
-    worst_point: Float[np.ndarray, " d"]
-    confidence: float
-    points: int
-    largest: float
-    coverage: float | None = None
-    solver_error: float | None = None
-    seed: int = 0
-    dtype: str = "float64"
-    network_hash: str | None = None
-    system: str | None = None
-    system_hash: str | None = None
-    duration: float | None = None
-    box: Box | None = None
-    reference: str | None = None
-    seconds: float | None = None
+    dtype: str
+    network_hash: str
+    system: str
+    system_hash: str
+    duration: float
+    box: Box
+    reference: str
+    seconds: float
     version: str = __version__
 
     @property
@@ -136,7 +149,7 @@ class Certificate:
             own = "which is taken as exact"
         else:
             own = f"whose own error, about {round_up(self.solver_error, 2)}, is added to the bound"
-        against = self.reference or "the target as it is computed"
+        against = self.reference
         return f"The error is the max norm of the difference from {against}, {own}."
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -194,15 +207,6 @@ class Certificate:
 
         return certificate_html(self)
 
-    def __str__(self) -> str:
-        where = point_text(self.worst_point)
-        if self.coverage is None:
-            return f"error {self.bound:.3e} ({self.method}, {self.points} points), largest at {where}"
-        return (
-            f"error {self.bound:.3e} on {self.coverage:.6g} of the box with confidence {self.confidence:g} "
-            f"({self.method}, {self.points} points), largest {self.largest:.3e} at {where}"
-        )
-
 
 def contradiction(certificate: Certificate) -> str | None:
     """What no measurement can have found, if anything: numbers that are none, or that do not go together."""
@@ -212,7 +216,7 @@ def contradiction(certificate: Certificate) -> str | None:
         certificate.coverage,
         certificate.solver_error,
     )
-    if box is None:
+    if not isinstance(box, Box):
         return "it does not know its box; certify() makes one that does"
     if method not in CERTIFICATION_METHODS:
         return "its method is unknown"

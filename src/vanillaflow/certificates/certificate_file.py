@@ -53,7 +53,7 @@ def load_certificate(path: str | PathLike[str]) -> Certificate:
 def to_json(certificate: Certificate) -> str:
     """The certificate as JSON, the same for the same certificate; `from_json` reads it back exactly.
 
-    Raises ValueError if the error is not finite, or it does not say which network and which system it is of.
+    Raises ValueError if the error is not finite, or what it is of is not said.
     """
     values: dict[str, Any] = {name: getattr(certificate, name) for name in _NAMES}
     unknown = [name for name, value in values.items() if value is None and name not in _OPTIONAL]

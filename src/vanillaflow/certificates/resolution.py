@@ -41,7 +41,7 @@ def rounding(
     weights, biases, slopes = rounded_layers(flow, dtype)
     layers = [(W.astype(np.float64), b.astype(np.float64)) for W, b in zip(weights, biases)]
 
-    def evaluated(size: float) -> np.ndarray:
+    def evaluate(size: float) -> np.ndarray:
         y = np.asarray(x, dtype=np.float64)
         for number, (W, b) in enumerate(layers):
             moved = size * rng.uniform(-1.0, 1.0, (len(y), len(b))) * (np.abs(y) @ np.abs(W.T) + np.abs(b))
@@ -51,7 +51,7 @@ def rounding(
         return y
 
     with np.errstate(over="ignore", invalid="ignore"):
-        return _largest_move(evaluated(0.0), [evaluated(unit) for _ in range(_TRIALS)])
+        return _largest_move(evaluate(0.0), [evaluate(unit) for _ in range(_TRIALS)])
 
 
 def solver_errors(

@@ -34,7 +34,7 @@ from ..sampling.search import absolute_errors
 from ..target import FlowMap, Target
 from ..validation import require_positive
 from .agreement import Certain, certain_error, require_own_types, require_same_field, require_same_network
-from .certificate import Certificate
+from .certificate import Finding
 from .evaluation import evaluator
 from .fingerprints import network_hash
 from .sampled import certify_sampled
@@ -66,7 +66,7 @@ def certify_rigorous(
     executor: Executor | None = None,
     checkpoint: str | PathLike[str] | None = None,
     seed: int = 0,
-) -> Certificate:
+) -> Finding:
     """Prove a number that |flow(x) - Phi(x)| exceeds nowhere in the box, up to the assumptions below.
 
     The bound holds for the network evaluated in `dtype`, with sums in any order and inputs rounded to it, and
@@ -152,7 +152,7 @@ def certify_rigorous(
     ends = target.domain.low.tobytes().hex() + target.domain.high.tobytes().hex()
     proof = f"{network_hash(flow, dtype)} {exact.identity} {ends} {dtype} {goal!r} {max_cells} {__version__}"
     with workers(executor, deadline) as those, Checkpoint(checkpoint, proof) as file:
-        stored = file.stored()
+        stored = file.read()
         if stored is not None and stored.stage == "cells":
             flows, cells, records = restore(enclosure, stored, known, target.domain, _FIRST_PATCHES, deadline)
             require_true(exact, flows, stored)
@@ -176,7 +176,7 @@ def certify_rigorous(
 
 def _search(
     evaluate: Callable[[np.ndarray], np.ndarray], target: FlowMap, seed: int, deadline: float
-) -> tuple[Certificate, bool]:
+) -> tuple[Finding, bool]:
     """What a search finds, and whether there was time for it; else what the error is at three points.
 
     Raises TimeIsUp, in words, if there was no time for these.
@@ -193,10 +193,10 @@ def _search(
             return certify_sampled(evaluate, target, seed=seed), True
         except TimeIsUp:
             at, largest = x[errors.max(axis=1).argmax()], float(errors.max())
-            return Certificate("sampled", largest, errors.max(axis=0), at, 0.0, len(x), largest), False
+            return Finding("sampled", largest, errors.max(axis=0), at, 0.0, len(x), largest), False
 
 
-def _consistent(bound: float, found: Certificate, certain: Certain) -> float:
+def _consistent(bound: float, found: Finding, certain: Certain) -> float:
     """The largest error found, or what is certain of it where the target's solver is off by more than the
     bound is above it. Raises FieldError where the proof contradicts what was found."""
     if found.largest <= bound:
@@ -210,8 +210,8 @@ def _consistent(bound: float, found: Certificate, certain: Certain) -> float:
     )
 
 
-def _certificate(found: Certificate, bounds: np.ndarray, largest: float, seed: int) -> Certificate:
-    return Certificate(
+def _certificate(found: Finding, bounds: np.ndarray, largest: float, seed: int) -> Finding:
+    return Finding(
         "rigorous",
         bound=float(bounds.max()),
         per_output=bounds.max(axis=0),

@@ -11,7 +11,7 @@ from ..sampling.search import absolute_errors
 from ..target import Target
 from ..validation import require_count
 from .binomial import MOST_POINTS, largest_fraction, order_statistic, sample_size
-from .certificate import Certificate
+from .certificate import Finding
 from .resolution import solver_errors
 
 _POINTS = 10_000
@@ -30,7 +30,7 @@ def certify_statistical(
     confidence: float = 0.999,
     coverage: float | None = None,
     seed: int = 0,
-) -> Certificate:
+) -> Finding:
     """Compare at n fresh points, independent and uniform over the box, and bound the rest of it.
 
     With the given confidence, at least the part `coverage` of the box, by volume, has an error of at most
@@ -86,7 +86,7 @@ def certify_statistical(
             solver_error = float(solver_errors(target, x[:_SOLVER_POINTS], y[:_SOLVER_POINTS]).max())
         start += len(x)
     solver_error = max(solver_error, float(solver_errors(target, worst_point[None]).max()))
-    return Certificate(
+    return Finding(
         method="statistical",
         bound=float(np.partition(errors.max(axis=1), k - 1)[k - 1]) + solver_error,
         per_output=np.partition(errors, k - 1, axis=0)[k - 1] + solver_error,

@@ -254,10 +254,9 @@ def _summary(
 ) -> list[tuple[str, str]]:
     from ..text import point_text
 
-    assert certificate.box is not None and certificate.duration is not None
     table = [
         ("network", f"{network}, {certificate.dtype}"),
-        ("system", certificate.system or ""),
+        ("system", certificate.system),
         ("box", box_text(certificate.box)),
         ("duration", f"{certificate.duration:g}"),
         ("method", certificate.method),

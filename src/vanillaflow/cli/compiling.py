@@ -22,7 +22,7 @@ from .system_argument import SYSTEM, read_target
 from .text import one_line, rows, size_text
 
 if TYPE_CHECKING:
-    from ..certificates import Certificate
+    from ..certificates.certificate import Finding
     from ..target import Target
 
 # The exported network is measured at other points than the compiler's. Where the error then comes out above
@@ -131,7 +131,7 @@ def compile_system(
 
 def compile_and_measure(
     target: Target, request: Request, report: Callable[[str], None], options: dict[str, Any]
-) -> tuple[Result, Certificate]:
+) -> tuple[Result, Finding]:
     """Compile, and measure what will be exported. ToleranceNotReached if that is above the tolerance;
     CompilationInterrupted on Ctrl-C once there is a flow."""
     from ..compiler import compile as compile_flow
@@ -171,7 +171,7 @@ def _advise(refusal: ToleranceNotReached, options: dict[str, Any]) -> ToleranceN
 
 
 def _summary(
-    result: Result, certificate: Certificate, target: Target, outputs: list[Path], seconds: float
+    result: Result, certificate: Finding, target: Target, outputs: list[Path], seconds: float
 ) -> list[tuple[str, str]]:
     from ..display.describe import flow_rows, network_rows, origin_rows
 

@@ -69,7 +69,6 @@ def _certificate_rows(certificate: Certificate | None) -> Rows:
     """What the certificate says, and of which system: not always the one that the network was made for."""
     if certificate is None:
         return []
-    assert certificate.box is not None and certificate.duration is not None
     about = (
         f"It is about the system {certificate.system} on the box {box_text(certificate.box)} over the "
         f"duration {certificate.duration:g}, and not checked here: see vanillaflow certify --check."

@@ -11,7 +11,7 @@ from ..errors import VanillaflowError
 from ..export.file_kinds import FILE_KINDS
 
 if TYPE_CHECKING:
-    from ..certificates import Certificate
+    from ..certificates.certificate import Finding
     from ..network.feedforward import FeedforwardNetwork
     from ..planar.flow import PlanarFlow
     from ..target import Target
@@ -53,7 +53,7 @@ def lower_flow(flow: PlanarFlow, request: Request) -> Result:
     return Result(flow, flow.to_network(request.dialect, request.slope), request.dtype)
 
 
-def measure(result: Result, target: Target, seed: int) -> tuple[Result, Certificate]:
+def measure(result: Result, target: Target, seed: int) -> tuple[Result, Finding]:
     """The error of the network in the precision of the export, and the result that tells it in its file."""
     from ..certificates.sampled import certify_sampled
     from ..network.precision import in_precision

@@ -194,7 +194,6 @@ def _write(
 
 
 def _summary(verdict: Verdict, certificate: Certificate, outputs: list[Path]) -> list[tuple[str, str]]:
-    assert certificate.box is not None and certificate.duration is not None
     margin = ", ".join(f"{value:.3g}" for value in verdict.margin)
     return [
         ("verdict", verdict.statement),
@@ -202,6 +201,6 @@ def _summary(verdict: Verdict, certificate: Certificate, outputs: list[Path]) ->
         ("box", f"{box_text(certificate.box)}, of the network"),
         ("duration", f"{certificate.duration:g}"),
         ("cells", str(verdict.cells)),
-        ("time", f"{verdict.seconds:.2f} s, and {certificate.seconds or 0.0:.1f} s to prove the margin"),
+        ("time", f"{verdict.seconds:.2f} s, and {certificate.seconds:.1f} s to prove the margin"),
         *[("written", f"{path} ({size_text(path.stat().st_size)})") for path in outputs],
     ]

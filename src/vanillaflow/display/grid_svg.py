@@ -31,7 +31,7 @@ def grid_svg(f: Callable[[np.ndarray], np.ndarray], box: Box, pixels: int = 200)
         return ""
     scale, low, size = _frame(np.stack([before, after]).reshape(-1, 2))
 
-    def drawn(lines: np.ndarray) -> str:
+    def draw(lines: np.ndarray) -> str:
         # Pages count downwards.
         x, y = np.moveaxis(np.rint((lines - low) * scale).astype(int), -1, 0)
         return "".join(_path(line) for line in np.stack([x, size[1] - y], axis=-1))
@@ -48,7 +48,7 @@ def grid_svg(f: Callable[[np.ndarray], np.ndarray], box: Box, pixels: int = 200)
         f'height="{height:.0f}" viewBox="{-room} {-room} {size[0] + 2 * room} {size[1] + 2 * room}" '
         'fill="none" stroke-width="1.2">'
         + "".join(
-            f'<path stroke="{color}" {more} vector-effect="non-scaling-stroke" d="{drawn(lines)}"/>'
+            f'<path stroke="{color}" {more} vector-effect="non-scaling-stroke" d="{draw(lines)}"/>'
             for color, more, lines in paths
         )
         + "</svg>"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..box import Box
-from ..text import box_text, one_line
+from ..text import box_text, one_line, point_text
 from .describe import Rows, accuracy_rows, flow_rows, network_rows, origin_rows
 
 if TYPE_CHECKING:
@@ -50,25 +50,19 @@ def network_html(network: FeedforwardNetwork) -> str:
 
 def certificate_html(certificate: Certificate) -> str:
     """What a certificate says, of what, and what it rests on."""
-    from ..text import point_text
-
-    where = point_text(certificate.worst_point)
-    rows = [("says", certificate.statement), ("", certificate.basis)]
-    if certificate.system is not None:
-        rows.append(("system", certificate.system))
-    if certificate.box is not None:
-        rows.append(("box", box_text(certificate.box)))
-    if certificate.duration is not None:
-        rows.append(("duration", f"{certificate.duration:g}"))
-    rows += [
-        ("largest", f"{certificate.largest:.4g} at {where}"),
+    rows = [
+        ("says", certificate.statement),
+        ("", certificate.basis),
+        ("system", certificate.system),
+        ("box", box_text(certificate.box)),
+        ("duration", f"{certificate.duration:g}"),
+        ("largest", f"{certificate.largest:.4g} at {point_text(certificate.worst_point)}"),
         ("precision", certificate.dtype),
         ("cells" if certificate.method == "rigorous" else "points", f"{certificate.points}"),
     ]
     if certificate.method != "rigorous":
         rows.append(("seed", f"{certificate.seed}"))
-    if certificate.seconds is not None:
-        rows.append(("made in", f"{certificate.seconds:.2g} s by vanillaflow {certificate.version}"))
+    rows.append(("made in", f"{certificate.seconds:.2g} s by vanillaflow {certificate.version}"))
     return _page(f"Certificate, {certificate.method}", rows)
 
 

@@ -57,7 +57,7 @@ class Cells:
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
 
-def joined(parts: list[Cells]) -> Cells:
+def join(parts: list[Cells]) -> Cells:
     return Cells(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Cells)))
 
 
@@ -79,7 +79,7 @@ def bound_cells(
         # Only the patches that a batch needs go with it.
         numbers, local = np.unique(patch[batch], return_inverse=True)
         tasks.append((exact.rows(numbers), local, centers[batch], halves[batch]))
-    cells = joined((workers or Workers()).map(partial(_bound_task, network, deadline), tasks))
+    cells = join((workers or Workers()).map(partial(_bound_task, network, deadline), tasks))
     return replace(cells, patch=patch)
 
 
@@ -97,7 +97,7 @@ def _bound_task(network: Enclosure, deadline: float, task: _Task) -> Cells:
         done.append(_bound_slice(network, exact, patch[part], centers[part], halves[part]))
         begin += size
         size = 2 * size if time.time() - now < _SLICE_SECONDS else size
-    return joined([*done, none.rows(np.arange(begin, n))]) if begin < n else joined(done)
+    return join([*done, none.rows(np.arange(begin, n))]) if begin < n else join(done)
 
 
 def _bound_slice(
@@ -151,9 +151,9 @@ def tighten(
         if missing.any():
             # The time is up. Where a part has no bound, that of the whole stays.
             there = parts.rows(np.tile(~missing, 2))
-            return joined([cells.rows(~above), loose.rows(missing), there])
+            return join([cells.rows(~above), loose.rows(missing), there])
         records[1].add(np.flatnonzero(above), loose.axis)
-        cells = joined([cells.rows(~above), parts])
+        cells = join([cells.rows(~above), parts])
 
 
 def _together(exact: Patches, cells: Cells, records: tuple[Bisections, Bisections]) -> dict[str, np.ndarray]:
@@ -175,7 +175,7 @@ def restore(
     that are bounded again, which nobody could know before, come out otherwise.
     """
     d = domain.dim
-    exact = Patches.restored(monomials, stored, "patches.")
+    exact = Patches.restore(monomials, stored, "patches.")
     first = first_cells(domain, count)
     of_patches, _ = restore_bisections(stored, "patches.bisections", first, (exact.centers, exact.halves))
     n = len(stored.array("cells.patch", np.int64, None))

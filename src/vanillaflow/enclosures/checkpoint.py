@@ -119,7 +119,7 @@ class Checkpoint:
         write_atomically(self._path, safetensors.numpy.save(tensors, {_KEY: json.dumps(header)}), update=True)
         self._written = perf_counter()
 
-    def stored(self) -> Stored | None:
+    def read(self) -> Stored | None:
         """What the file holds, if there is one.
 
         Raises FileFormatError if it is something else, was changed, or is of another proof.

@@ -88,7 +88,7 @@ class Patches:
         return Patches.unknown(monomials, empty, empty)
 
     @staticmethod
-    def restored(monomials: Monomials, stored: Stored, prefix: str) -> Patches:
+    def restore(monomials: Monomials, stored: Stored, prefix: str) -> Patches:
         """Those of a checkpoint. Raises FileFormatError if its numbers cannot be those of patches."""
         d = monomials.dim
         n = len(stored.array(f"{prefix}centers", np.float64, None, d))
@@ -179,7 +179,7 @@ def patches(
     done, bisections = Patches.none(monomials), Bisections() if bisections is None else bisections
     centers, halves = first_cells(domain, count)
     if stored is not None:
-        done, first = Patches.restored(monomials, stored, ""), (centers, halves)
+        done, first = Patches.restore(monomials, stored, ""), (centers, halves)
         centers, halves = (
             stored.array(f"todo.{n}", np.float64, None, domain.dim) for n in ("centers", "halves")
         )

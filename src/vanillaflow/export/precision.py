@@ -97,15 +97,15 @@ def _in_floats(
 ) -> Float[np.ndarray, "n d"]:
     """The values at the rows of x, rounded to `dtype` at every step."""
 
-    def rounded(numbers):
+    def cast(numbers):
         return np.asarray(numbers).astype(dtype).astype(np.float32)
 
     # Overflow is a result here, not an accident.
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        y = rounded(x)
+        y = cast(x)
         for W, b, slope in zip(network.weights, network.biases, [*network.slopes, 1.0]):
-            z = rounded(y @ rounded(W).T + rounded(b))
-            y = np.maximum(z, rounded(rounded(slope) * z))
+            z = cast(y @ cast(W).T + cast(b))
+            y = np.maximum(z, cast(cast(slope) * z))
     return y.astype(np.float64)
 
 

@@ -146,7 +146,7 @@ def _require_about(
 ) -> None:
     """Raise CertificateRefused if the certificate says that it is about something else."""
     networks = {network_hash(flow, dtype), network_hash(network, "float64"), network_hash(network, "float32")}
-    if certificate.network_hash is not None and certificate.network_hash not in networks:
+    if certificate.network_hash not in networks:
         raise CertificateRefused("the certificate is of another network than the one reported on")
-    if certificate.system_hash is not None and certificate.system_hash != system_hash(target):
+    if certificate.system_hash != system_hash(target):
         raise CertificateRefused("the certificate is of another system than the one reported on")

@@ -176,11 +176,9 @@ def certificate_section(certificate: Certificate) -> str:
         ("compared", f"{certificate.points} {'cells' if certificate.method == 'rigorous' else 'points'}"),
         ("precision", certificate.dtype),
         ("seed", str(certificate.seed)),
+        ("network", f"SHA-256 {certificate.network_hash}"),
+        ("system", f"SHA-256 {certificate.system_hash}"),
     ]  # fmt: skip
-    if certificate.network_hash:
-        pairs.append(("network", f"SHA-256 {certificate.network_hash}"))
-    if certificate.system_hash:
-        pairs.append(("system", f"SHA-256 {certificate.system_hash}"))
     return (
         f'<p class="statement">{safe(certificate.statement)}</p><p>{safe(certificate.basis)}</p>{rows(pairs)}'
     )

@@ -119,7 +119,7 @@ def register_table(typingctx, tables, number, state, width, count, axes, tangent
             x = [v.load(place) for place in at[:d]]
             position = v.dot(shift, s, x, 1)
             # NaN goes into the first piece, and from there into the result.
-            piece = v.whole(v.least(v.kept(v.positive(position), position), last))
+            piece = v.whole(v.least(v.keep_where(v.positive(position), position), last))
             beyond = builder.fsub(position, v.real(piece))
             rises = [v.look_up(table, piece) for table in tables[d : 2 * d]]
             for i in range(d):

@@ -87,7 +87,7 @@ def _read(typingctx, points, first, state, row, width, column, axes, groups):
             values = v.load(builder.gep(x.data, [builder.add(begin, v.index(g * v.lanes * dim))]), dim)
             here = builder.add(column, v.index(g * v.lanes))
             for i in range(dim):
-                coordinate = v.chosen(values, [i + dim * lane for lane in range(v.lanes)])
+                coordinate = v.choose(values, [i + dim * lane for lane in range(v.lanes)])
                 v.store(coordinate, _row(builder, corner, i, width, here))
         return context.get_dummy_value()
 
@@ -108,7 +108,7 @@ def _write(typingctx, points, first, state, row, width, column, axes, groups):
         for g in range(many):
             here = builder.add(column, v.index(g * v.lanes))
             rows = v.merge([v.load(_row(builder, corner, i, width, here)) for i in range(dim)])
-            values = v.chosen(rows, [i * v.lanes + lane for lane in range(v.lanes) for i in range(dim)])
+            values = v.choose(rows, [i * v.lanes + lane for lane in range(v.lanes) for i in range(dim)])
             v.store(values, builder.gep(x.data, [builder.add(begin, v.index(g * v.lanes * dim))]))
         return context.get_dummy_value()
 
@@ -147,11 +147,11 @@ def _planar_maps(typingctx, maps, begin, end, state, width, column, axes, tangen
                 for i in range(d):
                     builder.store(v.added_product(x[i], a[i], z), of_group[i])
                 for first in range(d, d + carried * d, d):
-                    rate = v.kept(active, v.dot(v.zero, w, x[first : first + d], sums))
+                    rate = v.keep_where(active, v.dot(v.zero, w, x[first : first + d], sums))
                     for i in range(d):
                         builder.store(v.added_product(x[first + i], a[i], rate), of_group[first + i])
                 if wanted:
-                    log_kappa = v.kept(active, numbers_of_map[2 * d + 1])
+                    log_kappa = v.keep_where(active, numbers_of_map[2 * d + 1])
                     builder.store(builder.fadd(x[-1], log_kappa), of_group[-1])
         for at, of_group in zip(places, rows):
             for place, row in zip(at, of_group):

@@ -67,9 +67,9 @@ class Vectors:
         one = self.builder.insert_element(
             ir.Constant(self.type, ir.Undefined), self.builder.load(pointer), ir.Constant(_LANE, 0)
         )
-        return self.chosen(one, [0] * self.lanes)
+        return self.choose(one, [0] * self.lanes)
 
-    def chosen(self, value, lanes: Sequence[int]):
+    def choose(self, value, lanes: Sequence[int]):
         """The vector of these lanes of another."""
         mask = ir.Constant(ir.VectorType(_LANE, len(lanes)), list(lanes))
         return self.builder.shuffle_vector(value, ir.Constant(value.type, ir.Undefined), mask)
@@ -111,7 +111,7 @@ class Vectors:
         """max(z, 0), and NaN where z is: in this order it is one instruction of x86."""
         return self.builder.select(self.builder.fcmp_ordered(">", self.zero, z), self.zero, z)
 
-    def kept(self, condition, value):
+    def keep_where(self, condition, value):
         """The value where the condition holds, else 0."""
         return self.builder.select(condition, value, self.zero)
 

@@ -17,8 +17,9 @@ from ..fields.callable_field import from_callable, require_field, times_of_jumps
 from ..fields.ridge import RidgeField, is_ridge_sum, ridge_segments
 from ..validation import require_points, require_positive
 from .base import Target
+from .mesh_search import is_searched, time_mesh
 from .solver import Solver
-from .time_mesh import TimeMesh, is_searched, time_mesh
+from .time_mesh import TimeMesh
 
 if TYPE_CHECKING:
     from .samples import SampledFlow
@@ -50,7 +51,7 @@ class Field(Protocol):
 class FlowMap(Target):
     """The map x -> Phi(x) = y(duration), for the solution y of y' = v(t, y), y(0) = x.
 
-    Before it is solved, a field that depends on time is examined for what it does in time (see `time_mesh`):
+    Before it is solved, a field that depends on time is examined for what it does in it (see `mesh_search`):
     jumps and pulses that last for a ten-thousandth of the duration or longer are met by the solver.
 
     Parameters

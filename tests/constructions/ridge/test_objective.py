@@ -7,7 +7,7 @@ import pytest
 
 from vanillaflow import Box
 from vanillaflow.constructions.construction import never
-from vanillaflow.constructions.ridge.fit import RidgeFit, lower_norm
+from vanillaflow.constructions.ridge.fit import RidgeFit, lower
 from vanillaflow.constructions.ridge.maps import RidgeMaps, idle_maps
 from vanillaflow.constructions.ridge.objective import Objective, pieces_for
 from vanillaflow.constructions.ridge.pieces import pieces_on_grids
@@ -95,6 +95,6 @@ def test_profiles_become_calm_where_samples_do_not_hold_them():
     calm = replace(objective, pieces=10.0)
     start = RidgeFit(wild, np.inf, 0.1, x)
     with own_threads():
-        fits = [lower_norm(start, each, 2.0, 20, 0.0, never) for each in (objective, calm)]
+        fits = [lower(start, each, 2.0, 20, 0.0, never) for each in (objective, calm)]
     bends = [np.abs(fit.maps.bends()).max() for fit in fits]
     assert bends[1] < 0.02 * bends[0]

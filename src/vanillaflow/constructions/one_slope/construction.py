@@ -84,14 +84,14 @@ class _OneSlope:
     def error_of(self, flow: PlanarFlow) -> float:
         return largest_error(flow, self.target, seed=self.limits.seed + self.settings.own_search).largest
 
-    def made(self, flow: PlanarFlow, distance: float) -> tuple[PlanarFlow, float]:
+    def make(self, flow: PlanarFlow, distance: float) -> tuple[PlanarFlow, float]:
         """Within `distance` of the flow, and its error."""
         made = with_one_slope(flow, self.slope, distance, self.limits.seed, self.settings)
         return made, self.error_of(made)
 
     def coarse(self, flow: PlanarFlow, distance: float) -> tuple[PlanarFlow, float]:
         """Within about `distance`, which for a flow out of tolerance is its error (inf where not known)."""
-        return self.made(flow, distance if np.isfinite(distance) else self.tolerance)
+        return self.make(flow, distance if np.isfinite(distance) else self.tolerance)
 
     def fewest_kinks(self, flow: PlanarFlow, error: float) -> PlanarFlow:
         """The fewest kinks with which the error is within the tolerance, or the closest if none has been.
@@ -103,7 +103,7 @@ class _OneSlope:
         succeeded, failed = 0.0, np.inf
         try:
             while len(tried) < self.settings.tries:
-                tried.append(self.made(flow, distance))
+                tried.append(self.make(flow, distance))
                 if len(tried) > 1 and tried[-1][0].kinks == tried[-2][0].kinks:
                     break  # Only shears, say: there is no staircase to make coarser.
                 if tried[-1][1] <= self.tolerance:

@@ -76,7 +76,7 @@ def _refine(search: Search, max_kinks: int, start: PlanarFlow | None) -> PlanarF
     try:
         with own_threads():
             if affine_within(search):
-                return search.found()
+                return search.best_flow()
             starts = Starts(search.training, goal, search.seed, search.late, settings)
             if start is None:
                 theta = _fit_kinks(search, starts, max_kinks)
@@ -98,7 +98,7 @@ def _refine(search: Search, max_kinks: int, start: PlanarFlow | None) -> PlanarF
     except TimeIsUp:
         if search.best is None:
             raise
-    flow = search.found()
+    flow = search.best_flow()
     if search.error > tolerance:
         limit = f"{search.limits.max_seconds:g} s" if search.late() else f"{max_kinks} kinks"
         raise ToleranceNotReached(

@@ -81,7 +81,7 @@ class Search:
         if self.best is None or self._rank(theta, error) < self._rank(self.best, self.error):
             self.best, self.error = theta, error
 
-    def found(self) -> PlanarFlow:
+    def best_flow(self) -> PlanarFlow:
         """The best flow; something must have been kept."""
         assert self.best is not None
         return self.best.flow(self.target.domain)

@@ -16,7 +16,7 @@ from ...sampling.samples import Samples
 from ...sampling.search import large_errors, largest_error
 from ...target import Target
 from ..construction import Stop
-from .fit import RidgeFit, lower_norm
+from .fit import RidgeFit, lower
 from .objective import Objective, pieces_for
 from .settings import Finishing
 
@@ -33,14 +33,14 @@ def finish(fit: RidgeFit, target: Target, goal: float, seed: int, stop: Stop) ->
     )
     x = _points(target.domain, count, rng, settings)
     objective = Objective(Samples(x, target(x)), pieces_for(fit.maps, goal))
-    fit = lower_norm(replace(fit, damping=settings.damping), objective, 2.0, settings.steps, 0.0, stop)
+    fit = lower(replace(fit, damping=settings.damping), objective, 2.0, settings.steps, 0.0, stop)
     while lacks_degree(fit, goal):
         raised = replace(fit, maps=fit.maps.raise_degree(settings.degrees), damping=settings.damping)
-        fit = lower_norm(raised, objective, 2.0, settings.steps, 0.0, stop)
+        fit = lower(raised, objective, 2.0, settings.steps, 0.0, stop)
     if settings.ratio * fit.norm > settings.hopeless * goal:
         return fit, settings.ratio * fit.norm
     for p in settings.powers:
-        fit = lower_norm(replace(fit, damping=settings.damping), objective, p, settings.steps, 0.0, stop)
+        fit = lower(replace(fit, damping=settings.damping), objective, p, settings.steps, 0.0, stop)
     best, least, missed = fit, np.inf, 0
     for _ in range(settings.rounds):
         worst, error = large_errors(fit.maps, target, objective.samples, settings.searches, rng)
@@ -53,7 +53,7 @@ def finish(fit: RidgeFit, target: Target, goal: float, seed: int, stop: Stop) ->
             break
         objective = replace(objective, samples=objective.samples.merge(worst))
         for p, steps in settings.last_powers:
-            fit = lower_norm(replace(fit, damping=settings.damping), objective, p, steps, 0.0, stop)
+            fit = lower(replace(fit, damping=settings.damping), objective, p, steps, 0.0, stop)
     return best, least
 
 

@@ -13,11 +13,11 @@ import numpy as np
 from scipy.linalg import LinAlgError, solve
 
 from ...box import search_points
-from ...deadline import check
 from ...runtime.threads import side_by_side
 from ...sampling.samples import Samples
 from ...target import Target
 from ..construction import Stop
+from ..levenberg_marquardt import first_improvement, lower_norm
 from .maps import RidgeMaps, idle_maps
 from .objective import Objective
 from .settings import DEFAULTS, Fitting, Settings
@@ -46,16 +46,12 @@ def fit_ridges(
 
     def begin(w: np.ndarray) -> RidgeFit:
         maps = idle_maps(x, w, fitting.degree, target.held, settings)
-        return lower_norm(
-            RidgeFit(maps, np.inf, fitting.damping, x), objective, 2.0, fitting.short, goal, stop
-        )
+        return lower(RidgeFit(maps, np.inf, fitting.damping, x), objective, 2.0, fitting.short, goal, stop)
 
     directions = rng.normal(size=(fitting.runs, count, d))
     fits = side_by_side([partial(begin, w) for w in directions])
     fits.sort(key=lambda fit: fit.norm)
-    best = [
-        partial(lower_norm, fit, objective, 2.0, fitting.long, goal, stop) for fit in fits[: fitting.places]
-    ]
+    best = [partial(lower, fit, objective, 2.0, fitting.long, goal, stop) for fit in fits[: fitting.places]]
     return sorted(side_by_side(best), key=lambda fit: fit.norm)
 
 
@@ -64,52 +60,62 @@ def numbers_per_map(dim: int, settings: Fitting) -> int:
     return (settings.degree + 2) * dim
 
 
-def lower_norm(
-    fit: RidgeFit, objective: Objective, p: float, steps: int, goal: float, stop: Stop
-) -> RidgeFit:
+def lower(fit: RidgeFit, objective: Objective, p: float, steps: int, goal: float, stop: Stop) -> RidgeFit:
     """The fit with the p-norm of the objective lowered, by Levenberg-Marquardt.
 
     For p = 2 the damper is the diagonal of the matrix. For p > 2, where few points count, it is the matrix
     for p = 2: it measures a step by how much it changes the map everywhere. It ends where the norm is below
     the goal or hardly falls.
     """
+    settings = fit.maps.settings.fitting
+    run = _Steps(objective, p)
     # Profiles may run away from bad steps; such maps count as infinitely bad.
     with np.errstate(over="ignore", invalid="ignore"):
-        return _descend(fit, objective, p, steps, goal, stop)
+        start, damping = run.at(fit.maps), fit.damping
+        found, damping = lower_norm(start, run.step, damping, steps, stop, settings.least_gain, goal=goal)
+    return RidgeFit(found.maps, found.norm, damping, fit.x)
 
 
-def _descend(fit: RidgeFit, objective: Objective, p: float, steps: int, goal: float, stop: Stop) -> RidgeFit:
-    maps, damping, x = fit.maps, fit.damping, objective.samples.x
-    settings = maps.settings.fitting
-    residual = objective.residual(maps)
-    norm = objective.norm(maps, residual, p)
-    everywhere = None
-    for _ in range(steps):
-        if norm <= goal or stop():
-            break
-        H, g = objective.normal_equations(maps, residual, p, norm)
+@dataclass(frozen=True, eq=False)
+class _Residual:
+    """Ridge maps, what they are off by at the samples, and the norm."""
+
+    maps: RidgeMaps
+    residual: np.ndarray
+    norm: float
+
+
+class _Steps:
+    """The steps of one run; they share the matrix for p = 2."""
+
+    def __init__(self, objective: Objective, p: float):
+        self._objective, self._p = objective, p
+        self._everywhere: np.ndarray | None = None
+
+    def at(self, maps: RidgeMaps) -> _Residual:
+        residual = self._objective.residual(maps)
+        return _Residual(maps, residual, self._objective.norm(maps, residual, self._p))
+
+    def step(self, here: _Residual, damping: float) -> tuple[_Residual | None, float]:
+        """The first step that lowers the norm."""
+        maps, settings = here.maps, here.maps.settings.fitting
+        H, g = self._objective.normal_equations(maps, here.residual, self._p, here.norm)
         damper = np.diag(np.diag(H) + settings.least_diagonal * np.diag(H).max())
-        if p > 2:
-            if everywhere is None:
-                fewer = objective.thin(settings.everywhere)
-                everywhere, _ = fewer.normal_equations(maps, fewer.residual(maps), 2.0, norm)
-            diagonal = settings.part_of_diagonal * np.diag(np.diag(everywhere))
-            damper = np.trace(H) / np.trace(everywhere) * (everywhere + diagonal)
-        before = norm
-        for _ in range(settings.tries):
-            check()
-            tried = _try(maps, H, damping * damper, g, x)
-            if tried is not None:
-                new_residual = objective.residual(tried)
-                new_norm = objective.norm(tried, new_residual, p)
-                if new_norm < norm:
-                    maps, residual, norm = tried, new_residual, new_norm
-                    damping = max(damping / settings.damping_factor, settings.least_damping)
-                    break
-            damping *= settings.damping_factor
-        if norm > (1 - settings.least_gain) * before:
-            break
-    return RidgeFit(maps, norm, damping, x)
+        if self._p > 2:
+            if self._everywhere is None:
+                fewer = self._objective.thin(settings.everywhere)
+                self._everywhere, _ = fewer.normal_equations(maps, fewer.residual(maps), 2.0, here.norm)
+            diagonal = settings.part_of_diagonal * np.diag(np.diag(self._everywhere))
+            damper = np.trace(H) / np.trace(self._everywhere) * (self._everywhere + diagonal)
+
+        def attempt(value: float) -> _Residual | None:
+            moved = _try(maps, H, value * damper, g, self._objective.samples.x)
+            return None if moved is None else self.at(moved)
+
+        found, damping = first_improvement(here, attempt, damping, settings.damping_factor, settings.tries)
+        if found is None:
+            return None, damping
+        return found, max(damping / settings.damping_factor, settings.least_damping)
 
 
 def _try(

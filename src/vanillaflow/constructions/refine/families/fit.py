@@ -13,12 +13,12 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.linalg import cho_factor, cho_solve
 
-from ....deadline import check
 from ....runtime.threads import parts_of, side_by_side
 from ....sampling.samples import Samples, p_norm
 from ...construction import Stop, never
+from ...levenberg_marquardt import first_improvement, lower_norm
 from ..least_squares.jacobian_kernels import scaled_jacobian
-from ..least_squares.least_squares import Objective
+from ..least_squares.least_squares import Fit, Objective
 from ..parameters import Parameters
 from .families import Families
 
@@ -27,40 +27,35 @@ def fit_families(
     families: Families, samples: Samples, p: float, degree: int, steps: int, stop: Stop = never
 ) -> tuple[Families, float]:
     """The families with a lower p-norm of their error, and that norm."""
-    theta, bases = families.parameters, families.bases(degree)
-    settings = theta.settings.families
-    norm = p_norm(theta(samples.x) - samples.y, p)
-    damping = settings.damping
-    for _ in range(steps):
-        if not 0 < norm < np.inf or stop():
-            break
-        objective = Objective(samples, p, norm)
-        here = objective.at(theta)
-        weights = (p - 1) / here.residual.size * objective.weights(here.residual)
-        rows = (
-            _heaviest((weights * here.residual**2).sum(axis=1), settings.covered)
-            if p > 2
-            else np.arange(len(samples))
-        )
-        compression = _Compression(theta, bases)
+    bases, settings = families.bases(degree), families.parameters.settings.families
+    trials = (1 / settings.damping_factor, 1.0)
+
+    def at(theta: Parameters) -> Fit:
+        residual = theta(samples.x) - samples.y
+        return Fit(theta, residual, p_norm(residual, p))
+
+    def step(fit: Fit, damping: float) -> tuple[Fit | None, float]:
+        objective = Objective(samples, p, fit.norm)
+        weights = (p - 1) / fit.residual.size * objective.weights(fit.residual)
+        rows = np.arange(len(samples))
+        if p > 2:
+            rows = _heaviest((weights * fit.residual**2).sum(axis=1), settings.covered)
+        compression = _Compression(fit.parameters, bases)
         H = compression.matrix(samples.x[rows], weights[rows])
-        g = compression.compress(objective.gradient(here))
+        g = compression.compress(objective.gradient(objective.at(fit.parameters)))
         damper = np.diag(H) + settings.floor * np.diag(H).mean()
-        before = norm
-        for _ in range(settings.tries):
-            check()
-            values = [damping / settings.damping_factor, damping]
-            tried = [_step(compression, H, value * damper, g) for value in values]
-            norms = [np.inf if each is None else p_norm(each(samples.x) - samples.y, p) for each in tried]
-            best = int(np.argmin(norms))
-            found = tried[best]
-            if found is not None and norms[best] < norm:
-                theta, norm, damping = found, norms[best], max(values[best], settings.least_damping)
-                break
-            damping *= settings.damping_factor**2
-        if norm > (1 - settings.least_gain) * before:
-            break
-    return Families(theta, families.counts), norm
+
+        def attempt(value: float) -> Fit | None:
+            theta = _step(compression, H, value * damper, g)
+            return None if theta is None else at(theta)
+
+        found, damping = first_improvement(
+            fit, attempt, damping, settings.damping_factor, settings.tries, trials
+        )
+        return found, max(damping, settings.least_damping)
+
+    fit, _ = lower_norm(at(families.parameters), step, settings.damping, steps, stop, settings.least_gain)
+    return Families(fit.parameters, families.counts), fit.norm
 
 
 def _heaviest(share: Float[np.ndarray, " n"], part: float) -> Int[np.ndarray, " k"]:

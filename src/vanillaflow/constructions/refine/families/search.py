@@ -75,7 +75,7 @@ def _with_weak_pair(base: Families, part: Samples, stop: Stop) -> list[Judged]:
     smaller = base.scale(kinks - count)
     angles = np.pi * np.arange(settings.directions) / settings.directions
 
-    def fitted(at: int, angle: float) -> Judged:
+    def fit_at(at: int, angle: float) -> Judged:
         w = np.array([np.cos(angle), np.sin(angle)])
         weak, norm = smaller.with_idle_pair(part.x, at, w, count), np.inf
         for degree in settings.weak_degrees:
@@ -83,7 +83,7 @@ def _with_weak_pair(base: Families, part: Samples, stop: Stop) -> list[Judged]:
         return weak, norm
 
     places = range(len(smaller.counts) + 1)
-    return side_by_side([partial(fitted, at, angle) for at in places for angle in angles])
+    return side_by_side([partial(fit_at, at, angle) for at in places for angle in angles])
 
 
 def _share(families: Families, samples: Samples, stop: Stop) -> Judged:

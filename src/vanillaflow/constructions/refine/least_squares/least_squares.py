@@ -1,4 +1,4 @@
-"""Levenberg-Marquardt for the p-norm of the residual r(x) = N(x; theta) - Phi(x) over a set of points.
+"""Planar maps fitted by Levenberg-Marquardt: the p-norm of r(x) = N(x; theta) - Phi(x) over points.
 
 The p-norm (mean |r|^p)^(1/p) over all points and outputs is lowered for growing p: p = 2 is least squares,
 and large p approaches the supremum norm (Lawson's idea, by Newton's method). For mean |r|^p / p
@@ -25,6 +25,7 @@ from ....deadline import check
 from ....runtime.threads import parts_of, side_by_side
 from ....sampling.samples import Samples, p_norm
 from ...construction import Stop, never
+from ...levenberg_marquardt import lower_norm
 from ..parameters import Parameters
 from .gradient_kernels import transposed_product
 from .normal_matrix import Damped, Inverse, NormalMatrix, normal_matrix
@@ -33,11 +34,16 @@ from .quasi_newton import Point, descend
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """Where a run ended: parameters, the p-norm and the largest size of the residual."""
+    """Where a run has got to: parameters, their residual and its p-norm."""
 
     parameters: Parameters
+    residual: Float[np.ndarray, "n d"]
     norm: float
-    largest: float
+
+    @property
+    def largest(self) -> float:
+        """The largest size of the residual."""
+        return float(np.max(np.abs(self.residual), initial=0.0))
 
 
 def minimize(
@@ -53,34 +59,46 @@ def minimize(
 
     For p = 2, slow steps are followed by up to `descent` more with the same matrix (by default as set).
     """
-    theta, settings = start, start.settings.least_squares
+    settings = start.settings.least_squares
     descent = settings.descent if descent is None else descent
-    residual = theta(samples.x) - samples.y
-    norm = p_norm(residual, p)
-    damping = settings.damping
-    metric: NormalMatrix | None = None
-    idle = 0
-    for iteration in range(iterations):
-        if idle == settings.patience or not 0 < norm < np.inf or stop():
-            break
-        check()
-        objective = Objective(samples, p, norm)
-        here = objective.at(theta)
-        H = _weighted_matrix(theta, samples.x, objective.weights(residual), residual, p, rng)
-        if p > 2 and (metric is None or iteration % settings.renewed == 0):
-            metric = _plain_matrix(theta, samples.x, rng)
+    residual = start(samples.x) - samples.y
+    steps = _Steps(samples, p, rng, stop, descent)
+    fit = Fit(start, residual, p_norm(residual, p))
+    return lower_norm(
+        fit, steps.step, settings.damping, iterations, stop, settings.least_gain, settings.patience
+    )[0]
+
+
+class _Steps:
+    """The steps of one run; they share the matrix of the mean square for a while."""
+
+    def __init__(self, samples: Samples, p: float, rng: np.random.Generator, stop: Stop, descent: int):
+        self._samples, self._p, self._rng, self._stop, self._descent = samples, p, rng, stop, descent
+        self._metric: NormalMatrix | None = None
+        self._made = 0
+
+    def step(self, fit: Fit, damping: float) -> tuple[Fit | None, float]:
+        """The best of several steps."""
+        theta, settings = fit.parameters, fit.parameters.settings.least_squares
+        objective = Objective(self._samples, self._p, fit.norm)
+        here, weights = objective.at(theta), objective.weights(fit.residual)
+        H = _weighted_matrix(theta, self._samples.x, weights, fit.residual, self._p, self._rng)
+        if self._p > 2 and self._made % settings.renewed == 0:
+            self._metric = _plain_matrix(theta, self._samples.x, self._rng)
+        self._made += 1
+        metric = self._metric
         damped = H.damp_by_diagonal() if metric is None else H.damp_by(metric, settings.diagonal)
-        step = _best_step(here, damped, objective, damping)
-        if step is None:
-            break
-        point, damping = step.point, step.damping
+        best = _best_step(here, damped, objective, damping)
+        if best is None:
+            return None, damping
+        point = best.point
         # A step that gained much has left the matrix behind, and for p > 2 so have the weights.
-        if p == 2 and descent and H.factored and point.value > settings.slow * here.value:
-            point = descend(here, point, objective.at, objective.gradient, step.inverse, descent, stop)
-        theta, residual, before = point.parameters, point.residual, norm
-        norm = p_norm(residual, p)
-        idle = idle + 1 if norm > (1 - settings.least_gain) * before else 0
-    return Fit(theta, norm, float(np.max(np.abs(residual), initial=0.0)))
+        slow = self._p == 2 and H.factored and point.value > settings.slow * here.value
+        if slow and self._descent:
+            point = descend(
+                here, point, objective.at, objective.gradient, best.inverse, self._descent, self._stop
+            )
+        return Fit(point.parameters, point.residual, p_norm(point.residual, self._p)), best.damping
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +183,7 @@ def _best_step(here: Point, damped: Damped, objective: Objective, damping: float
     g = objective.gradient(here)
     nothing = _Step(Point(here.parameters, np.inf, here.residual), damping, lambda b: b)
 
-    def inverted(value: float) -> tuple[Inverse, np.ndarray] | None:
+    def invert(value: float) -> tuple[Inverse, np.ndarray] | None:
         inverse = damped(value)
         if inverse is None:
             return None
@@ -177,7 +195,7 @@ def _best_step(here: Point, damped: Damped, objective: Objective, damping: float
         values = [damping * settings.damping_factor**power for power in powers]
         values = [value for value in values if settings.damping_range[0] < value < settings.damping_range[1]]
         best = replace(nothing, damping=values[0] if values else damping)
-        solutions = side_by_side([partial(inverted, value) for value in values], here.parameters.count**3 / 6)
+        solutions = side_by_side([partial(invert, value) for value in values], here.parameters.count**3 / 6)
         for value, solved in zip(values, solutions):
             if solved is not None:
                 check()

@@ -14,6 +14,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 from scipy.linalg import cho_solve
+from scipy.sparse.linalg import LinearOperator, cg
 
 from ....runtime.threads import parts_of, side_by_side
 from ..parameters import Parameters
@@ -157,10 +158,10 @@ class _Products:
         def inverse(damping: float, b: np.ndarray) -> np.ndarray:
             added = damping * damper
 
-            def damped(v: np.ndarray) -> np.ndarray:
+            def apply(v: np.ndarray) -> np.ndarray:
                 return self.apply(v) + added * v
 
-            return theta.expand(_conjugate_gradients(damped, diagonal + added, theta.reduce(b), settings))
+            return theta.expand(_conjugate_gradients(apply, diagonal + added, theta.reduce(b), settings))
 
         return lambda damping: partial(inverse, damping)
 
@@ -168,22 +169,7 @@ class _Products:
 def _conjugate_gradients(
     apply: Callable[[np.ndarray], np.ndarray], diagonal: np.ndarray, b: np.ndarray, settings: LeastSquares
 ) -> np.ndarray:
-    """An approximate solution of `apply(x) = b`, preconditioned by the diagonal."""
-    x, r = np.zeros_like(b), b.copy()
-    z = r / diagonal
-    direction, rz = z.copy(), float(r @ z)
-    first = rz
-    for _ in range(settings.most_cg_steps):
-        if rz <= settings.cg_reduction**2 * first:
-            break
-        image = apply(direction)
-        curvature = float(direction @ image)
-        if not curvature > 0:
-            break
-        step = rz / curvature
-        x += step * direction
-        r -= step * image
-        z = r / diagonal
-        rz, previous = float(r @ z), rz
-        direction = z + (rz / previous) * direction
-    return x
+    """An approximate solution of `apply(x) = b`, in coordinates in which the diagonal is 1."""
+    root = np.sqrt(diagonal)
+    scaled = LinearOperator((b.size, b.size), matvec=lambda v: apply(v / root) / root, dtype=b.dtype)
+    return cg(scaled, b / root, rtol=settings.cg_reduction, maxiter=settings.most_cg_steps)[0] / root
