@@ -74,8 +74,10 @@ def certify(
 
     Parameters
     ----------
-    flow, target
-        The flow or network, and the exact flow.
+    flow
+        The flow or network.
+    target
+        The exact flow.
     method
         "sampled": the largest error found on low-discrepancy points, faces, corners and by a local search
         from the worst of them. It is a lower bound of the supremum, and in practice close to it; see

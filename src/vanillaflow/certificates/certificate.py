@@ -80,10 +80,16 @@ class Certificate(Finding):
         The seed of the points.
     dtype
         The precision in which the network was evaluated, "float32" or "float64".
-    network_hash, system_hash : str
-        Which network and which system it is about, see `fingerprints`.
-    system, duration, box : str, float and Box
-        The name of the system, the duration and the box of starting points.
+    network_hash
+        Which network the certificate is about, see `fingerprints`.
+    system_hash
+        Which system it is about, see `fingerprints`.
+    system
+        The name of the system.
+    duration
+        How long its flow is followed.
+    box
+        The box of starting points.
     reference
         What the network was compared with, in words.
     seconds
@@ -129,7 +135,7 @@ class Certificate(Finding):
 
     @property
     def basis(self) -> str:
-        """What the error is the difference from, in one sentence."""
+        """The reference from which the error is the difference, in one sentence."""
         if self.method == "rigorous":
             return (
                 f"The error is the max norm of the difference of the network in {self.dtype}, with all that "
@@ -184,10 +190,7 @@ class Certificate(Finding):
     ) -> str:
         """Measure again and return what was found, in one sentence.
 
-        Parameters
-        ----------
-        flow, target, dtype, seed
-            As for `checking.check`, which describes the measurement.
+        The measurement, and what `dtype` and `seed` do in it, is described in `checking.check`.
 
         Raises
         ------

@@ -86,17 +86,20 @@ def certify_rigorous(
 
     Parameters
     ----------
-    flow, target
-        The flow or network, and the exact flow.
+    flow
+        The flow or network.
+    target
+        The exact flow.
     dtype
         The precision in which the network is evaluated.
     factor
         The bisection ends with a bound within `factor` times the largest error that a search finds.
     goal
         The bound with which the bisection ends, in place of that.
-    max_cells, max_seconds
-        The bisection ends after so many cells or seconds, too: what it has then is a bound all the same, only
-        larger. The time is kept within two seconds and a tenth.
+    max_cells
+        The bisection ends after so many cells, too: what it has then is a bound all the same, only larger.
+    max_seconds
+        It ends after so many seconds, too. The time is kept within two seconds and a tenth.
     executor
         An executor for the parts of the work, on this machine or on others: any of `concurrent.futures`,
         or Dask's `Client.get_executor()`. By default this process does them, and a pool of others where

@@ -23,8 +23,10 @@ def rollout_errors(
 
     Parameters
     ----------
-    flow, target
-        The compiled flow, and the exact flow of a field that does not depend on time.
+    flow
+        The compiled flow.
+    target
+        The exact flow, of a field that does not depend on time.
     steps
         The number of applications.
     points

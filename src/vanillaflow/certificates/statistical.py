@@ -50,8 +50,10 @@ def certify_statistical(
 
     Parameters
     ----------
-    flow, target
-        A function (n, d) -> (n, d), and the exact flow.
+    flow
+        A function (n, d) -> (n, d).
+    target
+        The exact flow.
     points
         The number n of points; by default 10,000, or as many as `coverage` needs.
     confidence

@@ -37,8 +37,10 @@ class Limits:
 
     Attributes
     ----------
-    max_kinks, max_seconds : int and float
-        The largest number of planar maps, and the largest time.
+    max_kinks
+        The largest number of planar maps.
+    max_seconds
+        The largest time.
     seed
         The seed of all samples, so that the same limits give the same flow as long as time is no limit.
     begun

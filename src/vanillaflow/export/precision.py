@@ -28,10 +28,14 @@ class PrecisionErrors:
 
     Attributes
     ----------
-    float32, float16, bfloat16 : float
-        The changes in the floating-point types.
+    float32
+        The change with 24 significant bits.
+    float16
+        The change with 11 significant bits and numbers below 65,520.
+    bfloat16
+        The change with 8 significant bits.
     int8
-        The change in 8-bit integers; None where ONNX Runtime is not installed.
+        The change with integers of 8 bits; None where ONNX Runtime is not installed.
     points
         The number of points compared.
     """

@@ -27,14 +27,18 @@ class RidgeField:
 
     Parameters
     ----------
-    a, w : (N, d) arrays
-        The directions and the normals of the N ridge pieces.
+    a : (N, d) array
+        The directions of the N ridge pieces.
+    w : (N, d) array
+        The normals of the pieces.
     b : (N,) array
         The offsets.
     profiles : str, Profile or sequence of them
         One name or Profile for all pieces, or N of them.
-    A, c : (d, d) and (d,) arrays
-        The affine piece; zero if omitted.
+    A : (d, d) array
+        The matrix of the affine piece; zero if omitted.
+    c : (d,) array
+        The constant of the affine piece; zero if omitted.
 
     Raises
     ------

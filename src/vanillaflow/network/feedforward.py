@@ -156,16 +156,10 @@ class FeedforwardNetwork:
         outputs: int | None = None,
         certificate: Certificate | None = None,
     ) -> None:
-        """Write an ONNX file of Gemm and LeakyRelu, PRelu or Relu nodes with a dynamic batch.
+        """Write an ONNX file, `path`, of Gemm and LeakyRelu, PRelu or Relu nodes with a dynamic batch.
 
-        Parameters
-        ----------
-        path
-            The file to write.
-        dtype, outputs
-            As for `to_torch`.
-        certificate
-            A certificate of this network in this dtype, of all outputs, which the file's metadata then hold.
+        `dtype` and `outputs` are as for `to_torch`. A `certificate` of this network in this dtype, of all
+        outputs, is put into the file's metadata.
         """
         from ..export.onnx import write_onnx
 
@@ -178,16 +172,10 @@ class FeedforwardNetwork:
         outputs: int | None = None,
         name: str | None = None,
     ) -> None:
-        """Write one file of C99 with `void NAME(const T *x, T *y)`.
+        """Write one file of C99, `path`, with `void NAME(const T *x, T *y)`.
 
-        Parameters
-        ----------
-        path
-            The file to write.
-        dtype, outputs
-            As for `to_torch`; T is float or double.
-        name
-            The NAME of the function; by default the file's name gives it.
+        T is `dtype`, double or float; NAME is `name`, by default made from the file's name. `dtype` and
+        `outputs` are as for `to_torch`.
         """
         from ..export.c import write_c
 

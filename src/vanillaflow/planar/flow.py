@@ -31,12 +31,18 @@ class PlanarFlow:
 
     Parameters
     ----------
-    a, w, t : (L, d), (L, d) and (L,) arrays
-        Planar map l is x + a_l relu(w_l.x - t_l).
+    a : (L, d) array
+        The directions of the planar maps; map l is x + a_l relu(w_l.x - t_l).
+    w : (L, d) array
+        The normals of the planar maps.
+    t : (L,) array
+        The offsets of the planar maps.
     stops : (J,) array
         Non-decreasing in 0..L; affine map j, x -> M_j x + m_j, acts after the first `stops[j]` planar maps.
-    M, m : (J, d, d) and (J, d) arrays
-        The affine maps, invertible.
+    M : (J, d, d) array
+        The matrices of the affine maps, invertible.
+    m : (J, d) array
+        The constants of the affine maps.
     domain : Box
         The box on which the flow was made to be accurate; lowering and certificates refer to it.
     provenance : Provenance

@@ -42,14 +42,18 @@ def error_map(
 
     Parameters
     ----------
-    flow, target
-        A PlanarFlow or FeedforwardNetwork, or any function (n, d) -> (n, d), and the exact flow.
+    flow
+        A PlanarFlow or FeedforwardNetwork, or any function (n, d) -> (n, d).
+    target
+        The exact flow.
     ax
         The axes; by default those of a new figure.
     points
         The number of points in each direction.
-    dims, at
-        The slice in more than two dimensions.
+    dims
+        The coordinates that vary, in more than two dimensions.
+    at
+        The point whose other coordinates the slice has; by default the center.
     log
         Whether colors stand for the logarithm, over two decades.
     **style

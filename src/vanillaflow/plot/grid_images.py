@@ -46,8 +46,10 @@ def grid_image(
         The number of lines in each direction, the edges of the box among them.
     points
         The number of points on each line.
-    dims, at
-        The slice of the box in more than two dimensions; its image is projected on the same `dims`.
+    dims
+        The coordinates that vary; the image is projected on the same.
+    at
+        The point whose other coordinates the slice has; by default the center.
     **style
         Keywords of matplotlib's LineCollection, for the image's lines.
 

@@ -38,12 +38,16 @@ def kink_lines(
 
     Parameters
     ----------
-    flow, box
-        The flow and the box, by default the flow's domain.
+    flow
+        The flow.
+    box
+        The box; by default the domain of the flow.
     ax
         The axes; by default those of a new figure.
-    dims, at
-        The slice in more than two dimensions.
+    dims
+        The coordinates that vary, in more than two dimensions.
+    at
+        The point whose other coordinates the slice has; by default the center.
     **style
         Keywords of matplotlib's LineCollection; with a `color` there are no colors of depth. With
         rasterized=True the lines of thousands of kinks make a small file.

@@ -43,12 +43,22 @@ def layers(
 
     Parameters
     ----------
-    flow, steps
-        The flow and the number of steps.
+    flow
+        The flow.
+    steps
+        The number of steps.
     target
         The exact flow, if the last panel is to show the grid's image under it.
-    box, lines, points, dims, at
-        As for `grid_image`.
+    box
+        The box; by default the domain of the flow.
+    lines
+        The number of lines in each direction.
+    points
+        The number of points on each line.
+    dims
+        The coordinates that vary, as for `grid_image`.
+    at
+        The point whose other coordinates the slice has; by default the center.
     columns
         The largest number of panels side by side.
     **style

@@ -64,9 +64,10 @@ def report(
         The precision in which the error of a network is measured, as that of its file.
     seed
         The seed of the certificate's points.
-    command, compile_seed
-        How to reproduce the report: the words of a command line after `vanillaflow`, and the seed of the
-        compilation, which a flow does not know.
+    command
+        How to reproduce the report: the words of a command line after `vanillaflow`.
+    compile_seed
+        The seed of the compilation, which a flow does not know; shown with the command.
 
     Raises
     ------

@@ -89,8 +89,10 @@ def largest_error(
 
     Parameters
     ----------
-    flow, target
-        A function (n, d) -> (n, d), and the exact flow or another PlanarFlow.
+    flow
+        A function (n, d) -> (n, d).
+    target
+        The exact flow, or another PlanarFlow.
     points
         The number of interior points. By default 8192, fewer for d > 16, where a point costs more, and more
         for a PlanarFlow of more than 181 kinks in the plane or 46 beyond.

@@ -135,12 +135,10 @@ class FlowMap(Target):
         smoothing: float = 0.0,
         name: str | None = None,
     ) -> SampledFlow:
-        """The target of a flow that is known only by points and their images.
+        """The target of a flow that is known only by points x and their images y.
 
-        Parameters
-        ----------
-        x, y, domain, duration, smoothing, name
-            As for `target.samples.SampledFlow`, which also states what is raised and what is warned of.
+        `domain`, `duration`, `smoothing` and `name` are as for `target.samples.SampledFlow`, which also
+        states what is raised and what is warned of.
         """
         from .samples import SampledFlow
 

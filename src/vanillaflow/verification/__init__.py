@@ -48,14 +48,18 @@ def verify(
 
     Parameters
     ----------
-    flow, target
-        The flow or network, and the exact flow.
+    flow
+        The flow or network.
+    target
+        The exact flow.
     prop
         The property; its starts lie in the target's box.
     certificate
         A rigorous certificate of this flow and target, which is believed; by default one is made.
-    max_cells, max_seconds
-        The largest number of cells of branch and bound, and the largest time.
+    max_cells
+        The largest number of cells of branch and bound.
+    max_seconds
+        The largest time.
     seed
         The seed of the search; the same seed gives the same verdict.
 

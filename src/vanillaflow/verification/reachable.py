@@ -34,8 +34,10 @@ class ReachableSet:
 
     Attributes
     ----------
-    centers, generators : (k, d) and (k, s, d) arrays
-        The zonotopes; the last d generators of each are along the axes.
+    centers
+        The centers of the zonotopes.
+    generators
+        The generators, the last d of each zonotope along the axes.
     box
         The starts, all of whose images are in the set.
     margin
@@ -119,8 +121,10 @@ def reach(
 
     Parameters
     ----------
-    flow, target
-        The flow or network, and the exact flow.
+    flow
+        The flow or network.
+    target
+        The exact flow.
     box
         The starts; by default the whole box of the target.
     certificate

@@ -35,8 +35,10 @@ def from_sympy(
         time t.
     parameters
         The values of symbols, or of names.
-    domain, exact
-        As for `from_equations`.
+    domain
+        The box on which the field will be used, as for `from_equations`.
+    exact
+        Whether expressions that are no sum of ridges are refused.
 
     Raises
     ------

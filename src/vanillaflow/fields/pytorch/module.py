@@ -58,8 +58,10 @@ def from_torch(
         The dimension of y, needed where no `Linear` shows it.
     exact
         Whether a module that is no RidgeField, which the other methods need, is refused.
-    jumps, max_step
-        What a module that depends on time does in time, as for `from_callable`.
+    jumps
+        Times at which a module that depends on time jumps or has a corner, as for `from_callable`.
+    max_step
+        The longest step, in time, of a solver that is to meet all that such a module does.
 
     Raises
     ------
