@@ -73,7 +73,9 @@ def unchecked() -> Iterator[None]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """All tests of one system of the zoo go to one process, which compiles it once (zoo_cases)."""
+    from vanillaflow.choices import ZOO
+
     for item in items:
         name = getattr(item, "callspec", None) and item.callspec.params.get("name")
-        if isinstance(name, str):
+        if isinstance(name, str) and name in ZOO:
             item.add_marker(pytest.mark.xdist_group(name))
