@@ -45,6 +45,9 @@ class Settings:
     first_steps: int = 32
     most_steps: int = 1024
     measured_kinks: int = 16
+    # An error that is so many tolerances is that of steps which diverge: as many steps as would mend it, no
+    # machine takes.
+    hopeless: float = 1e15
 
 
 DEFAULTS = Settings()
@@ -65,7 +68,7 @@ class Paper(Construction):
         target, max_kinks = self.target, self.limits.max_kinks
         x = search_points(target.domain, self.settings.samples, self.limits.seed)
         steps, kinks = _steps_and_kinks(target, tolerance, x, target(x), self.settings)
-        each = [np.count_nonzero(f.a) * round(steps * s / target.duration) for f, s in _segments(target)]
+        each = [int(np.count_nonzero(f.a)) * round(steps * s / target.duration) for f, s in _segments(target)]
         size = sum(each) * kinks
         if size > max_kinks:
             raise ToleranceNotReached(
@@ -94,7 +97,7 @@ def _steps_and_kinks(
     while error > tolerance / 2 and steps < settings.most_steps:
         steps *= 2
         error = _error(target, steps, x, y, settings)
-    if not np.isfinite(error):
+    if not error < settings.hopeless * tolerance:
         raise ToleranceNotReached("forward Euler steps of the field's pieces diverge on this box")
     exact_steps = max(least, int(np.ceil(steps * 2 * error / tolerance)))
     euler = _walk(target, first, None, x, settings)
