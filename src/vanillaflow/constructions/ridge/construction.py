@@ -137,7 +137,9 @@ class Ridge(Construction):
         assert self._best is not None
         few = self.settings.few_points
         x = search_points(self.target.domain, few, self.limits.seed + 3)
-        grids, off = Grids(self._best.maps, x), self._tolerance
+        # Pieces that are closer to the maps than these to the flow cost time, and gain nothing.
+        off = max(self._tolerance, self._error / 2) if np.isfinite(self._error) else self._tolerance
+        grids = Grids(self._best.maps, x)
         while (flow := grids.flow(off, grids.sizes(off), self.target.domain)).kinks > self.limits.max_kinks:
             off *= 2
         return flow, largest_error(
