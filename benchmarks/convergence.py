@@ -81,8 +81,8 @@ def measure(name: str) -> Convergence:
 
 
 def _plan(target: vf.FlowMap, scheme: str, steps: int, x: np.ndarray, y: np.ndarray) -> SplitPlan:
-    flows = list(sub_flows(target.field, target.duration, SCHEMES[scheme], steps))
-    return plan(target, SCHEMES[scheme], steps, flows, x, y)
+    flows = list(sub_flows(target.ridge_segments(), SCHEMES[scheme], steps))
+    return plan(SCHEMES[scheme], steps, flows, x, y)
 
 
 def _piecewise_linear(candidate: SplitPlan, target: vf.FlowMap, x: np.ndarray) -> Series:
