@@ -2,7 +2,7 @@
 
 Stages that have something to show look at the clock themselves and end with that. What is left is here:
 wherever a stage may take long it calls `check`, which raises TimeIsUp somewhat later than that. Without a
-limit nothing depends on the clock. A thread that was started within has no limit.
+limit nothing depends on the clock. Threads of `runtime.threads` have the limit of the one that they work for.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_info
 import vanillaflow as vf
 from vanillaflow.constructions.refine.least_squares.least_squares import minimize
 from vanillaflow.constructions.refine.slices import sliced_start
+from vanillaflow.deadline import TimeIsUp, check, within
 from vanillaflow.runtime.threads import own_threads, parts_of, side_by_side, thread_count
 from vanillaflow.sampling.samples import sample
 
@@ -65,6 +66,17 @@ def test_an_error_ends_the_work():
         with pytest.raises(ZeroDivisionError):
             side_by_side([fails, fails, *[lambda: done.append(1)] * 100])
         assert len(done) < 100 and thread_count() == 2
+
+
+def test_all_threads_have_the_deadline():
+    def late():
+        with pytest.raises(TimeIsUp):
+            check()
+        return get_ident()
+
+    with own_threads(2), within(0.0):
+        everyone = Barrier(2, timeout=60)
+        assert len({*side_by_side([lambda: (everyone.wait(), late())[1]] * 2)}) == 2
 
 
 def test_libraries_get_their_threads_back():

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from math import inf
 from threading import local
 from typing import TypeVar
@@ -60,7 +61,8 @@ def own_threads(count: int | None = None) -> Iterator[None]:
 def side_by_side(tasks: Sequence[Callable[[], T]], work: float = inf) -> list[T]:
     """The results of the tasks, in order; `work` is about how many multiply-adds each takes.
 
-    This thread takes part. Another needs a while to wake, and finds nothing left if the tasks were small.
+    This thread takes part. Another needs a while to wake, and finds nothing left if the tasks were small. It
+    has the deadline of this one.
     """
     count = min(thread_count(), len(tasks))
     if count < 2 or work < _LEAST_WORK:
@@ -77,7 +79,7 @@ def side_by_side(tasks: Sequence[Callable[[], T]], work: float = inf) -> list[T]
                 return
             results[number] = task()
 
-    others = [_threads(count - 1).submit(work_off) for _ in range(count - 1)]
+    others = [_threads(count - 1).submit(copy_context().run, work_off) for _ in range(count - 1)]
     before = getattr(_here, "count", None)
     _here.count = 1
     try:

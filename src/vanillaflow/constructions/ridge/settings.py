@@ -53,10 +53,10 @@ class Objectives:
 
     # For p > 2 the matrix is made from the points that make up this part of the p-norm: fewer are faster.
     covered: float = 0.99
-    # Points whose derivatives are held at once: fewer where these would be more numbers than a quarter of a
-    # gigabyte holds.
+    # Points whose derivatives are held at once: fewer where these would be more numbers than 32 megabytes
+    # hold. Products of such matrices take half a second, after which the clock is looked at.
     chunk: int = 2000
-    numbers: int = 2**25
+    numbers: int = 2**22
     # Pieces in units of what typical bends need (measured: less costs more ridge maps, more larger tables).
     more_pieces: float = 1.3
 
