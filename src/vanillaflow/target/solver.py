@@ -1,4 +1,7 @@
-"""The solver of exact flows: DOP853 on batches of points, with steps that a mesh in time limits."""
+"""The solver of exact flows: DOP853 on batches of points, with steps that a mesh in time limits.
+
+Trajectories of an autonomous field take steps of their own (`own_steps`), others take theirs together.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from scipy.integrate import DOP853
 from ..deadline import check
 from ..errors import FlowLeavesDomain, FlowNotResolved
 from ..fields.in_time import values_at
+from .own_steps import LostRows, OwnSteps, TooManySteps
 from .time_mesh import TimeMesh, interior
 
 # A trajectory this many box sizes away is taken to have blown up.
@@ -76,6 +80,8 @@ class Solver:
     def _end(self, x: np.ndarray, t0: float, t1: float) -> np.ndarray:
         if len(x) == 0:
             return x.copy()
+        if getattr(self.field, "autonomous", False):
+            return self._end_of_each(x, t0, t1)
         try:
             [(_, y)] = deque(self._steps(x, t0, t1), maxlen=1)
             return y.reshape(x.shape)
@@ -90,13 +96,46 @@ class Solver:
             alone[i] = self._end(x[i : i + 1], t0, t1)[0]
         return alone
 
+    def _end_of_each(self, x: np.ndarray, t0: float, t1: float) -> np.ndarray:
+        check()
+
+        def rate(y: np.ndarray) -> np.ndarray:
+            check()
+            return values_at(self.field, t0, y)
+
+        self._require_defined(x, rate(x), t0)
+        tolerance = max(self.rtol / np.sqrt(x.shape[1]), _LEAST_TOLERANCE)
+        farthest = _BLOW_UP * (1.0 + np.max(self.size))
+        longest = float(self.mesh.longest.min())
+        solver = OwnSteps(rate, tolerance, self.size, longest, farthest, _MAX_STEPS + len(self.mesh.starts))
+        try:
+            return solver.end(x, t0, t1)
+        except LostRows as lost:
+            worst = np.argmax(np.nan_to_num(np.abs(lost.states), nan=np.inf).max(axis=1))
+            reason = "blows up or cannot be continued"
+            raise FlowLeavesDomain(
+                x[lost.rows[worst]], float(lost.times[worst]), self.duration, reason
+            ) from None
+        except TooManySteps as stiff:
+            raise self._not_resolved(stiff.time) from None
+
+    def _require_defined(self, x: np.ndarray, rates: np.ndarray, t: float) -> None:
+        undefined = ~np.isfinite(rates).all(axis=1)
+        if undefined.any():
+            raise FlowLeavesDomain(x[np.argmax(undefined)], t, self.duration, "meets an undefined field")
+
+    def _not_resolved(self, time: float) -> FlowNotResolved:
+        return FlowNotResolved(
+            f"the exact flow takes more than {_MAX_STEPS} steps of an explicit solver, {time:.3g} of "
+            f"{self.duration:g} with the last of them: the field is stiff, or not smooth to ten digits, as "
+            "one computed in float32",
+            time,
+        )
+
     def _steps(self, x: np.ndarray, t0: float, t1: float) -> Iterator[tuple[float, np.ndarray]]:
         """The times and states (n d,) after each step within a span without jumps."""
         rate = self._rate(x.shape, t0, t1)
-        first = rate(t0, x.ravel()).reshape(x.shape)
-        undefined = ~np.isfinite(first).all(axis=1)
-        if undefined.any():
-            raise FlowLeavesDomain(x[np.argmax(undefined)], t0, self.duration, "meets an undefined field")
+        self._require_defined(x, rate(t0, x.ravel()).reshape(x.shape), t0)
         # scipy bounds the root mean square of the local error over the batch; dividing by sqrt(n d) bounds
         # it for every point.
         tolerance = max(self.rtol / np.sqrt(x.size), _LEAST_TOLERANCE)
@@ -113,12 +152,7 @@ class Solver:
             yield solver.t, solver.y
             if solver.status == "finished":
                 return
-        raise FlowNotResolved(
-            f"the exact flow takes more than {_MAX_STEPS} steps of an explicit solver, {solver.t:.3g} of "
-            f"{self.duration:g} with the last of them: the field is stiff, or not smooth to ten digits, as "
-            "one computed in float32",
-            float(solver.t),
-        )
+        raise self._not_resolved(float(solver.t))
 
     def _rate(
         self, shape: tuple[int, int], t0: float, t1: float

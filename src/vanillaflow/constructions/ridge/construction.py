@@ -21,8 +21,9 @@ from ...sampling.samples import Samples, training_target
 from ...sampling.search import around, largest_error
 from ...target import Target
 from ..construction import Constructed, Construction, Limits, Report, quiet
-from .finishing import finish, lacks_degree
-from .fit import RidgeFit, fit_ridges, numbers_per_map
+from .finishing import finish
+from .fit import RidgeFit, numbers_per_map
+from .homotopy import Homotopy
 from .grids import Grids
 from .settings import DEFAULTS, Settings
 
@@ -35,6 +36,7 @@ class Ridge(Construction):
     _count = 0
     _error = np.inf
     _tolerance = np.inf
+    _homotopy: Homotopy | None = None
 
     def __init__(
         self, target: Target, limits: Limits, report: Report = quiet, *, settings: Settings = DEFAULTS
@@ -73,29 +75,24 @@ class Ridge(Construction):
     def _fit(self, training: Target, tolerance: float) -> None:
         """More smooth maps, until their error leaves enough of the tolerance."""
         settings = self.settings
-        while self._best is None or self._error > settings.enough * tolerance:
-            count = 0 if self._best is None else self._next_count(tolerance)
-            if count * numbers_per_map(self.target.dim, settings.fitting) > settings.most_numbers:
-                limit = f"{self._count} ridge maps, the most that can be fitted"
-                raise self._refusal(limit)
-            if self._best and self.limits.late():
-                raise self._refusal(f"{self._count} ridge maps in the time")
-            goal = settings.aim * tolerance
-            close, seed, late = settings.close * tolerance, self.limits.seed, self.limits.late
-            fit = fit_ridges(training, count, close, seed, late, settings)[0]
-            error = settings.finishing.ratio * fit.norm
-            if error <= settings.near * goal or lacks_degree(fit, goal):
-                fit, error = finish(fit, training, goal, seed, late)
-            self.report(f"{count} smooth ridge maps: error {error:.2e}")
-            self._best, self._error, self._count = fit, error, count
-
-    def _next_count(self, tolerance: float) -> int:
-        settings = self.settings
-        least = max(1, self.target.dim // 2)
-        if not np.isfinite(self._error):
-            return max(self._count + 1, least)
-        growth = min((self._error / (settings.aim * tolerance)) ** settings.exponent, settings.most_growth)
-        return max(least, self._count + 1, int(self._count * growth))
+        goal = settings.aim * tolerance
+        wanted = goal / settings.finishing.ratio
+        while self._error > settings.enough * tolerance:
+            if self._homotopy is None:
+                self._homotopy = Homotopy(training, self.limits.seed, settings)
+                self._best = self._homotopy.whole()
+            most = settings.most_numbers // numbers_per_map(self.target.dim, settings.fitting)
+            fit = self._homotopy.until(wanted, most, self.limits.late, self.report)
+            self._best, self._count = fit, len(fit.maps.w)
+            if fit.norm > wanted:
+                late = self.limits.late()
+                raise self._refusal(
+                    f"{self._count} ridge maps" + (" in the time" if late else ", the most that can be fitted")
+                )
+            fit, self._error = finish(fit, training, goal, self.limits.seed, self.limits.late)
+            self.report(f"{self._count} smooth ridge maps: error {self._error:.2e}")
+            self._best = fit
+            wanted *= settings.stricter
 
     def _make_piecewise_linear(self, training: Target, tolerance: float) -> PlanarFlow | None:
         """The smallest tables, and in them the fewest kinks, within the tolerance; None if they fold over."""

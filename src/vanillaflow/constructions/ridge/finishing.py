@@ -9,16 +9,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float
 
-from ...box import Box
 from ...sampling.samples import Samples
 from ...sampling.search import large_errors, largest_error
 from ...target import Target
 from ..construction import Stop
 from .fit import RidgeFit, lower
 from .objective import Objective, pieces_for
-from .settings import Finishing
+from .samples import dense_towards_the_boundary
 
 
 def finish(fit: RidgeFit, target: Target, goal: float, seed: int, stop: Stop) -> tuple[RidgeFit, float]:
@@ -31,7 +29,7 @@ def finish(fit: RidgeFit, target: Target, goal: float, seed: int, stop: Stop) ->
     count = int(
         np.clip(settings.points_per_number * fit.maps.count, settings.least_points, settings.most_points)
     )
-    x = _points(target.domain, count, rng, settings)
+    x = dense_towards_the_boundary(target.domain, count, rng)
     objective = Objective(Samples(x, target(x)), pieces_for(fit.maps, goal))
     fit = lower(replace(fit, damping=settings.damping), objective, 2.0, settings.steps, 0.0, stop)
     while lacks_degree(fit, goal):
@@ -62,15 +60,3 @@ def lacks_degree(fit: RidgeFit, goal: float) -> bool:
     settings = fit.maps.settings.finishing
     last = np.abs(fit.maps.F[:, -2:]).max(initial=0)
     return fit.maps.degree < settings.most_degree and bool(last > settings.small * max(goal, fit.norm))
-
-
-def _points(
-    domain: Box, count: int, rng: np.random.Generator, settings: Finishing
-) -> Float[np.ndarray, "n d"]:
-    """Points of the box, dense towards its boundary, as errors of smooth fits are largest there.
-
-    A sine of a random angle, stretched and cut: so each coordinate lies on the boundary in a quarter of the
-    points, and faces of every dimension are sampled, down to the corners.
-    """
-    sines = np.sin(np.pi * (rng.random((count, domain.dim)) - 0.5))
-    return domain.low + domain.width * (np.clip(settings.stretch * sines, -1, 1) + 1) / 2

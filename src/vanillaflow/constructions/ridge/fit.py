@@ -109,7 +109,7 @@ class _Steps:
             damper = np.trace(H) / np.trace(self._everywhere) * (self._everywhere + diagonal)
 
         def attempt(value: float) -> _Residual | None:
-            moved = _try(maps, H, value * damper, g, self._objective.samples.x)
+            moved = _try(maps, H, value * damper, g)
             return None if moved is None else self.at(moved)
 
         found, damping = first_improvement(here, attempt, damping, settings.damping_factor, settings.tries)
@@ -118,10 +118,8 @@ class _Steps:
         return found, max(damping / settings.damping_factor, settings.least_damping)
 
 
-def _try(
-    maps: RidgeMaps, H: np.ndarray, damper: np.ndarray, g: np.ndarray, x: np.ndarray
-) -> RidgeMaps | None:
+def _try(maps: RidgeMaps, H: np.ndarray, damper: np.ndarray, g: np.ndarray) -> RidgeMaps | None:
     try:
-        return maps.move(-solve(H + damper, g, assume_a="pos"), x)
+        return maps.move(-solve(H + damper, g, assume_a="pos"))
     except (LinAlgError, ValueError):
         return None

@@ -9,6 +9,7 @@ one in a second.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -19,9 +20,10 @@ from .settings import DEFAULTS, Settings
 
 @dataclass(frozen=True, eq=False)
 class RidgeMaps:
-    """x -> M R_n(...R_1(x)...) + m with R_r(x) = x + f_r(w_r.x), |w_r| = 1.
+    """x -> M R_n(...R_1((x - center) / half)...) + m with R_r(u) = u + f_r(w_r.u), |w_r| = 1.
 
-    The last `held` coordinates stay as they are: f_r is zero there, and M the identity.
+    In the coordinates of u the box of x is [-1, 1]^d, whatever its units. The last `held` coordinates stay
+    as they are: f_r is zero there, and M and m bring x back.
     The profiles are f_r(s) = sum_k F[r, k] T_k((2 s - low - high) / (high - low)), T_k the Chebyshev
     polynomials.
     """
@@ -32,6 +34,8 @@ class RidgeMaps:
     high: Float[np.ndarray, " R"]
     M: Float[np.ndarray, "d d"]
     m: Float[np.ndarray, " d"]
+    center: Float[np.ndarray, " d"]
+    half: Float[np.ndarray, " d"]
     held: int = 0
     settings: Settings = DEFAULTS
 
@@ -58,11 +62,12 @@ class RidgeMaps:
         return self.states(x)[-1] @ self.M.T + self.m
 
     def states(self, x: Float[np.ndarray, "n d"]) -> list[Float[np.ndarray, "n d"]]:
-        """x, and the states after each ridge map."""
-        states = [x]
+        """u, and the states after each ridge map."""
+        u = (x - self.center) / self.half
+        states = [u]
         for r in range(len(self.w)):
-            x = x + self.profile(r, x @ self.w[r])
-            states.append(x)
+            u = u + self.profile(r, u @ self.w[r])
+            states.append(u)
         return states
 
     def unit(self, r: int, s: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
@@ -73,16 +78,24 @@ class RidgeMaps:
         """f_r(s), or its derivative of the given order."""
         scale = (2 / (self.high[r] - self.low[r])) ** order
         F = chebyshev.chebder(self.F[r], order, axis=0) if order else self.F[r]
-        return scale * chebyshev.chebvander(self.unit(r, s), len(F) - 1) @ F
+        return scale * _basis(self.unit(r, s), len(F), order) @ F
 
     def bends(self) -> Float[np.ndarray, "R nodes d"]:
         """The second derivatives of the profiles by their unit variables, at equidistant nodes."""
         return np.einsum("jk,rkd->rjd", self.bend_basis(), self.F)
 
+    def slopes(self) -> Float[np.ndarray, "R nodes"]:
+        """1 + w.f', at equidistant nodes of the ranges: a map folds over where that is not positive."""
+        along = np.einsum("rqd,rd->rq", self.F, self.w)
+        return 1 + 2 / (self.high - self.low)[:, None] * (along @ self.slope_basis().T)
+
+    def slope_basis(self) -> Float[np.ndarray, "nodes q"]:
+        """The first derivatives of the Chebyshev polynomials at the nodes of `slopes`."""
+        return _derivatives(self.settings.maps.nodes, self.F.shape[1], 1)
+
     def bend_basis(self) -> Float[np.ndarray, "nodes q"]:
-        """Those of the Chebyshev polynomials."""
-        derivatives = chebyshev.chebder(np.eye(self.F.shape[1]), 2, axis=0)
-        return chebyshev.chebval(np.linspace(-1, 1, self.settings.maps.nodes), derivatives).T
+        """Their second derivatives."""
+        return _derivatives(self.settings.maps.nodes, self.F.shape[1], 2)
 
     def numbers_of_profiles(self) -> Int[np.ndarray, "R q moving"]:
         """Where F[r, k, i] is in a step (`moved`), for the coordinates i that move."""
@@ -91,8 +104,17 @@ class RidgeMaps:
         first = np.arange(R) * (q * e + d)
         return first[:, None, None] + np.arange(q * e).reshape(q, e)
 
+    def numbers_of_directions(self) -> Int[np.ndarray, "R d"]:
+        """Where w[r] is in a step."""
+        R, q, d = self.F.shape
+        return (np.arange(R) * (q * self._moving + d) + q * self._moving)[:, None] + np.arange(d)
+
     def sensitivities(self, states: list[Float[np.ndarray, "n d"]]) -> list[Float[np.ndarray, "n d d"]]:
         """D(output) / D(state) after each ridge map, for the states that `states` gives."""
+        return self.all_sensitivities(states)[1:]
+
+    def all_sensitivities(self, states: list[Float[np.ndarray, "n d"]]) -> list[Float[np.ndarray, "n d d"]]:
+        """D(output) / D(state) for each of the states that `states` gives, u among them."""
         n, d = states[0].shape
         S = np.broadcast_to(self.M, (n, d, d))
         sensitivities = [S]
@@ -100,7 +122,7 @@ class RidgeMaps:
             slope = self.profile(r, states[r] @ self.w[r], 1)
             S = S + (S @ slope[:, :, None]) * self.w[r]
             sensitivities.append(S)
-        return sensitivities[-2::-1] if len(self.w) else []
+        return sensitivities[::-1]
 
     def jacobian(self, states: list[Float[np.ndarray, "n d"]]) -> Float[np.ndarray, "n d P"]:
         """The derivative with respect to all numbers, in the order of `moved`."""
@@ -109,7 +131,7 @@ class RidgeMaps:
         columns = []
         for r, S in enumerate(self.sensitivities(states)):
             s = states[r] @ self.w[r]
-            T = chebyshev.chebvander(self.unit(r, s), self.F.shape[1] - 1)
+            T = _basis(self.unit(r, s), self.F.shape[1])
             along = S @ self.profile(r, s, 1)[:, :, None]
             columns.append((T[:, None, :, None] * S[:, :, None, :e]).reshape(n, d, -1))
             columns.append(along * states[r][:, None, :])
@@ -117,11 +139,8 @@ class RidgeMaps:
         columns.append((eye[:, :, :, None] * states[-1][:, None, None, :]).reshape(n, d, e * d))
         return np.concatenate([*columns, eye], axis=2)
 
-    def move(self, step: Float[np.ndarray, " P"], x: Float[np.ndarray, "n d"]) -> RidgeMaps:
-        """These maps plus a step: for each map F and w, then M and m.
-
-        The states of the points x tell the ranges of the profiles.
-        """
+    def move(self, step: Float[np.ndarray, " P"]) -> RidgeMaps:
+        """These maps plus a step: for each map F and w, then M and m."""
         R, q, d = self.F.shape
         e = self._moving
         ridges, M_step, m_step = np.split(step, [R * (q * e + d), R * (q * e + d) + e * d])
@@ -130,24 +149,45 @@ class RidgeMaps:
         F[:, :, :e] += ridges[:, : q * e].reshape(R, q, e)
         M[:e] += M_step.reshape(e, d)
         m[:e] += m_step
-        return replace(self, F=F, w=self.w + ridges[:, q * e :], M=M, m=m)._normalize(x)
+        # A profile is a function of the place in its range: where w.x and the range shrink alike, it stays.
+        w = self.w + ridges[:, q * e :]
+        size = np.maximum(np.linalg.norm(w, axis=1), 1e-12)
+        return replace(self, w=w / size[:, None], F=F, low=self.low / size, high=self.high / size, M=M, m=m)
 
-    def _normalize(self, x: Float[np.ndarray, "n d"]) -> RidgeMaps:
-        """The same maps with |w| = 1 and each profile's range the one that the states of `x` have."""
+    def fit_ranges(self, x: Float[np.ndarray, "n d"]) -> RidgeMaps:
+        """Profiles that agree with these at q places of the ranges that the states of x have.
+
+        Where a range has grown, these are straight in the new part, and polynomials are not.
+        """
         R, q, _ = self.F.shape
         nodes = chebyshev.chebpts1(q)
-        w, F, low, high = self.w.copy(), self.F.copy(), self.low.copy(), self.high.copy()
-        for r in range(R):
-            size = max(float(np.linalg.norm(w[r])), 1e-12)
-            w[r] /= size
-            s = x @ w[r]
+        F, low, high = self.F.copy(), self.low.copy(), self.high.copy()
+        for r, state in enumerate(self.states(x)[:-1]):
+            s = state @ self.w[r]
             margin = self.settings.maps.margin * (s.max() - s.min()) + 1e-12
             low[r], high[r] = s.min() - margin, s.max() + margin
-            # A polynomial is known by its values at q points; w.x was `size` times the new s.
-            values = self.profile(r, size * (low[r] + high[r] + nodes * (high[r] - low[r])) / 2)
+            values = self.profile(r, (low[r] + high[r] + nodes * (high[r] - low[r])) / 2)
             F[r] = np.linalg.solve(chebyshev.chebvander(nodes, q - 1), values)
-            x = x + chebyshev.chebvander((2 * s - low[r] - high[r]) / (high[r] - low[r]), q - 1) @ F[r]
-        return replace(self, w=w, F=F, low=low, high=high)
+        return replace(self, F=F, low=low, high=high)
+
+
+def _basis(u: Float[np.ndarray, " n"], count: int, order: int = 0) -> Float[np.ndarray, "n count"]:
+    """T_0, T_1, .. at u for the derivative of that order; beyond [-1, 1] as a profile that goes on straight.
+
+    T_k'(1) = k^2, and T_k'(-1) = -(-1)^k k^2: both sides are T_k times 1 + k^2 times the distance beyond.
+    """
+    inside = np.clip(u, -1.0, 1.0)
+    T = chebyshev.chebvander(inside, count - 1)
+    if order == 0:
+        T *= 1 + np.abs(u - inside)[:, None] * np.arange(count) ** 2
+    return T
+
+
+@cache
+def _derivatives(nodes: int, count: int, order: int) -> Float[np.ndarray, "nodes count"]:
+    """Those of the Chebyshev polynomials at equidistant nodes."""
+    derivatives = chebyshev.chebder(np.eye(count), order, axis=0)
+    return chebyshev.chebval(np.linspace(-1, 1, nodes), derivatives).T
 
 
 def idle_maps(
@@ -157,9 +197,11 @@ def idle_maps(
     held: int = 0,
     settings: Settings = DEFAULTS,
 ) -> RidgeMaps:
-    """Ridge maps with the directions w that do nothing yet, on the points x."""
+    """Ridge maps with the directions w that do nothing yet, on the points x that fill a box."""
     R, d = w.shape
     zeros, ones = np.zeros(R), np.ones(R)
     F = np.zeros((R, degree + 1, d))
-    maps = RidgeMaps(w, F, -ones, ones, np.eye(d), np.zeros(d), held, settings)
-    return maps.move(np.zeros(maps.count), x) if zeros.size else maps
+    low, high = x.min(axis=0), x.max(axis=0)
+    center, half = (low + high) / 2, np.maximum((high - low) / 2, 1e-300)
+    maps = RidgeMaps(w, F, -ones, ones, np.diag(half), center, center, half, held, settings)
+    return maps.fit_ranges(x)

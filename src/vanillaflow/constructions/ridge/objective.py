@@ -22,8 +22,9 @@ from .maps import RidgeMaps
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """N(p)^p = mean |r|^p + sum over ridge maps of mean |b|^p: r the error at the samples, b what the ridge
-    map is off by in so many pieces, at equidistant nodes of its range. Pieces without end add nothing."""
+    """N(p)^p = mean |r|^p + sum over ridge maps of mean |b|^p + mean |h|^p: r the error at the samples, b what
+    the ridge map is off by in so many pieces, at equidistant nodes of its range, and h what it would be off by
+    for not folding over, where it does. Pieces without end are off by nothing."""
 
     samples: Samples
     pieces: float = np.inf
@@ -42,11 +43,11 @@ class Objective:
 
     def norm(self, maps: RidgeMaps, residual: Float[np.ndarray, "n d"], p: float) -> float:
         """N(p), for the residual that `residual` gives."""
-        of_samples = p_norm(residual, p)
-        if not np.isfinite(self.pieces):
-            return of_samples
-        off = self._off(maps)
-        return 2 ** (1 / p) * p_norm(np.array([of_samples, len(off) ** (1 / p) * p_norm(off, p)]), p)
+        parts = [p_norm(residual, p)]
+        for of_maps in (self._off(maps), self._folds(maps)):
+            if of_maps.any():
+                parts.append(len(of_maps) ** (1 / p) * p_norm(of_maps, p))
+        return len(parts) ** (1 / p) * p_norm(np.array(parts), p)
 
     def normal_equations(
         self, maps: RidgeMaps, residual: Float[np.ndarray, "n d"], p: float, norm: float
@@ -58,10 +59,20 @@ class Objective:
         H, g = _of_samples(maps, self.samples.x, residual, p, norm)
         if np.isfinite(self.pieces):
             self._add_bends(H, g, maps, p, norm)
+        self._add_folds(H, g, maps, p, norm)
         return H, g
 
     def _off(self, maps: RidgeMaps) -> Float[np.ndarray, "R nodes d"]:
         return maps.bends() / (4 * self.pieces**2)
+
+    def _folds(self, maps: RidgeMaps) -> Float[np.ndarray, "R nodes"]:
+        """What pieces that do not fold over are off by where a slope is below the least."""
+        missing = np.maximum(maps.settings.objective.least_slope - maps.slopes(), 0)
+        return self._moved(maps) / 2 * (maps.high - maps.low)[:, None] * missing
+
+    def _moved(self, maps: RidgeMaps) -> float:
+        """How far a step of length 1 before the affine map moves the output."""
+        return maps.settings.objective.fold * float(np.sqrt(np.mean(maps.M**2) * maps.m.size))
 
     def _add_bends(self, H: np.ndarray, g: np.ndarray, maps: RidgeMaps, p: float, norm: float) -> None:
         off = self._off(maps)
@@ -73,6 +84,20 @@ class Objective:
                 weighted = basis.T * weights[r, :, i]
                 H[np.ix_(of_coordinate, of_coordinate)] += (p - 1) * weighted @ basis
                 g[of_coordinate] += weighted @ off[r, :, i]
+
+    def _add_folds(self, H: np.ndarray, g: np.ndarray, maps: RidgeMaps, p: float, norm: float) -> None:
+        folds, moved, basis = self._folds(maps), self._moved(maps), maps.slope_basis()
+        e = maps.m.size - maps.held
+        profiles, directions = maps.numbers_of_profiles(), maps.numbers_of_directions()
+        for r in np.flatnonzero(folds.any(axis=1)):
+            rows = folds[r] > 0
+            T = basis[rows]
+            by_profile = -moved * (T[:, :, None] * maps.w[r, :e]).reshape(len(T), -1)
+            J = np.column_stack([by_profile, -moved * T @ maps.F[r]])
+            weights = (folds[r, rows] / norm) ** (p - 2) * (len(self) * maps.m.size / len(basis))
+            numbers = np.concatenate([profiles[r].ravel(), directions[r]])
+            H[np.ix_(numbers, numbers)] += (p - 1) * (J.T * weights) @ J
+            g[numbers] += J.T @ (weights * folds[r, rows])
 
 
 def pieces_for(maps: RidgeMaps, goal: float) -> float:

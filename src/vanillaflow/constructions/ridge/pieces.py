@@ -46,7 +46,7 @@ def planar_maps(
 
     No piece has less than `least_slope` of the usual slope of w.x, which may not fold over."""
     d = maps.m.size
-    M, m = np.eye(d), np.zeros(d)
+    M, m = np.diag(1 / maps.half), -maps.center / maps.half
     a, w, t = [np.zeros((0, d))], [np.zeros((0, d))], [np.zeros(0)]
     for r in range(len(maps.w)):
         A, c, steps, signs, at = _run(knots[r], values[r], maps.w[r], least_slope)

@@ -25,8 +25,8 @@ class Fitting:
     # The degree of profiles: higher costs numbers for each map, lower costs maps. `finishing` may raise it.
     degree: int = 8
     # Points: at least so many, and so many rows for each number.
-    least_points: int = 1000
-    rows_per_number: int = 5
+    least_points: int = 2000
+    rows_per_number: int = 15
     # Runs from as many sets of directions, and their steps; how many of the best go on, and their steps.
     runs: int = 8
     short: int = 10
@@ -48,6 +48,38 @@ class Fitting:
 
 
 @dataclass(frozen=True)
+class Growing:
+    """More maps (`growth`)."""
+
+    # Random places, and random directions at each, of which the best is taken; and its range's margin.
+    places: int = 4
+    directions: int = 16
+    margin: float = 0.05
+    # What is added to nearly singular sensitivities, as a part of their mean square.
+    regularization: float = 1e-4
+    # Parts of the new profile that are tried, until one lowers the norm; none is the last.
+    parts: tuple[float, ...] = (1.0, 0.5, 0.25, 0.0)
+    # The part of the norm that ranges which fit may cost.
+    loss: float = 0.01
+    # Steps of least squares in all numbers after that.
+    steps: int = 25
+
+
+@dataclass(frozen=True)
+class Homotopy:
+    """The duration in parts (`homotopy`)."""
+
+    points: int = 4096
+    # Equidistant times, and how far the fit may be from the goal at the one that it goes on to.
+    times: int = 16
+    far: float = 10.0
+    # What is close enough before the end, in units of the goal.
+    loose: float = 2.0
+    # Steps of least squares at a new time before maps are added.
+    steps: int = 15
+
+
+@dataclass(frozen=True)
 class Objectives:
     """What fits lower (`objective`)."""
 
@@ -57,6 +89,9 @@ class Objectives:
     # hold. Products of such matrices take half a second, after which the clock is looked at.
     chunk: int = 2000
     numbers: int = 2**22
+    # The least slope of a ridge map along its direction that is not held to fold over.
+    least_slope: float = 0.05
+    fold: float = 0.1
     # Pieces in units of what typical bends need (measured: less costs more ridge maps, more larger tables).
     more_pieces: float = 1.3
 
@@ -76,9 +111,6 @@ class Finishing:
     rounds: int = 10
     last_powers: tuple[tuple[float, int], ...] = ((12.0, 3), (32.0, 6))
     searches: int = 100
-    # Sines that tell points are stretched by this factor and cut, so that a quarter of each coordinate's are
-    # on the boundary: 1 - 2 arcsin(1 / 1.08) / pi = 0.246.
-    stretch: float = 1.08
     # Profiles get so many degrees more at once, up to `most_degree`, while their last coefficients are above
     # the part `small` of the goal: each degree costs numbers.
     degrees: int = 4
@@ -117,11 +149,8 @@ class Settings:
     # costs ridge maps, more costs kinks.
     aim: float = 0.45
     enough: float = 0.6
-    # Fits that promise an error of so many times the aim are finished.
-    near: float = 4.0
-    # Where fits fall short: ridge maps ~ error^(1/4), at most so many times as many.
-    exponent: float = 0.25
-    most_growth: float = 2.0
+    # Where the maximum error falls short, the root mean square is lowered by this factor.
+    stricter: float = 0.8
     # The square of so many float64 numbers is an eighth of a gigabyte.
     most_numbers: int = 4096
     # Least squares ends at this part of the tolerance.
@@ -144,6 +173,8 @@ class Settings:
     starts: int = 48
     maps: Maps = Maps()
     fitting: Fitting = Fitting()
+    growing: Growing = Growing()
+    homotopy: Homotopy = Homotopy()
     objective: Objectives = Objectives()
     finishing: Finishing = Finishing()
     tables: Tables = Tables()

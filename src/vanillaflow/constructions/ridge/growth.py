@@ -1,0 +1,83 @@
+"""More ridge maps where they help most: matching pursuit, then least squares in all numbers.
+
+To first order a map that is inserted where the state is s changes the output by S f(w.s), S being the
+sensitivity of the output to s. With residual r the best profile for a direction w is, therefore, close to the
+least squares fit of f(w.s) to -S^-1 r: linear, and small. Of several random places and directions the pair is
+taken that leaves the least.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float
+from numpy.polynomial import chebyshev
+
+from ..construction import Stop
+from .fit import RidgeFit, lower
+from .maps import RidgeMaps
+from .objective import Objective
+from .settings import Growing
+
+
+def grow(
+    fit: RidgeFit, objective: Objective, goal: float, rng: np.random.Generator, stop: Stop
+) -> RidgeFit:
+    """The fit with one map more, and the root mean square of its error lowered again."""
+    settings = fit.maps.settings
+    tight = fit.maps.fit_ranges(objective.samples.x)
+    # Where a range has grown, the profile on it is another.
+    same = objective.norm(tight, objective.residual(tight), 2.0) < (1 + settings.growing.loss) * fit.norm
+    maps = _insert(tight if same else fit.maps, objective, rng, settings.growing)
+    start = RidgeFit(maps, np.inf, settings.fitting.damping, objective.samples.x)
+    return lower(start, objective, 2.0, settings.growing.steps, goal, stop)
+
+
+def _insert(
+    maps: RidgeMaps, objective: Objective, rng: np.random.Generator, settings: Growing
+) -> RidgeMaps:
+    """The maps with one more, where a linear fit leaves the least of the residual; idle if it only harms."""
+    states, r = maps.states(objective.samples.x), objective.residual(maps)
+    S = maps.all_sensitivities(states)
+    R, q, d = maps.F.shape
+    moving = d - maps.held
+    found, least = None, np.inf
+    for place in rng.permutation(R + 1)[: settings.places]:
+        wanted = -_pulled_back(S[place], r, settings.regularization)[:, :moving]
+        for w in rng.normal(size=(settings.directions, d)):
+            w /= np.linalg.norm(w)
+            s = states[place] @ w
+            margin = settings.margin * np.ptp(s)
+            low, high = s.min() - margin, s.max() + margin
+            T = chebyshev.chebvander((2 * s - low - high) / (high - low), q - 1)
+            F = np.zeros((q, d))
+            F[:, :moving] = np.linalg.lstsq(T, wanted, rcond=None)[0]
+            left = float(np.mean((r + (S[place] @ (T @ F)[:, :, None])[:, :, 0]) ** 2))
+            if left < least:
+                found, least = (place, w, F, low, high), left
+    if found is None:
+        return maps
+    place, w, F, low, high = found
+    norm = objective.norm(maps, r, 2.0)
+    for part in settings.parts:
+        new = replace(
+            maps,
+            w=np.insert(maps.w, place, w, axis=0),
+            F=np.insert(maps.F, place, part * F, axis=0),
+            low=np.insert(maps.low, place, low),
+            high=np.insert(maps.high, place, high),
+        )
+        # What it does to the maps behind it is known to first order only.
+        if objective.norm(new, objective.residual(new), 2.0) < norm:
+            break
+    return new
+
+
+def _pulled_back(
+    S: Float[np.ndarray, "n d d"], r: Float[np.ndarray, "n d"], part: float
+) -> Float[np.ndarray, "n d"]:
+    """S^-1 r; where S is nearly singular, (S^T S + e)^-1 S^T r with e a part of its mean square."""
+    square = np.swapaxes(S, 1, 2) @ S
+    e = part * float(np.trace(square, axis1=1, axis2=2).mean()) / r.shape[1]
+    return np.linalg.solve(square + e * np.eye(r.shape[1]), (np.swapaxes(S, 1, 2) @ r[:, :, None]))[:, :, 0]
