@@ -104,10 +104,9 @@ class Solver:
             return values_at(self.field, t0, y)
 
         self._require_defined(x, rate(x), t0)
-        tolerance = max(self.rtol / np.sqrt(x.shape[1]), _LEAST_TOLERANCE)
         farthest = _BLOW_UP * (1.0 + np.max(self.size))
         longest = float(self.mesh.longest.min())
-        solver = OwnSteps(rate, tolerance, self.size, longest, farthest, _MAX_STEPS + len(self.mesh.starts))
+        solver = OwnSteps(rate, self.rtol, self.size, longest, farthest, _MAX_STEPS + len(self.mesh.starts))
         try:
             return solver.end(x, t0, t1)
         except LostRows as lost:

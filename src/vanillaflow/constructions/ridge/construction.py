@@ -31,11 +31,13 @@ from .settings import DEFAULTS, Settings
 class Ridge(Construction):
     """Ridge maps at one tolerance after the other: it goes on from the smooth maps that it found before."""
 
-    # The smooth maps so far, how many, what they promise, and what was last asked of them.
+    # The best smooth maps so far, their error, and what was last asked of them.
     _best: RidgeFit | None = None
-    _count = 0
     _error = np.inf
     _tolerance = np.inf
+    # Those that were finished last, and points at which they have large errors.
+    _fit: RidgeFit
+    _met: Samples
     _homotopy: Homotopy | None = None
 
     def __init__(
@@ -56,12 +58,13 @@ class Ridge(Construction):
         try:
             with own_threads():
                 while True:
-                    self._fit(training, tolerance)
+                    self._fit_within(training, tolerance)
                     flow = self._make_piecewise_linear(training, tolerance)
                     if flow is not None:
-                        return Constructed(flow, f"{self._count} ridge maps")
+                        return Constructed(flow, f"{len(self._best.maps.w)} ridge maps")
                     # They fold over somewhere.
                     self._error = np.inf
+                    self._finish(self._homotopy.more(self._fit, self._met, self.limits.late), training, self.settings.aim*tolerance)
         except KeyboardInterrupt:
             if self._best is None:
                 raise
@@ -70,29 +73,29 @@ class Ridge(Construction):
             if self._best is None:
                 raise
             with extend(self.settings.last_seconds):
-                raise self._refusal(f"{self._count} ridge maps, when {late}") from None
+                raise self._refusal(f"{len(self._best.maps.w)} ridge maps, when {late}") from None
 
-    def _fit(self, training: Target, tolerance: float) -> None:
+    def _fit_within(self, training: Target, tolerance: float) -> None:
         """More smooth maps, until their error leaves enough of the tolerance."""
-        settings = self.settings
+        settings, late = self.settings, self.limits.late
         goal = settings.aim * tolerance
-        wanted = goal / settings.finishing.ratio
-        while self._error > settings.enough * tolerance:
-            if self._homotopy is None:
-                self._homotopy = Homotopy(training, self.limits.seed, settings)
-                self._best = self._homotopy.whole()
-            most = settings.most_numbers // numbers_per_map(self.target.dim, settings.fitting)
-            fit = self._homotopy.until(wanted, most, self.limits.late, self.report)
-            self._best, self._count = fit, len(fit.maps.w)
-            if fit.norm > wanted:
-                late = self.limits.late()
-                raise self._refusal(
-                    f"{self._count} ridge maps" + (" in the time" if late else ", the most that can be fitted")
-                )
-            fit, self._error = finish(fit, training, goal, self.limits.seed, self.limits.late)
-            self.report(f"{self._count} smooth ridge maps: error {self._error:.2e}")
-            self._best = fit
-            wanted *= settings.stricter
+        most = settings.most_numbers // numbers_per_map(self.target.dim, settings.fitting)
+        if self._homotopy is None:
+            self._homotopy = Homotopy(training, self.limits.seed, settings)
+            self._best = self._homotopy.whole()
+            fit = self._homotopy.until(goal / settings.finishing.ratio, most, late, self.report)
+            self._finish(fit, training, goal)
+        while self._error > goal:
+            if late() or len(self._best.maps.w) >= most:
+                limit = "in the time" if late() else "the most that can be fitted"
+                raise self._refusal(f"{len(self._best.maps.w)} ridge maps, {limit}")
+            self._finish(self._homotopy.more(self._fit, self._met, late), training, goal)
+
+    def _finish(self, fit: RidgeFit, training: Target, goal: float) -> None:
+        self._fit, error, self._met = finish(fit, training, goal, self.limits.seed, self.limits.late)
+        if error < self._error:
+            self._best, self._error = self._fit, error
+        self.report(f"{len(fit.maps.w)} smooth ridge maps: error {error:.2e}")
 
     def _make_piecewise_linear(self, training: Target, tolerance: float) -> PlanarFlow | None:
         """The smallest tables, and in them the fewest kinks, within the tolerance; None if they fold over."""

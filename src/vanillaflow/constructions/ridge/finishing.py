@@ -19,11 +19,11 @@ from .objective import Objective, pieces_for
 from .samples import dense_towards_the_boundary
 
 
-def finish(fit: RidgeFit, target: Target, goal: float, seed: int, stop: Stop) -> tuple[RidgeFit, float]:
-    """The fit with a lower maximum error, at best below the goal, and that error by a search.
-
-    Where the root mean square promises far more than the goal, no more than that is lowered.
-    """
+def finish(
+    fit: RidgeFit, target: Target, goal: float, seed: int, stop: Stop
+) -> tuple[RidgeFit, float, Samples]:
+    """The fit with a lower maximum error, at best below the goal; that error, and points at which searches
+    met large ones."""
     settings = fit.maps.settings.finishing
     rng = np.random.default_rng([seed, len(fit.maps.w)])
     count = int(
@@ -31,15 +31,10 @@ def finish(fit: RidgeFit, target: Target, goal: float, seed: int, stop: Stop) ->
     )
     x = dense_towards_the_boundary(target.domain, count, rng)
     objective = Objective(Samples(x, target(x)), pieces_for(fit.maps, goal))
-    fit = lower(replace(fit, damping=settings.damping), objective, 2.0, settings.steps, 0.0, stop)
-    while lacks_degree(fit, goal):
-        raised = replace(fit, maps=fit.maps.raise_degree(settings.degrees), damping=settings.damping)
-        fit = lower(raised, objective, 2.0, settings.steps, 0.0, stop)
-    if settings.ratio * fit.norm > settings.hopeless * goal:
-        return fit, settings.ratio * fit.norm
-    for p in settings.powers:
+    for p in (2.0, settings.power):
         fit = lower(replace(fit, damping=settings.damping), objective, p, settings.steps, 0.0, stop)
     best, least, missed = fit, np.inf, 0
+    met = Samples(x[:0], x[:0])
     for _ in range(settings.rounds):
         worst, error = large_errors(fit.maps, target, objective.samples, settings.searches, rng)
         if error <= goal:
@@ -49,14 +44,8 @@ def finish(fit: RidgeFit, target: Target, goal: float, seed: int, stop: Stop) ->
             best, least = fit, error
         if error <= goal or missed == settings.misses or stop():
             break
+        met = met.merge(worst)
         objective = replace(objective, samples=objective.samples.merge(worst))
-        for p, steps in settings.last_powers:
-            fit = lower(replace(fit, damping=settings.damping), objective, p, steps, 0.0, stop)
-    return best, least
-
-
-def lacks_degree(fit: RidgeFit, goal: float) -> bool:
-    """Whether profiles of a higher degree would lower a root mean square of error that is above the goal."""
-    settings = fit.maps.settings.finishing
-    last = np.abs(fit.maps.F[:, -2:]).max(initial=0)
-    return fit.maps.degree < settings.most_degree and bool(last > settings.small * max(goal, fit.norm))
+        again = replace(fit, damping=settings.damping)
+        fit = lower(again, objective, settings.last_power, settings.steps, 0.0, stop)
+    return best, least, met

@@ -17,7 +17,7 @@ from ...box import Box
 from ...deadline import check
 from ...planar.flow import PlanarFlow
 from .maps import RidgeMaps
-from .pieces import pieces_on_grids
+from .pieces import pieces_between
 from .settings import Tables
 
 
@@ -27,21 +27,25 @@ class Grids:
     def __init__(self, maps: RidgeMaps, x: Float[np.ndarray, "n d"]):
         self._maps = maps
         states = maps.states(x)
-        self._bends = []
+        self._bends: list[np.ndarray] = []
+        self._ranges: list[tuple[float, float]] = []
         for r, S in enumerate(maps.sensitivities(states)):
             s = states[r] @ maps.w[r]
+            margin = maps.settings.maps.margin * float(np.ptp(s)) + 1e-12
+            low, high = float(s.min()) - margin, float(s.max()) + margin
             bend = np.abs(S @ maps.profile(r, s, 2)[:, :, None]).max(axis=(1, 2))
-            self._bends.append(_largest_in_bins((maps.unit(r, s) + 1) / 2, bend, maps.settings.tables.bins))
+            self._ranges.append((low, high))
+            self._bends.append(_largest_in_bins((s - low) / (high - low), bend, maps.settings.tables.bins))
 
     def sizes(self, off: float) -> list[int]:
         """The smallest tables in which every ridge map, with a kink at each mark, is off by that alone."""
         settings = self._maps.settings.tables
         return [
             next(
-                (size for size in settings.sizes if size >= _buckets_for(bends, float(length), off)),
+                (size for size in settings.sizes if size >= _buckets_for(bends, length, off)),
                 settings.sizes[-1],
             )
-            for bends, length in zip(self._bends, self._maps.high - self._maps.low)
+            for bends, length in zip(self._bends, self._lengths)
         ]
 
     def flow(self, off: float, sizes: Sequence[int], domain: Box) -> PlanarFlow:
@@ -49,12 +53,19 @@ class Grids:
 
         off = 0 stands for kinks at all marks.
         """
-        lengths = self._maps.high - self._maps.low
         chosen = [
-            _fewest_marks(bends, float(length), off, size, self._maps.settings.tables)
-            for bends, length, size in zip(self._bends, lengths, sizes)
+            _fewest_marks(bends, length, off, size, self._maps.settings.tables)
+            for bends, length, size in zip(self._bends, self._lengths, sizes)
         ]
-        return pieces_on_grids(self._maps, [marks for marks, _ in chosen], [n for _, n in chosen], domain)
+        places = [
+            low + (high - low) * np.concatenate([[0], marks, [count]]) / count
+            for (low, high), (marks, count) in zip(self._ranges, chosen)
+        ]
+        return pieces_between(self._maps, places, domain)
+
+    @property
+    def _lengths(self) -> list[float]:
+        return [high - low for low, high in self._ranges]
 
 
 def _buckets_for(bends: Float[np.ndarray, " bins"], length: float, off: float) -> int:

@@ -50,10 +50,6 @@ class RidgeMaps:
         """Of the profiles."""
         return self.F.shape[1] - 1
 
-    def raise_degree(self, degrees: int) -> RidgeMaps:
-        """The same maps, their profiles written with so many degrees more."""
-        return replace(self, F=np.pad(self.F, ((0, 0), (0, degrees), (0, 0))))
-
     @property
     def _moving(self) -> int:
         return self.m.size - self.held
@@ -178,8 +174,11 @@ def _basis(u: Float[np.ndarray, " n"], count: int, order: int = 0) -> Float[np.n
     """
     inside = np.clip(u, -1.0, 1.0)
     T = chebyshev.chebvander(inside, count - 1)
+    beyond = np.abs(u - inside)[:, None]
     if order == 0:
-        T *= 1 + np.abs(u - inside)[:, None] * np.arange(count) ** 2
+        T *= 1 + beyond * np.arange(count) ** 2
+    if order > 1:
+        T[beyond[:, 0] > 0] = 0.0
     return T
 
 

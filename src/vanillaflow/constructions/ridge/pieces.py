@@ -9,22 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from ...box import Box
 from ...planar.flow import PlanarFlow
 from .maps import RidgeMaps
 
 
-def pieces_on_grids(
-    maps: RidgeMaps, marks: Sequence[Int[np.ndarray, " _"]], buckets: Sequence[int], domain: Box
-) -> PlanarFlow:
-    """The flow in which ridge map r has kinks at marks[r] of a grid: increasing numbers between 0 and
-    buckets[r], where the ends of its range are."""
+def pieces_between(maps: RidgeMaps, places: Sequence[Float[np.ndarray, " _"]], domain: Box) -> PlanarFlow:
+    """The flow in which ridge map r has kinks at places[r], increasing, but for the first and the last, where
+    the states end."""
     knots, values = [], []
-    for r, (inner, count) in enumerate(zip(marks, buckets)):
-        places = np.concatenate([[0], inner, [count]]) / count
-        s = maps.low[r] + (maps.high[r] - maps.low[r]) * places
+    for r, s in enumerate(places):
         # On both sides of a kink; beyond the ends there is nothing to interpolate.
         square = np.diff(s, prepend=s[0]) ** 2 / 2 + np.diff(s, append=s[-1]) ** 2 / 2
         knots.append(s)

@@ -57,6 +57,8 @@ class Growing:
     margin: float = 0.05
     # What is added to nearly singular sensitivities, as a part of their mean square.
     regularization: float = 1e-4
+    # The smallest singular value of the fit of a profile, as a part of the largest.
+    conditioning: float = 1e-8
     # Parts of the new profile that are tried, until one lowers the norm; none is the last.
     parts: tuple[float, ...] = (1.0, 0.5, 0.25, 0.0)
     # The part of the norm that ranges which fit may cost.
@@ -75,6 +77,10 @@ class Homotopy:
     far: float = 10.0
     # What is close enough before the end, in units of the goal.
     loose: float = 2.0
+    # Where the maximum error falls short, one map is added, and so many for each that there is.
+    growth: float = 0.1
+    # The p-norm that these lower.
+    power: float = 8.0
     # Steps of least squares at a new time before maps are added.
     steps: int = 15
 
@@ -101,28 +107,21 @@ class Finishing:
     """The maximum error lowered (`finishing`): kinks and maps saved for time."""
 
     # Points for each number of the fit, at least and at most.
-    points_per_number: int = 20
+    points_per_number: int = 8
     least_points: int = 4096
     most_points: int = 20_000
-    # The p-norms before the first search, and the steps with each.
-    powers: tuple[float, ...] = (4.0, 8.0, 16.0, 32.0)
-    steps: int = 10
-    # Rounds of search and p-norms after that, each with these (p, steps), and the searches of a round.
-    rounds: int = 10
-    last_powers: tuple[tuple[float, int], ...] = ((12.0, 3), (32.0, 6))
+    # The p-norms before the first search and after each, and the steps with each.
+    power: float = 8.0
+    last_power: float = 16.0
+    steps: int = 5
+    # Rounds of search, and the searches of a round.
+    rounds: int = 6
     searches: int = 100
-    # Profiles get so many degrees more at once, up to `most_degree`, while their last coefficients are above
-    # the part `small` of the goal: each degree costs numbers.
-    degrees: int = 4
-    most_degree: int = 24
-    small: float = 0.1
     # The rounds end when so many in a row have not lowered the error by this factor.
     misses: int = 2
     gain: float = 0.97
-    # The maximum error that is reached, in root mean squares of the fit before it (measured: 1.6 to 3.1), and
-    # where that promise is too many times the goal.
-    ratio: float = 2.5
-    hopeless: float = 2.0
+    # The maximum error that is reached, in root mean squares of the fit before it (measured: 1.6 to 3.1): less than that costs rounds, more ridge maps.
+    ratio: float = 1.6
     # The damping begins anew with each p.
     damping: float = 1e-2
 
@@ -145,12 +144,9 @@ class Tables:
 class Settings:
     """What the ridge construction trades: ridge maps for kinks, and both for time."""
 
-    # The part of the tolerance that smooth maps aim at, and that is good enough: the rest is the kinks'. Less
-    # costs ridge maps, more costs kinks.
-    aim: float = 0.45
-    enough: float = 0.6
-    # Where the maximum error falls short, the root mean square is lowered by this factor.
-    stricter: float = 0.8
+    # The part of the tolerance that smooth maps aim at: the rest is the kinks'. Less costs ridge maps, more costs
+    # kinks.
+    aim: float = 0.6
     # The square of so many float64 numbers is an eighth of a gigabyte.
     most_numbers: int = 4096
     # Least squares ends at this part of the tolerance.
