@@ -18,7 +18,7 @@ def random_maps(dim: int, count: int, x: np.ndarray, seed: int) -> RidgeMaps:
     """Maps that bend little, so that none folds over."""
     rng = np.random.default_rng(seed)
     maps = idle_maps(x, rng.normal(size=(count, dim)), 5)
-    return maps.move(0.005 * rng.normal(size=maps.count), x)
+    return maps.move(0.005 * rng.normal(size=maps.count)).fit_ranges(x)
 
 
 @pytest.mark.parametrize(("dim", "count"), [(1, 2), (2, 3), (3, 4)])
@@ -28,14 +28,14 @@ def test_the_jacobian_is_the_derivative(dim, count):
     maps = random_maps(dim, count, x, 1)
     J = maps.jacobian(maps.states(x))
     direction, h = rng.normal(size=maps.count), 1e-6
-    difference = (maps.move(h * direction, x)(x) - maps.move(-h * direction, x)(x)) / (2 * h)
+    difference = (maps.move(h * direction)(x) - maps.move(-h * direction)(x)) / (2 * h)
     assert np.allclose(J @ direction, difference, rtol=0, atol=1e-7 * np.abs(J @ direction).max())
 
 
 def test_new_ranges_change_nothing():
     x = np.random.default_rng(0).normal(size=(100, 2))
     maps = random_maps(2, 3, x, 2)
-    assert np.allclose(maps.move(np.zeros(maps.count), 1.5 * x)(x), maps(x), rtol=0, atol=1e-12)
+    assert np.allclose(maps.fit_ranges(0.9 * x)(0.9 * x), maps(0.9 * x), rtol=0, atol=1e-12)
     assert np.allclose(np.linalg.norm(maps.w, axis=1), 1)
 
 
@@ -48,7 +48,7 @@ def test_the_kinks_come_closer_with_the_square_of_their_number(dim, reflected):
         # The same bends on top of a reflection along w: x - 2 w (w.x) plus f.
         turned = maps.F.copy()
         turned[0, 1] -= 2 * maps.w[0] * (maps.high[0] - maps.low[0]) / 2
-        maps = replace(maps, F=turned).move(np.zeros(maps.count), x)
+        maps = replace(maps, F=turned).fit_ranges(x)
     fit = RidgeFit(maps, 0.0, 1.0, x)
     few, many = (ridge_start(fit, kinks).parameters for kinks in (30, 120))
     assert (few.kinks, many.kinks) == (30, 120)

@@ -10,7 +10,7 @@ from vanillaflow.constructions.construction import never
 from vanillaflow.constructions.ridge.fit import RidgeFit, lower
 from vanillaflow.constructions.ridge.maps import RidgeMaps, idle_maps
 from vanillaflow.constructions.ridge.objective import Objective, pieces_for
-from vanillaflow.constructions.ridge.pieces import pieces_on_grids
+from vanillaflow.constructions.ridge.pieces import pieces_between
 from vanillaflow.runtime.threads import own_threads
 from vanillaflow.sampling.samples import Samples
 
@@ -22,16 +22,8 @@ def case(dim: int, held: int, seed: int) -> tuple[RidgeMaps, Objective]:
     rng = np.random.default_rng(seed)
     x = Box(-np.ones(dim), np.ones(dim)).sample(300, seed)
     maps = idle_maps(x, rng.normal(size=(3, dim)), 5, held)
-    maps, other = (maps.move(0.02 * rng.normal(size=maps.count), x) for _ in range(2))
+    maps, other = (maps.move(0.02 * rng.normal(size=maps.count)).fit_ranges(x) for _ in range(2))
     return maps, Objective(Samples(x, other(x)), PIECES)
-
-
-def with_profile_numbers_moved(maps: RidgeMaps, step: np.ndarray) -> RidgeMaps:
-    """Without new ranges, for which profiles are written anew."""
-    F = maps.F.copy()
-    for r, numbers in enumerate(maps.numbers_of_profiles()):
-        F[r, :, : numbers.shape[1]] += step[numbers]
-    return replace(maps, F=F)
 
 
 @pytest.mark.parametrize(("dim", "held"), [(1, 0), (2, 0), (3, 1)])
@@ -40,12 +32,10 @@ def test_the_gradient_is_that_of_the_norm(dim, held, p):
     maps, objective = case(dim, held, dim)
     residual = objective.residual(maps)
     norm = objective.norm(maps, residual, p)
-    numbers = maps.numbers_of_profiles().ravel()
-    direction = np.zeros(maps.count)
-    direction[numbers] = np.random.default_rng(7).normal(size=numbers.size)
+    direction = np.random.default_rng(7).normal(size=maps.count)
 
     def power(h: float) -> float:
-        moved = with_profile_numbers_moved(maps, h * direction)
+        moved = maps.move(h * direction)
         # N^p is a mean over n d entries, in units of the norm before.
         return (objective.norm(moved, objective.residual(moved), p) / norm) ** p
 
@@ -71,7 +61,7 @@ def test_bends_tell_what_equal_pieces_are_off_by():
     F = maps.F.copy()
     F[0, 2] = [0.02, -0.03]
     maps = replace(maps, F=F)
-    flow = pieces_on_grids(maps, [np.arange(1, 10)], [10], Box([-1, -1], [1, 1]))
+    flow = pieces_between(maps, [np.linspace(maps.low[0], maps.high[0], 11)], Box([-1, -1], [1, 1]))
     promised = np.abs(maps.bends()).max() / (4 * 10**2)
     # A parabola is off by as much in the middle of a piece as at its ends, but for the first and the last.
     inner = x / 2

@@ -33,7 +33,7 @@ class Fitting:
     places: int = 2
     long: int = 40
     # Levenberg-Marquardt: the first damping, the factor up and down, the least, and trials of a step.
-    damping: float = 0.1
+    damping: float = 1e-5
     damping_factor: float = 4.0
     least_damping: float = 1e-9
     tries: int = 8
@@ -43,6 +43,7 @@ class Fitting:
     part_of_diagonal: float = 0.01
     # A run ends with a step that gains less, as a part of the norm.
     least_gain: float = 3e-3
+    patience: int = 2
     # Points that tell how much a step changes the map.
     everywhere: int = 8000
 
