@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from scipy.linalg import LinAlgError, solve
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from ...box import search_points
 from ...runtime.threads import side_by_side
@@ -120,6 +120,6 @@ class _Steps:
 
 def _try(maps: RidgeMaps, H: np.ndarray, damper: np.ndarray, g: np.ndarray) -> RidgeMaps | None:
     try:
-        return maps.move(-solve(H + damper, g, assume_a="pos"))
+        return maps.move(-cho_solve(cho_factor(H + damper), g))
     except (LinAlgError, ValueError):
         return None
