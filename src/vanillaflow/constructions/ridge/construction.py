@@ -85,11 +85,11 @@ class Ridge(Construction):
             self._best = self._homotopy.whole()
             fit = self._homotopy.until(goal / settings.finishing.ratio, most, late, self.report)
             self._finish(fit, training, goal)
-        while self._error > goal:
+        while self._error > settings.enough * tolerance:
             if late() or len(self._best.maps.w) >= most:
                 limit = "in the time" if late() else "the most that can be fitted"
                 raise self._refusal(f"{len(self._best.maps.w)} ridge maps, {limit}")
-            self._finish(self._homotopy.more(self._fit, self._met, late), training, goal)
+            self._finish(self._homotopy.more(self._best, self._met, late), training, goal)
 
     def _finish(self, fit: RidgeFit, training: Target, goal: float) -> None:
         self._fit, error, self._met = finish(fit, training, goal, self.limits.seed, self.limits.late)

@@ -31,7 +31,8 @@ def grow(
     before, after = (objective.norm(maps, objective.residual(maps), p) for maps in (fit.maps, tight))
     same = after < (1 + settings.growing.loss) * before
     maps = _insert(tight if same else fit.maps, objective, p, rng, settings.growing)
-    start = RidgeFit(maps, np.inf, settings.fitting.damping, objective.samples.x)
+    damping = settings.fitting.damping if p == 2 else settings.finishing.damping
+    start = RidgeFit(maps, np.inf, damping, objective.samples.x)
     return lower(start, objective, p, settings.growing.steps, goal, stop)
 
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 from numpy.polynomial import chebyshev
 
+from .kernels import fill_jacobian, fill_states
 from .settings import DEFAULTS, Settings
 
 
@@ -57,13 +59,11 @@ class RidgeMaps:
     def __call__(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
         return self.states(x)[-1] @ self.M.T + self.m
 
-    def states(self, x: Float[np.ndarray, "n d"]) -> list[Float[np.ndarray, "n d"]]:
-        """u, and the states after each ridge map."""
-        u = (x - self.center) / self.half
-        states = [u]
-        for r in range(len(self.w)):
-            u = u + self.profile(r, u @ self.w[r])
-            states.append(u)
+    def states(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "r n d"]:
+        """u, and the states after each of the R = r - 1 ridge maps."""
+        states = np.empty((len(self.w) + 1, *x.shape))
+        states[0] = (x - self.center) / self.half
+        fill_states(self.w, self.F, self.low, self.high, states)
         return states
 
     def unit(self, r: int, s: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
@@ -94,7 +94,7 @@ class RidgeMaps:
         return _derivatives(self.settings.maps.nodes, self.F.shape[1], 2)
 
     def numbers_of_profiles(self) -> Int[np.ndarray, "R q moving"]:
-        """Where F[r, k, i] is in a step (`moved`), for the coordinates i that move."""
+        """Where F[r, k, i] is in a step (`move`), for the coordinates i that move."""
         R, q, d = self.F.shape
         e = self._moving
         first = np.arange(R) * (q * e + d)
@@ -105,11 +105,11 @@ class RidgeMaps:
         R, q, d = self.F.shape
         return (np.arange(R) * (q * self._moving + d) + q * self._moving)[:, None] + np.arange(d)
 
-    def sensitivities(self, states: list[Float[np.ndarray, "n d"]]) -> list[Float[np.ndarray, "n d d"]]:
+    def sensitivities(self, states: Float[np.ndarray, "r n d"]) -> list[Float[np.ndarray, "n d d"]]:
         """D(output) / D(state) after each ridge map, for the states that `states` gives."""
         return self.all_sensitivities(states)[1:]
 
-    def all_sensitivities(self, states: list[Float[np.ndarray, "n d"]]) -> list[Float[np.ndarray, "n d d"]]:
+    def all_sensitivities(self, states: Float[np.ndarray, "r n d"]) -> list[Float[np.ndarray, "n d d"]]:
         """D(output) / D(state) for each of the states that `states` gives, u among them."""
         n, d = states[0].shape
         S = np.broadcast_to(self.M, (n, d, d))
@@ -120,20 +120,14 @@ class RidgeMaps:
             sensitivities.append(S)
         return sensitivities[::-1]
 
-    def jacobian(self, states: list[Float[np.ndarray, "n d"]]) -> Float[np.ndarray, "n d P"]:
-        """The derivative with respect to all numbers, in the order of `moved`."""
-        n, d = states[0].shape
-        e = self._moving
-        columns = []
-        for r, S in enumerate(self.sensitivities(states)):
-            s = states[r] @ self.w[r]
-            T = _basis(self.unit(r, s), self.F.shape[1])
-            along = S @ self.profile(r, s, 1)[:, :, None]
-            columns.append((T[:, None, :, None] * S[:, :, None, :e]).reshape(n, d, -1))
-            columns.append(along * states[r][:, None, :])
-        eye = np.broadcast_to(np.eye(d)[:, :e], (n, d, e))
-        columns.append((eye[:, :, :, None] * states[-1][:, None, None, :]).reshape(n, d, e * d))
-        return np.concatenate([*columns, eye], axis=2)
+    def jacobian(
+        self, states: Float[np.ndarray, "r n d"], dtype: type[np.floating[Any]] = np.float64
+    ) -> Float[np.ndarray, "n d P"]:
+        """The derivative with respect to all numbers, in the order of `move`, at the points of `states`."""
+        _, n, d = states.shape
+        J = np.empty((n, d, self.count), dtype)
+        fill_jacobian(self.w, self.F, self.low, self.high, self.M, self._moving, states, J)
+        return J
 
     def move(self, step: Float[np.ndarray, " P"]) -> RidgeMaps:
         """These maps plus a step: for each map F and w, then M and m."""

@@ -124,13 +124,13 @@ def _of_samples(
     def part_of(first: int) -> tuple[np.ndarray, np.ndarray]:
         check()
         part = slice(first, first + points)
-        J = maps.jacobian(maps.states(x[part])).reshape(residual[part].size, -1)
-        scale = np.sqrt((p - 1) * weights[part]).reshape(-1, 1)
-        g = J.T @ (weights[part] * residual[part]).ravel()
-        J *= scale
         # Where there are many points, float32: a damped step needs no more.
-        J = J if len(x) <= settings.chunk else J.astype(np.float32)
-        return J.T @ J, g
+        dtype = np.float64 if len(x) <= settings.chunk else np.float32
+        J = maps.jacobian(maps.states(x[part]), dtype).reshape(residual[part].size, -1)
+        roots = np.sqrt(weights[part]).astype(dtype)
+        J *= roots.reshape(-1, 1)
+        g = J.T @ (roots * residual[part]).astype(dtype).ravel()
+        return (p - 1) * (J.T @ J), g
 
     parts = side_by_side([partial(part_of, first) for first in range(0, len(x), points)])
     return np.sum([H for H, _ in parts], axis=0), np.sum([g for _, g in parts], axis=0)

@@ -148,6 +148,8 @@ class Settings:
     # The part of the tolerance that smooth maps aim at: the rest is the kinks'. Less costs ridge maps, more costs
     # kinks.
     aim: float = 0.6
+    # The part of the tolerance that is enough when finishing ends: more maps would cost more than more kinks.
+    enough: float = 0.85
     # The square of so many float64 numbers is an eighth of a gigabyte.
     most_numbers: int = 4096
     # Least squares ends at this part of the tolerance.
