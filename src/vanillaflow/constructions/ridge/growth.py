@@ -50,9 +50,9 @@ def _insert(
     size = np.abs(r).max(axis=1, keepdims=True)
     weight = (size / size.max()) ** (p / 2 - 1)
     found, least = None, np.inf
-    for place in rng.permutation(R + 1)[: settings.places]:
+    for place in np.unique([0, R, *rng.integers(R + 1, size=settings.places)]):
         wanted = -_pulled_back(S[place], r, settings.regularization)[:, :moving]
-        for w in rng.normal(size=(settings.directions, d)):
+        for w in np.concatenate([np.eye(d), rng.normal(size=(settings.directions, d))]):
             w /= np.linalg.norm(w)
             s = states[place] @ w
             margin = settings.margin * np.ptp(s)
