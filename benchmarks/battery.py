@@ -47,7 +47,9 @@ def measure(
             tol,
             method,
             max_seconds=seconds,
-            report=lambda line: print(f"  {perf_counter() - begun:6.1f} {line}", flush=True) if loud else None,
+            report=lambda line: (
+                print(f"  {perf_counter() - begun:6.1f} {line}", flush=True) if loud else None
+            ),
         )
     except vf.ToleranceNotReached as refusal:
         outcome, flow = "not reached", refusal.flow

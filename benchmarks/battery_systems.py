@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,10 +21,10 @@ import numpy as np
 import vanillaflow as vf
 
 DYSTS = {
-    3: "Aizawa BurkeShaw CaTwoPlus CaTwoPlusQuasiperiodic CellularNeuralNetwork Colpitts ExcitableCell Finance "
-    "GlycolyticOscillation Hadley HastingsPowell KawczynskiStrizhak Laser LiuChen LuChen LuChenCheng "
-    "MooreSpiegel MultiChua NewtonLiepnik NoseHoover RayleighBenard Rossler Rucklidge SanUmSrisuchinwong "
-    "SprottE SprottI SprottJ SprottK SprottQ SprottR ThomasLabyrinth WindmiReduced",
+    3: "Aizawa BurkeShaw CaTwoPlus CaTwoPlusQuasiperiodic CellularNeuralNetwork Colpitts ExcitableCell "
+    "Finance GlycolyticOscillation Hadley HastingsPowell KawczynskiStrizhak Laser LiuChen LuChen "
+    "LuChenCheng MooreSpiegel MultiChua NewtonLiepnik NoseHoover RayleighBenard Rossler Rucklidge "
+    "SanUmSrisuchinwong SprottE SprottI SprottJ SprottK SprottQ SprottR ThomasLabyrinth WindmiReduced",
     4: "HyperBao HyperCai HyperLorenz HyperRossler HyperYangChen Lorenz96 LorenzStenflo Qi",
     6: "CellCycle LorenzCoupled",
 }
@@ -103,7 +104,7 @@ def trained(
 
     torch.manual_seed(0)
     sizes, layers = [dim, *hidden], []
-    for before, after in zip(sizes, sizes[1:]):
+    for before, after in pairwise(sizes):
         layers += [torch.nn.Linear(before, after), getattr(torch.nn, activation)()]
     module = torch.nn.Sequential(*layers, torch.nn.Linear(sizes[-1], dim)).double()
     x = half_width * (2 * np.random.default_rng(0).random((4096, dim)) - 1)
