@@ -36,23 +36,24 @@ def test_steps_are_those_of_each_row():
     x[0, 1] = 2000.0
     asked.clear()
     together = solver(rate, 2).end(x, 0.0, 5.0)
-    assert np.array_equal(together[1:], alone)
+    # Up to rounding: products of matrices of other sizes add in another order.
+    np.testing.assert_allclose(together[1:], alone, rtol=1e-13)
     assert sum(count < 10 for count in asked) > 0.9 * len(asked)
     # Compiled code sees few numbers of points.
     assert len(set(asked)) <= 7
 
 
 def test_corners_do_not_cost_accuracy():
-    """y' = |y1| on a second coordinate: (t^2 sign) exactly."""
+    """y1' = 1, y2' = |y1|: the end is known. Wherever in a step the corner is, an estimate sees it."""
 
     def rate(y: np.ndarray) -> np.ndarray:
         return np.stack([np.ones(len(y)), np.abs(y[:, 0])], axis=1)
 
-    x = np.column_stack([np.linspace(-1, 0, 301), np.zeros(301)])
+    x = np.column_stack([np.linspace(-1, 0, 3001), np.zeros(3001)])
     end = solver(rate, 2, 1e-8).end(x, 0.0, 1.0)
     s, e = x[:, 0], x[:, 0] + 1
     expected = (e * np.abs(e) - s * np.abs(s)) / 2
-    assert np.abs(end[:, 1] - expected).max() < 3e-8
+    assert np.abs(end[:, 1] - expected).max() < 1e-8
 
 
 def test_states_that_blow_up_are_named():

@@ -21,10 +21,20 @@ from scipy.integrate import DOP853
 # Runge-Kutta coefficients, and those of the two error estimates.
 _A, _B, _E3, _E5 = DOP853.A, DOP853.B, DOP853.E3, DOP853.E5
 _STAGES = DOP853.n_stages
+# The error estimates are linear in the rates of the stages. Of a step across a corner, that of order 5 vanishes
+# where the corner is at certain parts of the step (at 0.465, for one): the error was up to 34,000 times what was
+# told. So there is another, the divided difference of order 5 at six stages, which vanishes elsewhere: now it is
+# up to 2.4 times. Like the first it is of order 6 in a step without a corner. Its weights are scaled to half
+# the norm of the first's.
+_NODES = [0, 6, 7, 9, 10, 11]
+_C = DOP853.C[_NODES]
+_DIVIDED = np.zeros_like(_E5)
+_DIVIDED[_NODES] = 1 / np.prod(_C[:, None] - _C + np.eye(len(_C)), axis=1)
+_DIVIDED *= 0.5 * np.linalg.norm(_E5) / np.linalg.norm(_DIVIDED)
 # Of the step that the error allows, so much is taken; it changes by no more than these factors.
 _SAFETY, _LEAST_FACTOR, _MOST_FACTOR = 0.9, 0.2, 10.0
 # The part of the tolerance that is aimed at, and the smallest that doubles allow.
-_STRICTER, _LEAST_TOLERANCE = 0.01, 3e-14
+_STRICTER, _LEAST_TOLERANCE = 0.1, 3e-14
 # A step of fewer units of rounding of the time is none.
 _LEAST_STEP = 10
 
@@ -50,10 +60,10 @@ class TooManySteps(Exception):
 
 @dataclass(frozen=True, eq=False)
 class OwnSteps:
-    """The end of trajectories: every component of the error of a step is within rtol (size + |y|) / 100.
+    """The end of trajectories: every component of the error of a step is within rtol (size + |y|) / 10.
 
-    Where a field has a corner, the estimate may be far too small: the worst of 4,096 trajectories through a
-    cellular neural network was off by 1e5 rtol, and is by 200 with the hundredth, which costs a fifth more.
+    Errors of steps add up: those of 2,048 trajectories through a random network of 64 ReLUs, with up to some
+    hundred steps each, to 4 rtol (5e-3 rtol where tanh takes the place of ReLU).
 
     Attributes
     ----------
@@ -135,7 +145,7 @@ class OwnSteps:
         K[-1] = slope.ravel()
         scale = self._tolerance * (self.size + np.maximum(np.abs(y), np.abs(new)))
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            fifth = np.sum(((_E5 @ K).reshape(m, d) / scale) ** 2, axis=1)
+            fifth = sum(np.sum(((E @ K).reshape(m, d) / scale) ** 2, axis=1) for E in (_E5, _DIVIDED))
             third = np.sum(((_E3 @ K).reshape(m, d) / scale) ** 2, axis=1)
             error = np.abs(h) * fifth / np.sqrt(fifth + 0.01 * third)
         return new, slope, np.where(fifth == 0, 0.0, error)
