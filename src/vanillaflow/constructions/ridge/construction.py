@@ -35,16 +35,17 @@ class Ridge(Construction):
     _best: RidgeFit | None = None
     _error = np.inf
     _tolerance = np.inf
-    # Those that were finished last, and points at which they have large errors.
-    _fit: RidgeFit
-    _met: Samples
     _homotopy: Homotopy | None = None
+    # The root mean square of its last fit, and the maximum error, in units of it, of that when it was finished.
+    _rms = 0.0
+    _ratio: float
 
     def __init__(
         self, target: Target, limits: Limits, report: Report = quiet, *, settings: Settings = DEFAULTS
     ):
         super().__init__(target, limits, report)
         self.settings = settings
+        self._ratio = settings.finishing.ratio
 
     def within(self, tolerance: float) -> Constructed:
         """A flow whose searched error is within `tolerance`.
@@ -63,8 +64,7 @@ class Ridge(Construction):
                     if flow is not None:
                         return Constructed(flow, f"{len(self._best.maps.w)} ridge maps")
                     # They fold over somewhere.
-                    self._error = np.inf
-                    self._finish(self._homotopy.more(self._fit, self._met, self.limits.late), training, self.settings.aim*tolerance)
+                    self._finish_more(training, tolerance)
         except KeyboardInterrupt:
             if self._best is None:
                 raise
@@ -77,25 +77,40 @@ class Ridge(Construction):
 
     def _fit_within(self, training: Target, tolerance: float) -> None:
         """More smooth maps, until their error leaves enough of the tolerance."""
-        settings, late = self.settings, self.limits.late
-        goal = settings.aim * tolerance
-        most = settings.most_numbers // numbers_per_map(self.target.dim, settings.fitting)
         if self._homotopy is None:
-            self._homotopy = Homotopy(training, self.limits.seed, settings)
+            self._homotopy = Homotopy(training, self.limits.seed, self.settings)
             self._best = self._homotopy.whole()
-            fit = self._homotopy.until(goal / settings.finishing.ratio, most, late, self.report)
-            self._finish(fit, training, goal)
-        while self._error > settings.enough * tolerance:
-            if late() or len(self._best.maps.w) >= most:
-                limit = "in the time" if late() else "the most that can be fitted"
+        if self._error > self.settings.enough * tolerance:
+            self._finish_more(training, tolerance)
+        while self._error > self.settings.enough * tolerance:
+            late = self.limits.late()
+            if late or len(self._best.maps.w) >= self._most:
+                limit = "in the time" if late else "the most that can be fitted"
                 raise self._refusal(f"{len(self._best.maps.w)} ridge maps, {limit}")
-            self._finish(self._homotopy.more(self._best, self._met, late), training, goal)
+            self._finish_more(training, tolerance)
 
-    def _finish(self, fit: RidgeFit, training: Target, goal: float) -> None:
-        self._fit, error, self._met = finish(fit, training, goal, self.limits.seed, self.limits.late)
+    def _finish_more(self, training: Target, tolerance: float) -> None:
+        """Fit smooth maps until their root mean square should do, and lower their maximum."""
+        settings, late = self.settings, self.limits.late
+        assert self._homotopy is not None
+        goal, finishing = settings.aim * tolerance, settings.finishing
+        rms = goal / finishing.ratio
+        if self._rms:
+            rms = goal / self._ratio
+            rms = float(np.clip(rms, finishing.least * self._rms, finishing.most * self._rms))
+        fit = self._homotopy.until(rms, self._most, late, self.report)
+        self._rms = fit.norm
+        fit, error, met = finish(fit, training, goal, self.limits.seed, late)
+        #self._homotopy.meet(met)
+        self._ratio = error / self._rms
         if error < self._error:
-            self._best, self._error = self._fit, error
+            self._best, self._error = fit, error
         self.report(f"{len(fit.maps.w)} smooth ridge maps: error {error:.2e}")
+
+    @property
+    def _most(self) -> int:
+        """The largest number of ridge maps that can be fitted."""
+        return self.settings.most_numbers // numbers_per_map(self.target.dim, self.settings.fitting)
 
     def _make_piecewise_linear(self, training: Target, tolerance: float) -> PlanarFlow | None:
         """The smallest tables, and in them the fewest kinks, within the tolerance; None if they fold over."""

@@ -68,18 +68,10 @@ class Homotopy:
             if time == last or fit.norm > close:
                 return fit if time == last else self.whole()
 
-    def more(self, fit: RidgeFit, met: Samples, stop: Stop) -> RidgeFit:
-        """Maps for the whole duration, more of them than in the fit, which is such maps, too.
-
-        met : points at which the fit has large errors; from now on they are among those that are fitted.
-        """
-        last = self._settings.times - 1
-        self._images[last] = np.concatenate([met.y, self._images[last]])
+    def meet(self, met: Samples) -> None:
+        """From now on points at which a fit had large errors are among those that are fitted."""
+        self._images[-1] = np.concatenate([met.y, self._images[-1]])
         self._x = np.concatenate([met.x, self._x])
-        fit = replace(fit, norm=self._norm(fit.maps, last))
-        for _ in range(1 + int(self._settings.growth * len(fit.maps.w))):
-            fit = self._lower(fit, last, 0.0, stop, more=True, p=self._settings.power)
-        return fit
 
     def _next(self, goal: float) -> tuple[int, RidgeFit]:
         """The latest time that the maps can go on to, and they with an affine map for it."""
@@ -90,15 +82,15 @@ class Homotopy:
         time = min(self._reached + 1, self._settings.times - 1)
         return time, self._refit(time)
 
-    def _lower(self, fit: RidgeFit, time: int, goal: float, stop: Stop, more: bool, p: float = 2.0) -> RidgeFit:
+    def _lower(self, fit: RidgeFit, time: int, goal: float, stop: Stop, more: bool) -> RidgeFit:
         """The fit lowered, with one more map if it may have one; on as many points as its numbers take."""
         rows = self._fitting.rows_per_number * (fit.maps.count + (len(fit.maps.F.T) + 1))
         count = max(self._fitting.least_points, rows // self._x.shape[1])
         objective = Objective(Samples(self._x[:count], self._images[time][:count]))
         if more:
-            found = grow(fit, objective, p, goal, self._rng, stop)
+            found = grow(fit, objective, goal, self._rng, stop)
         else:
-            found = lower(fit, objective, p, self._settings.steps, goal, stop)
+            found = lower(fit, objective, 2.0, self._settings.steps, goal, stop)
         return replace(found, norm=self._norm(found.maps, time))
 
     def _refit(self, time: int) -> RidgeFit:
