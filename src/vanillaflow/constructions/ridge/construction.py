@@ -36,16 +36,14 @@ class Ridge(Construction):
     _error = np.inf
     _tolerance = np.inf
     _homotopy: Homotopy | None = None
-    # The root mean square of its last fit, and the maximum error, in units of it, of that when it was finished.
-    _rms = 0.0
-    _ratio: float
+    # Points at which the maps that were finished last have large errors.
+    _met: Samples | None = None
 
     def __init__(
         self, target: Target, limits: Limits, report: Report = quiet, *, settings: Settings = DEFAULTS
     ):
         super().__init__(target, limits, report)
         self.settings = settings
-        self._ratio = settings.finishing.ratio
 
     def within(self, tolerance: float) -> Constructed:
         """A flow whose searched error is within `tolerance`.
@@ -94,15 +92,16 @@ class Ridge(Construction):
         settings, late = self.settings, self.limits.late
         assert self._homotopy is not None
         goal, finishing = settings.aim * tolerance, settings.finishing
-        rms = goal / finishing.ratio
-        if self._rms:
-            rms = goal / self._ratio
-            rms = float(np.clip(rms, finishing.least * self._rms, finishing.most * self._rms))
-        fit = self._homotopy.until(rms, self._most, late, self.report)
-        self._rms = fit.norm
-        fit, error, met = finish(fit, training, goal, self.limits.seed, late)
-        #self._homotopy.meet(met)
-        self._ratio = error / self._rms
+        rms = self._homotopy.norm(self._best.maps)
+        if self._met is None:
+            fit = self._homotopy.until(goal / finishing.ratio, self._most, late, self.report)
+        elif self._error > finishing.peaked * rms:
+            fit = self._homotopy.more(self._best, self._met, late)
+        else:
+            self._homotopy.maps = self._best.maps
+            part = float(np.clip(goal / self._error, finishing.least, finishing.most))
+            fit = self._homotopy.until(part * rms, self._most, late, self.report)
+        fit, error, self._met = finish(fit, training, goal, self.limits.seed, late)
         if error < self._error:
             self._best, self._error = fit, error
         self.report(f"{len(fit.maps.w)} smooth ridge maps: error {error:.2e}")

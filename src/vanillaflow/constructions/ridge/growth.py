@@ -21,26 +21,34 @@ from .objective import Objective
 from .settings import Growing
 
 
-def grow(fit: RidgeFit, objective: Objective, goal: float, rng: np.random.Generator, stop: Stop) -> RidgeFit:
-    """The fit with one map more, and the root mean square of its error lowered again."""
+def grow(
+    fit: RidgeFit, objective: Objective, p: float, goal: float, rng: np.random.Generator, stop: Stop
+) -> RidgeFit:
+    """The fit with one map more, and the p-norm of its error lowered again."""
     settings = fit.maps.settings
     tight = fit.maps.fit_ranges(objective.samples.x)
     # Where a range has grown, the profile on it is another.
-    before, after = (objective.norm(maps, objective.residual(maps), 2.0) for maps in (fit.maps, tight))
+    before, after = (objective.norm(maps, objective.residual(maps), p) for maps in (fit.maps, tight))
     same = after < (1 + settings.growing.loss) * before
-    maps = _insert(tight if same else fit.maps, objective, rng, settings.growing)
-    start = RidgeFit(maps, np.inf, settings.fitting.damping, objective.samples.x)
-    return lower(start, objective, 2.0, settings.growing.steps, goal, stop)
+    maps = _insert(tight if same else fit.maps, objective, p, rng, settings.growing)
+    damping = settings.fitting.damping if p == 2 else settings.finishing.damping
+    start = RidgeFit(maps, np.inf, damping, objective.samples.x)
+    return lower(start, objective, p, settings.growing.steps, goal, stop)
 
 
 def _insert(
-    maps: RidgeMaps, objective: Objective, rng: np.random.Generator, settings: Growing
+    maps: RidgeMaps, objective: Objective, p: float, rng: np.random.Generator, settings: Growing
 ) -> RidgeMaps:
-    """The maps with one more, where a linear fit leaves the least of the residual; idle if it only harms."""
+    """The maps with one more, where a linear fit leaves the least of the residual; idle if it only harms.
+
+    For the p-norm the squares of the fit have weights |r|^(p-2).
+    """
     states, r = maps.states(objective.samples.x), objective.residual(maps)
     S = maps.all_sensitivities(states)
     R, q, d = maps.F.shape
     moving = d - maps.held
+    size = np.abs(r).max(axis=1, keepdims=True)
+    weight = (size / size.max()) ** (p / 2 - 1)
     found, least = None, np.inf
     for place in np.unique([0, R, *rng.integers(R + 1, size=settings.places)]):
         wanted = -_pulled_back(S[place], r, settings.regularization)[:, :moving]
@@ -51,14 +59,14 @@ def _insert(
             low, high = s.min() - margin, s.max() + margin
             T = chebyshev.chebvander((2 * s - low - high) / (high - low), q - 1)
             F = np.zeros((q, d))
-            F[:, :moving] = np.linalg.lstsq(T, wanted, rcond=settings.conditioning)[0]
-            left = float(np.mean((r + (S[place] @ (T @ F)[:, :, None])[:, :, 0]) ** 2))
+            F[:, :moving] = np.linalg.lstsq(weight * T, weight * wanted, rcond=settings.conditioning)[0]
+            left = float(np.mean((weight * (r + (S[place] @ (T @ F)[:, :, None])[:, :, 0])) ** 2))
             if left < least:
                 found, least = (place, w, F, low, high), left
     if found is None:
         return maps
     place, w, F, low, high = found
-    norm = objective.norm(maps, r, 2.0)
+    norm = objective.norm(maps, r, p)
     for part in settings.parts:
         new = replace(
             maps,
@@ -68,7 +76,7 @@ def _insert(
             high=np.insert(maps.high, place, high),
         )
         # What it does to the maps behind it is known to first order only.
-        if objective.norm(new, objective.residual(new), 2.0) < norm:
+        if objective.norm(new, objective.residual(new), p) < norm:
             break
     return new
 

@@ -68,10 +68,19 @@ class Homotopy:
             if time == last or fit.norm > close:
                 return fit if time == last else self.whole()
 
-    def meet(self, met: Samples) -> None:
-        """From now on points at which a fit had large errors are among those that are fitted."""
-        self._images[-1] = np.concatenate([met.y, self._images[-1]])
-        self._x = np.concatenate([met.x, self._x])
+    def more(self, fit: RidgeFit, met: Samples, stop: Stop) -> RidgeFit:
+        """Maps for the whole duration, more of them than in the fit, which is such maps, too.
+
+        met : points at which the fit has large errors, which are among those that are fitted.
+        """
+        last = self._settings.times - 1
+        here = Samples(self._x, self._images[last])
+        self._x, self._images[last] = np.concatenate([met.x, here.x]), np.concatenate([met.y, here.y])
+        fit = replace(fit, norm=self.norm(fit.maps, last))
+        for _ in range(1 + int(self._settings.growth * len(fit.maps.w))):
+            fit = self._lower(fit, last, 0.0, stop, more=True, p=self._settings.power)
+        self._x, self._images[last] = here.x, here.y
+        return fit
 
     def _next(self, goal: float) -> tuple[int, RidgeFit]:
         """The latest time that the maps can go on to, and they with an affine map for it."""
@@ -82,23 +91,23 @@ class Homotopy:
         time = min(self._reached + 1, self._settings.times - 1)
         return time, self._refit(time)
 
-    def _lower(self, fit: RidgeFit, time: int, goal: float, stop: Stop, more: bool) -> RidgeFit:
+    def _lower(self, fit: RidgeFit, time: int, goal: float, stop: Stop, more: bool, p: float = 2.0) -> RidgeFit:
         """The fit lowered, with one more map if it may have one; on as many points as its numbers take."""
         rows = self._fitting.rows_per_number * (fit.maps.count + (len(fit.maps.F.T) + 1))
         count = max(self._fitting.least_points, rows // self._x.shape[1])
         objective = Objective(Samples(self._x[:count], self._images[time][:count]))
         if more:
-            found = grow(fit, objective, goal, self._rng, stop)
+            found = grow(fit, objective, p, goal, self._rng, stop)
         else:
-            found = lower(fit, objective, 2.0, self._settings.steps, goal, stop)
-        return replace(found, norm=self._norm(found.maps, time))
+            found = lower(fit, objective, p, self._settings.steps, goal, stop)
+        return replace(found, norm=self.norm(found.maps, time))
 
     def _refit(self, time: int) -> RidgeFit:
         """The maps with the affine map after them that is best for a time."""
         maps = with_best_affine(self.maps, self._x, self._images[time])
-        return RidgeFit(maps, self._norm(maps, time), self._fitting.damping, self._x)
+        return RidgeFit(maps, self.norm(maps, time), self._fitting.damping, self._x)
 
-    def _norm(self, maps: RidgeMaps, time: int) -> float:
+    def norm(self, maps: RidgeMaps, time: int = -1) -> float:
         objective = Objective(Samples(self._x, self._images[time]))
         return objective.norm(maps, objective.residual(maps), 2.0)
 

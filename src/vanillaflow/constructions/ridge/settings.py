@@ -78,6 +78,10 @@ class Homotopy:
     far: float = 10.0
     # What is close enough before the end, in units of the goal.
     loose: float = 2.0
+    # Where the maximum error falls short, one map is added, and so many for each that there is.
+    growth: float = 0.1
+    # The p-norm that these lower.
+    power: float = 8.0
     # Steps of least squares at a new time before maps are added.
     steps: int = 15
 
@@ -117,10 +121,11 @@ class Finishing:
     # The rounds end when so many in a row have not lowered the error by this factor.
     misses: int = 2
     gain: float = 0.97
-    # The maximum error that is reached, in root mean squares of the fit before it: 1.6 to 3.1 where it was
-    # measured. The first guess; then what was measured counts, but the next root mean square is between these
-    # parts of the last.
+    # The maximum error that is expected, in root mean squares of the fit before it (measured: 1.6 to 3.1).
     ratio: float = 1.6
+    # A maximum of so many root mean squares is one of few places, where others lower what is large everywhere,
+    # to between these parts of it.
+    peaked: float = 4.0
     least: float = 0.5
     most: float = 0.9
     # The damping begins anew with each p.
