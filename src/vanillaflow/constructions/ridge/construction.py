@@ -18,7 +18,7 @@ from ...errors import CompilationInterrupted, ToleranceNotReached
 from ...planar.flow import PlanarFlow
 from ...runtime.threads import own_threads
 from ...sampling.samples import Samples, training_target
-from ...sampling.search import around, largest_error
+from ...sampling.search import around, large_errors, largest_error
 from ...target import Target
 from ..construction import Constructed, Construction, Limits, Report, quiet
 from .finishing import finish
@@ -118,6 +118,7 @@ class Ridge(Construction):
         domain = self.target.domain
         x = search_points(domain, settings.points, self.limits.seed + 3)
         samples, grids = Samples(x, training(x)), Grids(self._best.maps, x)
+        rng = np.random.default_rng([self.limits.seed, 5])
         tried: list[list[int]] = []
         for off in _falling(settings.coarsest * tolerance, settings.coarser, settings.finest * tolerance):
             sizes = grids.sizes(off)
@@ -130,20 +131,23 @@ class Ridge(Construction):
                     raise self._refusal(f"{self.limits.max_kinks} kinks")
                 if _error(flow, samples) > tolerance:
                     continue
-                missed = self._worst(flow, training)
+                # A short climb first: most flows fail there.
+                met, error = large_errors(flow, training, samples, settings.starts, rng)
+                samples = samples.merge(met)
+                if error > tolerance:
+                    continue
+                missed = self._worst(flow, training, rng)
                 if _error(flow, missed) <= tolerance:
                     return flow
                 samples = samples.merge(missed)
             tried.append(sizes)
         return None
 
-    def _worst(self, flow: PlanarFlow, training: Target) -> Samples:
-        """The worst points that searches find, none of them that which certifies, and points around them."""
-        rng = np.random.default_rng([self.limits.seed, flow.kinks])
-        seeds = [self.limits.seed + seed for seed in self.settings.searches]
-        starts = self.settings.starts
-        worst = [largest_error(flow, training, starts=starts, seed=seed).point for seed in seeds]
-        x = np.concatenate([worst, around(np.array(worst), self.target.domain, rng)])
+    def _worst(self, flow: PlanarFlow, training: Target, rng: np.random.Generator) -> Samples:
+        """The worst point that a search finds, which is not that which certifies, and points around it."""
+        seed, starts = self.limits.seed + self.settings.search, self.settings.starts
+        worst = largest_error(flow, training, starts=starts, seed=seed).point[None]
+        x = np.concatenate([worst, around(worst, self.target.domain, rng)])
         return Samples(x, training(x))
 
     def _in_haste(self) -> tuple[PlanarFlow, float]:

@@ -171,9 +171,8 @@ class Settings:
     finest: float = 1e-3
     # Seconds beyond the limit in which the maps that there are become a flow.
     last_seconds: float = 0.5
-    # What is added to the seed for the searches that choose, none of them that which certifies; how many
-    # starts each has.
-    searches: tuple[int, ...] = (1000, 1010)
+    # What is added to the seed for the search that chooses, so that it is not that which certifies; its starts.
+    search: int = 1000
     starts: int = 48
     maps: Maps = Maps()
     fitting: Fitting = Fitting()
