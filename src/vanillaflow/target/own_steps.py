@@ -21,11 +21,11 @@ from scipy.integrate import DOP853
 # Runge-Kutta coefficients, and those of the two error estimates.
 _A, _B, _E3, _E5 = DOP853.A, DOP853.B, DOP853.E3, DOP853.E5
 _STAGES = DOP853.n_stages
-# The error estimates are linear in the rates of the stages. Of a step across a corner, that of order 5 vanishes
-# where the corner is at certain parts of the step (at 0.465, for one): the error was up to 34,000 times what was
-# told. So there is another, the divided difference of order 5 at six stages, which vanishes elsewhere: now it is
-# up to 2.4 times. Like the first it is of order 6 in a step without a corner. Its weights are scaled to half
-# the norm of the first's.
+# The error estimates are linear in the rates of the stages. Of a step across a corner that of order 5
+# vanishes where the corner is at certain parts of the step, 0.465 for one: the error was up to 34,000 times
+# what it told. So there is another, the divided difference of order 5 at six stages, which vanishes
+# elsewhere: with both it is up to 2.4 times. Of a smooth step it is of order 6, like the first. Its weights
+# have half the norm of the first's.
 _NODES = [0, 6, 7, 9, 10, 11]
 _C = DOP853.C[_NODES]
 _DIVIDED = np.zeros_like(_E5)
@@ -97,7 +97,8 @@ class OwnSteps:
             Where they take too many.
         """
         ends = np.empty_like(x)
-        rows, t, y, f = np.arange(len(x)), np.full(len(x), t0), x, self.rate(x)
+        rows: np.ndarray = np.arange(len(x))
+        t, y, f = np.full(len(x), t0), x, self.rate(x)
         h = np.minimum(self._first_step(x, f, t1 - t0), self.longest)
         rejected = np.zeros(len(x), dtype=bool)
         for _ in range(self.most_steps):
@@ -120,8 +121,8 @@ class OwnSteps:
             on = t < t1
             if not on.any():
                 return ends
-            # Those that have arrived stand still until half of all have, and until the rest are a power of two
-            # again: code that is compiled for a number of points is not compiled for each.
+            # Those that have arrived stand still until half of all have, and until the rest are a power of
+            # two again: code that is compiled for a number of points is not compiled for each.
             if 2 * (count := int(on.sum())) <= len(on):
                 kept = np.argsort(~on, kind="stable")[: 2 ** int(np.ceil(np.log2(count)))]
                 rows, t, y, f, h, rejected = (part[kept] for part in (rows, t, y, f, h, rejected))

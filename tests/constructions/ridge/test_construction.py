@@ -126,7 +126,7 @@ def test_finishing_trades_the_mean_for_the_maximum():
     target = vf.zoo.duffing().target()
     with own_threads():
         fit = fit_ridges(target, 3, 0.0, 0, never)[0]
-        better, error, met = finish(fit, target, fit.norm, 0, never)
+        better, error, _ = finish(fit, target, fit.norm, 0, never)
     x = target.domain.sample(4000, 8)
     before, after = (each.maps(x) - target(x) for each in (fit, better))
     assert np.abs(after).max() < np.abs(before).max()

@@ -23,19 +23,19 @@ from ...target import Target
 from ..construction import Constructed, Construction, Limits, Report, quiet
 from .finishing import finish
 from .fit import RidgeFit, numbers_per_map
-from .homotopy import Homotopy
 from .grids import Grids
+from .homotopy import Homotopy
 from .settings import DEFAULTS, Settings
 
 
 class Ridge(Construction):
     """Ridge maps at one tolerance after the other: it goes on from the smooth maps that it found before."""
 
-    # The best smooth maps so far, their error, and what was last asked of them.
-    _best: RidgeFit | None = None
+    # None until there are maps: the best smooth ones so far, their error, and what was last asked of them.
+    _homotopy: Homotopy | None = None
+    _best: RidgeFit
     _error = np.inf
     _tolerance = np.inf
-    _homotopy: Homotopy | None = None
     # Points at which the maps that were finished last have large errors.
     _met: Samples | None = None
 
@@ -62,13 +62,14 @@ class Ridge(Construction):
                     if flow is not None:
                         return Constructed(flow, f"{len(self._best.maps.w)} ridge maps")
                     # They fold over somewhere.
+                    self._error = np.inf
                     self._finish_more(training, tolerance)
         except KeyboardInterrupt:
-            if self._best is None:
+            if self._homotopy is None:
                 raise
             raise CompilationInterrupted(*self._in_haste()) from None
         except TimeIsUp as late:
-            if self._best is None:
+            if self._homotopy is None:
                 raise
             with extend(self.settings.last_seconds):
                 raise self._refusal(f"{len(self._best.maps.w)} ridge maps, when {late}") from None
@@ -76,16 +77,19 @@ class Ridge(Construction):
     def _fit_within(self, training: Target, tolerance: float) -> None:
         """More smooth maps, until their error leaves enough of the tolerance."""
         if self._homotopy is None:
-            self._homotopy = Homotopy(training, self.limits.seed, self.settings)
-            self._best = self._homotopy.whole()
+            homotopy = Homotopy(training, self.limits.seed, self.settings)
+            self._best, self._homotopy = homotopy.whole(), homotopy
         if self._error > self.settings.enough * tolerance:
             self._finish_more(training, tolerance)
+        missed = 0
         while self._error > self.settings.enough * tolerance:
             late = self.limits.late()
-            if late or len(self._best.maps.w) >= self._most:
+            if late or missed == self.settings.misses or len(self._best.maps.w) >= self._most:
                 limit = "in the time" if late else "the most that can be fitted"
                 raise self._refusal(f"{len(self._best.maps.w)} ridge maps, {limit}")
+            before = self._error
             self._finish_more(training, tolerance)
+            missed = 0 if self._error < before else missed + 1
 
     def _finish_more(self, training: Target, tolerance: float) -> None:
         """Fit smooth maps until their root mean square should do, and lower their maximum."""
@@ -114,7 +118,6 @@ class Ridge(Construction):
     def _make_piecewise_linear(self, training: Target, tolerance: float) -> PlanarFlow | None:
         """The smallest tables, and in them the fewest kinks, within the tolerance; None if they fold over."""
         settings = self.settings
-        assert self._best is not None
         domain = self.target.domain
         x = search_points(domain, settings.points, self.limits.seed + 3)
         samples, grids = Samples(x, training(x)), Grids(self._best.maps, x)
@@ -152,7 +155,6 @@ class Ridge(Construction):
 
     def _in_haste(self) -> tuple[PlanarFlow, float]:
         """The smooth maps there are, each made piecewise linear to the tolerance, and the error of that."""
-        assert self._best is not None
         few = self.settings.few_points
         x = search_points(self.target.domain, few, self.limits.seed + 3)
         # Pieces that are closer to the maps than these to the flow cost time, and gain nothing.

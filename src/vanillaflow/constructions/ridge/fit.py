@@ -72,7 +72,9 @@ def lower(fit: RidgeFit, objective: Objective, p: float, steps: int, goal: float
     # Profiles may run away from bad steps; such maps count as infinitely bad.
     with np.errstate(over="ignore", invalid="ignore"):
         start, damping = run.at(fit.maps), fit.damping
-        found, damping = lower_norm(start, run.step, damping, steps, stop, settings.least_gain, settings.patience, goal)
+        found, damping = lower_norm(
+            start, run.step, damping, steps, stop, settings.least_gain, settings.patience, goal
+        )
     return RidgeFit(found.maps, found.norm, damping, fit.x)
 
 

@@ -60,7 +60,9 @@ class Homotopy:
             time, fit = self._next(goal)
             close = goal if time == last else self._settings.loose * goal
             while fit.norm > close and len(fit.maps.w) < most and not stop():
-                fit = self._lower(fit, time, close, stop, more=bool(self._reached == time or not len(fit.maps.w)))
+                fit = self._lower(
+                    fit, time, close, stop, more=bool(self._reached == time or not len(fit.maps.w))
+                )
                 self._reached, self.maps = time, fit.maps
             self._reached, self.maps = time, fit.maps
             part = (time + 1) / (last + 1)
@@ -91,7 +93,9 @@ class Homotopy:
         time = min(self._reached + 1, self._settings.times - 1)
         return time, self._refit(time)
 
-    def _lower(self, fit: RidgeFit, time: int, goal: float, stop: Stop, more: bool, p: float = 2.0) -> RidgeFit:
+    def _lower(
+        self, fit: RidgeFit, time: int, goal: float, stop: Stop, more: bool, p: float = 2.0
+    ) -> RidgeFit:
         """The fit lowered, with one more map if it may have one; on as many points as its numbers take."""
         rows = self._fitting.rows_per_number * (fit.maps.count + (len(fit.maps.F.T) + 1))
         count = max(self._fitting.least_points, rows // self._x.shape[1])
@@ -112,9 +116,7 @@ class Homotopy:
         return objective.norm(maps, objective.residual(maps), 2.0)
 
 
-def with_best_affine(
-    maps: RidgeMaps, x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "n d"]
-) -> RidgeMaps:
+def with_best_affine(maps: RidgeMaps, x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "n d"]) -> RidgeMaps:
     """The maps with the affine map of least squares after them; held coordinates stay."""
     states = maps.states(x)[-1]
     moving = x.shape[1] - maps.held

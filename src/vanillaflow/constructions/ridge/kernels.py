@@ -35,14 +35,14 @@ def fill_states(w, F, low, high, states):
         scale, shift = 2 / (high[r] - low[r]), (low[r] + high[r]) / (high[r] - low[r])
         for i in range(states.shape[1]):
             s = 0.0
-            for l in range(d):
-                s += w[r, l] * states[r, i, l]
+            for j in range(d):
+                s += w[r, j] * states[r, i, j]
             polynomials(scale * s - shift, T, D)
-            for l in range(d):
-                moved = states[r, i, l]
+            for j in range(d):
+                moved = states[r, i, j]
                 for k in range(q):
-                    moved += T[k] * F[r, k, l]
-                states[r + 1, i, l] = moved
+                    moved += T[k] * F[r, k, j]
+                states[r + 1, i, j] = moved
 
 
 @njit(cache=True, nogil=True)
@@ -60,31 +60,31 @@ def fill_jacobian(w, F, low, high, M, moving, states, J):
         for r in range(R - 1, -1, -1):
             scale, shift = 2 / (high[r] - low[r]), (low[r] + high[r]) / (high[r] - low[r])
             s = 0.0
-            for l in range(d):
-                s += w[r, l] * states[r, i, l]
+            for j in range(d):
+                s += w[r, j] * states[r, i, j]
             polynomials(scale * s - shift, T, D)
-            for l in range(d):
-                slope[l] = 0.0
+            for j in range(d):
+                slope[j] = 0.0
                 for k in range(1, q):
-                    slope[l] += D[k] * F[r, k, l]
-                slope[l] *= scale
+                    slope[j] += D[k] * F[r, k, j]
+                slope[j] *= scale
             first = r * size
             for c in range(d):
                 along[c] = 0.0
-                for l in range(d):
-                    along[c] += S[c, l] * slope[l]
+                for j in range(d):
+                    along[c] += S[c, j] * slope[j]
                 for k in range(q):
-                    for l in range(moving):
-                        J[i, c, first + k * moving + l] = T[k] * S[c, l]
-                for l in range(d):
-                    J[i, c, first + q * moving + l] = along[c] * states[r, i, l]
+                    for j in range(moving):
+                        J[i, c, first + k * moving + j] = T[k] * S[c, j]
+                for j in range(d):
+                    J[i, c, first + q * moving + j] = along[c] * states[r, i, j]
             for c in range(d):
-                for l in range(d):
-                    S[c, l] += along[c] * w[r, l]
+                for j in range(d):
+                    S[c, j] += along[c] * w[r, j]
         first = R * size
         for c in range(d):
             J[i, c, first:] = 0
             if c < moving:
-                for l in range(d):
-                    J[i, c, first + c * d + l] = states[R, i, l]
+                for j in range(d):
+                    J[i, c, first + c * d + j] = states[R, i, j]
                 J[i, c, first + moving * d + c] = 1

@@ -149,7 +149,7 @@ class RidgeMaps:
 
         Where a range has grown, these are straight in the new part, and polynomials are not.
         """
-        R, q, _ = self.F.shape
+        q = self.F.shape[1]
         nodes = chebyshev.chebpts1(q)
         F, low, high = self.F.copy(), self.low.copy(), self.high.copy()
         for r, state in enumerate(self.states(x)[:-1]):
@@ -192,7 +192,7 @@ def idle_maps(
 ) -> RidgeMaps:
     """Ridge maps with the directions w that do nothing yet, on the points x that fill a box."""
     R, d = w.shape
-    zeros, ones = np.zeros(R), np.ones(R)
+    ones = np.ones(R)
     F = np.zeros((R, degree + 1, d))
     low, high = x.min(axis=0), x.max(axis=0)
     center, half = (low + high) / 2, np.maximum((high - low) / 2, 1e-300)

@@ -22,9 +22,12 @@ from .maps import RidgeMaps
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """N(p)^p = mean |r|^p + sum over ridge maps of mean |b|^p + mean |h|^p: r the error at the samples, b what
-    the ridge map is off by in so many pieces, at equidistant nodes of its range, and h what it would be off by
-    for not folding over, where it does. Pieces without end are off by nothing."""
+    """N(p)^p = mean |r|^p + sum over ridge maps of mean |b|^p + mean |h|^p.
+
+    r is the error at the samples; b what the ridge map is off by in so many pieces, at equidistant nodes of
+    its range, and h what it would be off by for not folding over, where it does. Pieces without end are off
+    by nothing.
+    """
 
     samples: Samples
     pieces: float = np.inf

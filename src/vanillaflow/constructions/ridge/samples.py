@@ -1,4 +1,4 @@
-"""The points at which smooth ridge maps are fitted: dense towards the boundary, where their errors are largest."""
+"""The points of fits of smooth ridge maps: dense towards the boundary, where errors are largest."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from jaxtyping import Float
 
 from ...box import Box
 
-# Sines that tell points are stretched by this factor and cut, so that a quarter of each coordinate's are on the
-# boundary: 1 - 2 arcsin(1 / 1.08) / pi = 0.246.
+# Sines that tell points are stretched by this factor and cut, so that a quarter of each coordinate's are on
+# the boundary: 1 - 2 arcsin(1 / 1.08) / pi = 0.246.
 _STRETCH = 1.08
 
 

@@ -123,8 +123,8 @@ class Finishing:
     gain: float = 0.97
     # The maximum error that is expected, in root mean squares of the fit before it (measured: 1.6 to 3.1).
     ratio: float = 1.6
-    # A maximum of so many root mean squares is one of few places, where others lower what is large everywhere,
-    # to between these parts of it.
+    # A maximum of more root mean squares is large at few places: maps are added in a p-norm. Of fewer, it is
+    # large everywhere: the root mean square is lowered, to between these parts of it.
     peaked: float = 4.0
     least: float = 0.5
     most: float = 0.9
@@ -150,11 +150,13 @@ class Tables:
 class Settings:
     """What the ridge construction trades: ridge maps for kinks, and both for time."""
 
-    # The part of the tolerance that smooth maps aim at: the rest is the kinks'. Less costs ridge maps, more costs
-    # kinks.
+    # The part of the tolerance that smooth maps aim at: the rest is the kinks'. Less costs ridge maps, more
+    # costs kinks.
     aim: float = 0.6
     # The part of the tolerance that is enough when finishing ends: more maps would cost more than more kinks.
     enough: float = 0.85
+    # More maps are no longer tried when so many times in a row they have not lowered the error.
+    misses: int = 10
     # The square of so many float64 numbers is an eighth of a gigabyte.
     most_numbers: int = 4096
     # Least squares ends at this part of the tolerance.
@@ -171,7 +173,7 @@ class Settings:
     finest: float = 1e-3
     # Seconds beyond the limit in which the maps that there are become a flow.
     last_seconds: float = 0.5
-    # What is added to the seed for the search that chooses, so that it is not that which certifies; its starts.
+    # What is added to the seed for the search that chooses, which is not that which certifies; its starts.
     search: int = 1000
     starts: int = 48
     maps: Maps = Maps()
