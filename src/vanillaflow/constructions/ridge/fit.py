@@ -102,12 +102,12 @@ class _Steps:
         """The first step that lowers the norm."""
         maps, settings = here.maps, here.maps.settings.fitting
         H, g = self._objective.normal_equations(maps, here.residual, self._p, here.norm)
-        damper = np.diag(np.diag(H) + settings.least_diagonal * np.diag(H).max())
+        damper = np.diag(_no_less(np.diag(H), settings))
         if self._p > 2:
             if self._everywhere is None:
                 fewer = self._objective.thin(settings.everywhere)
                 self._everywhere, _ = fewer.normal_equations(maps, fewer.residual(maps), 2.0, here.norm)
-            diagonal = settings.part_of_diagonal * np.diag(np.diag(self._everywhere))
+            diagonal = np.diag(settings.part_of_diagonal * _no_less(np.diag(self._everywhere), settings))
             damper = np.trace(H) / np.trace(self._everywhere) * (self._everywhere + diagonal)
 
         def attempt(value: float) -> _Residual | None:
@@ -118,6 +118,11 @@ class _Steps:
         if found is None:
             return None, damping
         return found, max(damping / settings.damping_factor, settings.least_damping)
+
+
+def _no_less(diagonal: np.ndarray, settings: Fitting) -> np.ndarray:
+    """The diagonal, raised where there is nothing of it: the direction of an idle map moves nothing."""
+    return diagonal + settings.least_diagonal * diagonal.max()
 
 
 def _try(maps: RidgeMaps, H: np.ndarray, damper: np.ndarray, g: np.ndarray) -> RidgeMaps | None:
