@@ -13,6 +13,9 @@ from pathlib import Path
 CERTIFICATION_METHODS = ("sampled", "statistical", "rigorous")
 """How `certify` knows an error; the first is the default."""
 
+EFFORTS = ("normal", "fast", "small")
+"""What `compile` spends on fewer kinks after the first success; the first is the default."""
+
 ZOO = (
     "pendulum",
     "van_der_pol",

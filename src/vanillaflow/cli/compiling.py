@@ -14,7 +14,16 @@ from ..errors import CompilationInterrupted, ToleranceNotReached
 from ..export.file_kinds import FILE_KINDS
 from ..network.dialects import DIALECTS
 from .interruption import saved_best
-from .option_values import complete_dialect, complete_method, fraction, known_dialect, known_method, positive
+from .option_values import (
+    complete_dialect,
+    complete_effort,
+    complete_method,
+    effort_value,
+    fraction,
+    known_dialect,
+    known_method,
+    positive,
+)
 from .outputs import require_output
 from .progress import progress
 from .result import Precision, Request, Result, lower_flow, measure
@@ -57,6 +66,17 @@ def compile_system(
             + "; ".join(f"{name}: {entry.summary}" for name, entry in CONSTRUCTIONS.items())
             + ".",
             autocompletion=complete_method,
+        ),
+    ] = None,
+    effort: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|S",
+            help="What anytime spends on fewer kinks once it is within the tolerance. The first is the "
+            "default. normal: some seconds; fast: nothing; small: all it takes, minutes for hundreds of kinks; "
+            "or until so many seconds have passed.",
+            autocompletion=complete_effort,
+            callback=effort_value,
         ),
     ] = None,
     dialect: Annotated[
@@ -113,6 +133,7 @@ def compile_system(
     options = {
         "method": known_method(method),
         "slope": slope,
+        "effort": effort,
         "seed": seed,
         "max_kinks": max_kinks,
         "max_seconds": max_seconds,

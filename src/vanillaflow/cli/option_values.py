@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from ..choices import did_you_mean
+from ..choices import EFFORTS, did_you_mean
 from ..constructions.registry import CONSTRUCTIONS
 from ..errors import VanillaflowError
 from ..network.dialects import DIALECTS
@@ -12,6 +12,7 @@ from .completion import among
 
 complete_dialect = among(DIALECTS)
 complete_method = among(CONSTRUCTIONS)
+complete_effort = among(EFFORTS)
 
 
 def known_method(method: str | None) -> str | None:
@@ -32,6 +33,18 @@ def known_dialect(dialect: str, slope: float | None = None) -> tuple[str, float 
         return name, None if slope is None else require_fraction("the one slope", slope)
     except ValueError as error:
         raise VanillaflowError(str(error)) from None
+
+
+def effort_value(value: str | None) -> str | float | None:
+    """One of EFFORTS, or seconds; raises BadParameter for another, or None if not given."""
+    if value is None or value in EFFORTS:
+        return value
+    try:
+        return positive(float(value))
+    except ValueError:
+        hint = did_you_mean(value, EFFORTS)
+        known = f"{', '.join(EFFORTS)} and numbers of seconds"
+        raise typer.BadParameter(f"unknown effort {value!r}; known are {known}{hint}") from None
 
 
 def positive(value: float | None) -> float | None:

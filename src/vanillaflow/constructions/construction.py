@@ -11,6 +11,7 @@ from time import perf_counter
 import numpy as np
 from jaxtyping import Float
 
+from ..choices import EFFORTS
 from ..planar.flow import PlanarFlow
 from ..target import Target
 
@@ -43,6 +44,8 @@ class Limits:
         The largest time.
     seed
         The seed of all samples, so that the same limits give the same flow as long as time is no limit.
+    effort
+        What may be spent on fewer planar maps after the first success: one of EFFORTS, or seconds in all.
     begun
         When the limits were set, on the clock of `time.perf_counter`.
     """
@@ -50,6 +53,7 @@ class Limits:
     max_kinks: int = 20_000
     max_seconds: float = inf
     seed: int = 0
+    effort: str | float = EFFORTS[0]
     begun: float = field(default_factory=perf_counter)
 
     @property
@@ -101,6 +105,18 @@ class Construction(ABC):
         CompilationInterrupted
             If Ctrl-C arrives when there is a flow already; with the best one.
         """
+
+    def smaller(self, tolerance: float, flow: PlanarFlow) -> Constructed | None:  # noqa: B027
+        """Return a flow with fewer planar maps than this one, which is within the tolerance, if it can.
+
+        Only the anytime construction does: the others end with the fewest that they find.
+
+        Raises
+        ------
+        ToleranceNotReached
+            If it finds none.
+        """
+        return None
 
     def learn(self, x: Float[np.ndarray, "n d"]) -> None:  # noqa: B027
         """Take account of the points x, at which flows made before had their largest errors.

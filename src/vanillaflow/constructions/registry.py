@@ -30,6 +30,9 @@ class Entry:
 
 # The first is the default.
 CONSTRUCTIONS = {
+    "anytime": Entry(
+        "anytime:Anytime", "the first flow within the tolerance, then a smaller one, as --effort says"
+    ),
     "refine": Entry("refine.construction:Refine", "planar maps fitted to the flow: the fewest kinks"),
     "ridge": Entry("ridge.construction:Ridge", "few smooth ridge maps, made piecewise linear: the fastest"),
     "split": Entry("split.construction:Split", "exact flows of the field's ridge pieces in turn"),
