@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import replace
-from math import isfinite
+from math import floor, isfinite, log10
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 _FIRST_PATCHES = 64
 # The degree of Taylor models in so many dimensions, and in more.
 _DEGREES, _LEAST_DEGREE = {1: 5, 2: 4, 3: 3}, 2
+# Digits after the first that a goal has.
+_DIGITS = 4
 # What remainders of the integration may add up to, as a part of the goal.
 _REMAINDERS = 0.02
 # What Taylor models may leave: a part of what the goal is above the error found, and of the goal at least.
@@ -144,7 +146,7 @@ def certify_rigorous(
         # No time to prove anything, or nothing to prove: there is a point where the error is infinite.
         return _certificate(found, np.full((1, target.dim), np.inf), found.largest, seed)
     error = max(found.bound, _LEAST_ERROR)
-    goal = goal or factor * error
+    goal = goal or _goal(factor, error)
     exact = replace(exact, tolerance=_REMAINDERS * goal)
     allowed = max(_REST * (goal - error), _LEAST_REST * goal)
     certain = certain_error(exact, own, evaluate, found.worst_point)
@@ -172,6 +174,17 @@ def certify_rigorous(
             file.keep()
         largest = _consistent(float(cells.largest.max()), found, certain)
     return _certificate(found, cells.bounds, largest, seed)
+
+
+def _goal(factor: float, error: float) -> float:
+    """The error times the factor, rounded down to so many digits if that leaves it above the error.
+
+    The last digits of a searched error are the machine's; proofs go on from checkpoints of other machines.
+    """
+    exact = factor * error
+    unit = 10.0 ** (floor(log10(exact)) - _DIGITS)
+    rounded = float(f"{floor(exact / unit) * unit:.{_DIGITS}e}")
+    return rounded if error < rounded <= exact else exact
 
 
 def _search(

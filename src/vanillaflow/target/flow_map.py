@@ -230,16 +230,18 @@ class FlowMap(Target):
             that is more. The message names the time from which on the two differ.
         """
         first, second = self._solver(self.mesh), self._second_solver
-        y = first.solve(x, 0.0, self.duration)
-        allowed = np.maximum(allowed, _TOLERANCES * self.rtol * (self._size + np.abs(y)))
-        if np.all(np.abs(second.solve(x, 0.0, self.duration) - y) <= allowed):
-            return
+
+        def resolved(t: float) -> bool:
+            y = first.solve(x, 0.0, t)
+            most = np.maximum(allowed, _TOLERANCES * self.rtol * (self._size + np.abs(y)))
+            return bool(np.all(np.abs(second.solve(x, 0.0, t) - y) <= most))
+
         since, until = 0.0, float(self.duration)
-        for t, state in first.steps(x, 0.0, self.duration):
-            if np.any(np.abs(second.solve(x, 0.0, t) - state) > allowed):
-                until = float(t)
-                break
-            since = float(t)
+        if resolved(until):
+            return
+        while until - since > self.duration / _STEPS:
+            middle = (since + until) / 2
+            since, until = (middle, until) if resolved(middle) else (since, middle)
         raise FlowNotResolved(
             f"the solver does not see what the field does between the times {since:.6g} and {until:.6g}: a "
             f"second solve with steps of at most {self.duration / _STEPS:.3g} gives other states there; give "

@@ -68,15 +68,6 @@ class Solver:
             x = self._end(x, start, end)
         return x
 
-    def steps(
-        self, x: Float[np.ndarray, "n d"], t0: float, t1: float
-    ) -> Iterator[tuple[float, Float[np.ndarray, "n d"]]]:
-        """The times and states after every step of `solve`."""
-        for start, end in self.mesh.spans(t0, t1):
-            for t, y in self._steps(x, start, end):
-                x = y.reshape(x.shape)
-                yield t, x
-
     def _end(self, x: np.ndarray, t0: float, t1: float) -> np.ndarray:
         if len(x) == 0:
             return x.copy()

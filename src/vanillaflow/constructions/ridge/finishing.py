@@ -29,7 +29,7 @@ def finish(
     count = int(
         np.clip(settings.points_per_number * fit.maps.count, settings.least_points, settings.most_points)
     )
-    x = dense_towards_the_boundary(target.domain, count, rng)
+    x = dense_towards_the_boundary(target.domain, count, rng, fit.maps.settings.fitting)
     objective = Objective(Samples(x, target(x)), pieces_for(fit.maps, goal))
     for p in (2.0, settings.power):
         fit = lower(replace(fit, damping=settings.damping), objective, p, settings.steps, 0.0, stop)

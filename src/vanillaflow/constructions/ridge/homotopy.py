@@ -40,7 +40,7 @@ class Homotopy:
         self._settings = settings.homotopy
         self._fitting = settings.fitting
         self._rng = np.random.default_rng([seed, 4])
-        x = dense_towards_the_boundary(target.domain, self._settings.points, self._rng)
+        x = dense_towards_the_boundary(target.domain, self._settings.points, self._rng, self._fitting)
         self._x, self._images = x, list(_images(target, x, self._settings.times))
         self._reached = -1
         no_maps = np.zeros((0, target.dim))

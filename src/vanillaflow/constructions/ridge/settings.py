@@ -27,6 +27,9 @@ class Fitting:
     # Points: at least so many, and so many rows for each number.
     least_points: int = 2000
     rows_per_number: int = 15
+    # Sines that tell them are stretched by this factor and cut, so that a quarter of each coordinate's are on
+    # the boundary: 1 - 2 arcsin(1 / 1.08) / pi = 0.246.
+    stretch: float = 1.08
     # Runs from as many sets of directions, and their steps; how many of the best go on, and their steps.
     runs: int = 8
     short: int = 10
