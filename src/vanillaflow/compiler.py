@@ -100,9 +100,9 @@ def compile(
         default method is "refine" here, which needs the fewest.
     effort
         What "anytime" spends on fewer kinks once it is within the tolerance. "fast": nothing; "normal": some
-        seconds, where so few kinks are left that refinement takes no longer; "small": all that refinement
-        takes, minutes for hundreds of kinks, which mostly halves them; or a number of seconds, after which the
-        compilation ends with the smallest flow that it has.
+        seconds, where kinks are so few that refinement takes no longer; "small": all that refinement takes,
+        minutes for hundreds of kinks, which mostly halves them; or a number of seconds, after which it ends
+        with the smallest flow that there is.
     max_kinks
         The largest number of planar maps.
     max_seconds

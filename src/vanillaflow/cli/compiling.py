@@ -73,8 +73,8 @@ def compile_system(
         typer.Option(
             metavar="NAME|S",
             help="What anytime spends on fewer kinks once it is within the tolerance. The first is the "
-            "default. normal: some seconds; fast: nothing; small: all it takes, minutes for hundreds of kinks; "
-            "or until so many seconds have passed.",
+            "default. normal: some seconds; fast: nothing; small: all it takes, minutes for hundreds of "
+            "kinks; or until so many seconds have passed.",
             autocompletion=complete_effort,
             callback=effort_value,
         ),

@@ -73,7 +73,7 @@ class Outcome:
 
 
 def best_attempt(construction: Construction, tol: float) -> Outcome:
-    """The first flow of the construction that is certified within `tol`, or a smaller one; or the best of all.
+    """The first flow of the construction that is certified within `tol`, or a smaller one; or the best.
 
     Without any flow to show, ToleranceNotReached and KeyboardInterrupt go through, and TimeIsUp becomes the
     former. Raises FlowNotResolved if the exact flow itself is not known to a part of the tolerance.

@@ -106,7 +106,7 @@ class Construction(ABC):
             If Ctrl-C arrives when there is a flow already; with the best one.
         """
 
-    def smaller(self, tolerance: float, flow: PlanarFlow) -> Constructed | None:  # noqa: B027
+    def smaller(self, tolerance: float, flow: PlanarFlow) -> Constructed | None:
         """Return a flow with fewer planar maps than this one, which is within the tolerance, if it can.
 
         Only the anytime construction does: the others end with the fewest that they find.
