@@ -199,7 +199,7 @@ def test_without_output_nothing_is_written(run, here):
 
 
 def test_the_default_method(run):
-    assert "method      refine: " in run("compile", "mild.toml", "--tol", "5e-2")
+    assert "method      anytime: " in run("compile", "mild.toml", "--tol", "5e-2")
 
 
 def test_same_seed_same_file(run):
@@ -325,7 +325,7 @@ def test_inspect_of_a_file_that_does_not_know_its_origin(run):
         (["compile", "mild.toml", "--tol", "nan"], "must be positive and finite"),
         (["compile", "mild.toml", "--tol", "inf"], "must be positive and finite"),
         (["compile", "mild.toml", "--tol", "small"], "'--tol'"),
-        (["compile", "mild.toml", "--tol", "0.1", "--method", "magic"], "known are refine"),
+        (["compile", "mild.toml", "--tol", "0.1", "--method", "magic"], "known are anytime"),
         (["compile", "mild.toml", "--tol", "0.1", "--dtype", "float16"], "float32"),
         (["compile", "mild.toml", "--tol", "0.1", "--seed", "-1"], "'--seed'"),
         (
@@ -360,6 +360,8 @@ def test_inspect_of_a_file_that_does_not_know_its_origin(run):
         (["inspect", "folder.onnx"], "is a directory"),
         (["compil"], "compil"),
         (["compile", "mild.toml", "--tolerance", "1"], "--tolerance"),
+        (["compile", "mild.toml", "--tol", "0.1", "--effort", "smal"], "did you mean 'small'"),
+        (["compile", "mild.toml", "--tol", "0.1", "--effort", "-3"], "must be positive"),
     ],
 )
 def test_errors_are_one_line(fail, arguments, said):

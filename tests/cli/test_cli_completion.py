@@ -64,6 +64,7 @@ def offered(monkeypatch, capsys, line: str) -> list[str]:
         ("vanillaflow certify netw", []),  # The shell's own files.
         ("vanillaflow zoo show f", ["fitzhugh_nagumo", "fput"]),
         ("vanillaflow compile pendulum --method ", list(CONSTRUCTIONS)),
+        ("vanillaflow compile pendulum --effort ", ["normal", "fast", "small"]),
         ("vanillaflow compile pendulum --dialect ", list(DIALECTS)),
         ("vanillaflow verify pendulum --dialect p", ["prelu"]),
         ("vanillaflow certify network.onnx pendulum --method s", ["sampled", "statistical"]),

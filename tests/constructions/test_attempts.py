@@ -6,6 +6,8 @@ import pytest
 import vanillaflow as vf
 from construction_cases import register, scripted
 from vanillaflow import Box, CompilationInterrupted, FlowMap, PlanarFlow, ToleranceNotReached
+from vanillaflow.constructions import attempts
+from vanillaflow.constructions.construction import Constructed
 from zoo_cases import target
 
 BOX = Box([-1, -1], [1, 1])
@@ -32,6 +34,12 @@ def constructions(monkeypatch):
     return plan
 
 
+@pytest.fixture
+def poor_affine(monkeypatch):
+    """The affine map of least squares, which is exact for this flow, is worse than whatever is refused."""
+    monkeypatch.setattr(attempts, "_affine", lambda target, seed: Constructed(translation(0.7), "affine"))
+
+
 def compiled(**options) -> PlanarFlow:
     return vf.compile(STILL, TOL, method="scripted", **options)
 
@@ -49,7 +57,7 @@ def test_a_flow_that_a_refusal_carries_is_taken_if_it_is_within_after_all(constr
     assert compiled().provenance.error == pytest.approx(0.98e-2)
 
 
-def test_a_refusal_does_not_lose_an_earlier_better_flow(constructions):
+def test_a_refusal_does_not_lose_an_earlier_better_flow(constructions, poor_affine):
     aims = constructions(1.1e-2, ToleranceNotReached("too many kinks", translation(0.5), 0.5, needed=7.0))
     with pytest.raises(ToleranceNotReached) as refusal:
         compiled()
@@ -63,7 +71,13 @@ def test_a_refusal_does_not_lose_an_earlier_better_flow(constructions):
     assert provenance.error == refusal.value.error
 
 
-def test_a_carried_flow_is_not_believed_but_measured(constructions):
+def test_a_refused_flow_that_is_worse_than_the_affine_map_gives_way_to_it(constructions):
+    constructions(ToleranceNotReached("too many kinks", translation(0.5), 0.5))
+    flow = compiled()
+    assert flow.kinks == 0 and flow.provenance.error < 1e-9
+
+
+def test_a_carried_flow_is_not_believed_but_measured(constructions, poor_affine):
     constructions(ToleranceNotReached("too many kinks", translation(1.5e-2), 0.5e-2))
     with pytest.raises(ToleranceNotReached, match=r"error 0\.015, above the tolerance 0\.01"):
         compiled()
