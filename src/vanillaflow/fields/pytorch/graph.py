@@ -27,12 +27,12 @@ READS = "from_torch reads Linear -> activation -> Linear"
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
-class _Call(nn.Module):
+class Call(nn.Module):
     """Calls the module with y or (t, y), so that tracing fills in the defaults of other arguments."""
 
-    def __init__(self, module: nn.Module, timed: bool):
+    def __init__(self, module: nn.Module):
         super().__init__()
-        self.module, self.timed = module, timed
+        self.module, self.timed = module, takes_time(module)
 
     def forward(self, t: Any, y: Any) -> Any:
         return self.module(t, y) if self.timed else self.module(y)
@@ -54,9 +54,8 @@ def float64_copy(module: nn.Module) -> nn.Module:
         raise FieldError(f"the module cannot be copied: {_first_line(error)}") from None
 
 
-def evaluate(module: nn.Module, t: float, x: np.ndarray) -> np.ndarray:
+def evaluate(call: Call, t: float, x: np.ndarray) -> np.ndarray:
     """The float64 module's values at the rows of x, called as it is read."""
-    call = _Call(module, takes_time(module))
     try:
         with torch.no_grad():
             y = call(torch.tensor(t, dtype=torch.float64), torch.from_numpy(x.copy()))
@@ -67,9 +66,8 @@ def evaluate(module: nn.Module, t: float, x: np.ndarray) -> np.ndarray:
     return y.numpy()
 
 
-def evaluate_at_times(module: nn.Module, times: np.ndarray, x: np.ndarray) -> np.ndarray | None:
+def evaluate_at_times(call: Call, times: np.ndarray, x: np.ndarray) -> np.ndarray | None:
     """The same at many times at once, (m, n, d), by torch's vmap; None if the module does not allow that."""
-    call = _Call(module, takes_time(module))
     points = torch.from_numpy(x.copy())
     try:
         with torch.no_grad():
@@ -101,7 +99,7 @@ def read_layers(module: nn.Module, dim: int | None) -> LayeredForm:
 
 def _form(module: nn.Module, dim: int | None, state: Callable[[int], RidgeForm]) -> RidgeForm:
     """What the module's forward computes from `state(d)`, the form of y itself."""
-    root = _trace(_Call(module, takes_time(module)))
+    root = _trace(Call(module))
     nodes = list(root.graph.nodes)
     uses_time, uses_state = _dependents(nodes, "t"), _dependents(nodes, "y")
     if uses_time:
@@ -165,7 +163,7 @@ def takes_time(module: nn.Module) -> bool:
     return len(required) == 2
 
 
-def _trace(call: _Call) -> fx.GraphModule:
+def _trace(call: Call) -> fx.GraphModule:
     try:
         root = fx.GraphModule(call, fx.Tracer().trace(call))
     except fx.proxy.TraceError:

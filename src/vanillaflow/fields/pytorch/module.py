@@ -122,16 +122,18 @@ def _evaluating_field(
     max_step: float | None,
 ) -> CallableField:
     """The field that evaluates `module` (in float64), which must behave as a field does."""
-    from .graph import evaluate, evaluate_at_times, has_dropout_in_training, likely_dimensions, takes_time
+    from .graph import Call, evaluate, evaluate_at_times, has_dropout_in_training, likely_dimensions
 
     if has_dropout_in_training(module):
         raise FieldError("dropout is random in training mode: call module.eval() first")
 
+    call = Call(module)
+
     def velocity(t: float, x: np.ndarray) -> np.ndarray:
-        return evaluate(module, t, x)
+        return evaluate(call, t, x)
 
     def at_times(times: np.ndarray, x: np.ndarray) -> np.ndarray | None:
-        return evaluate_at_times(module, times, x)
+        return evaluate_at_times(call, times, x)
 
     reasons = []
     for d in likely_dimensions(module) if dim is None else [dim]:
@@ -140,8 +142,7 @@ def _evaluating_field(
         except FieldError as error:
             reasons.append(error)
         else:
-            autonomous = not takes_time(module)
-            return CallableField(velocity, d, label, 0, autonomous, jumps, max_step, at_times)
+            return CallableField(velocity, d, label, 0, not call.timed, jumps, max_step, at_times)
     if not reasons:
         raise FieldError("the module has no Linear that tells the dimension of y: pass dim")
     raise reasons[0]
@@ -149,7 +150,7 @@ def _evaluating_field(
 
 def _require_equal(field: RidgeField | LayeredField, module: torch.nn.Module) -> None:
     """Raise FieldError unless `module` (in float64) and `field` agree to rounding at random points."""
-    from .graph import evaluate
+    from .graph import Call, evaluate
 
     rng = np.random.default_rng(0)
     x = np.concatenate([s * rng.standard_normal((_POINTS_PER_SCALE, field.dim)) for s in _SCALES])
@@ -163,7 +164,7 @@ def _require_equal(field: RidgeField | LayeredField, module: torch.nn.Module) ->
             "the module's values overflow wherever they were compared with the field read from it"
         )
     for t in _TIMES:
-        theirs = evaluate(module, t, x)
+        theirs = evaluate(Call(module), t, x)
         if theirs.shape != ours.shape:
             raise FieldError(
                 f"the module maps shape {x.shape} to {theirs.shape}; a vector field keeps the shape"
