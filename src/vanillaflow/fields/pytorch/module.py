@@ -127,6 +127,9 @@ def _evaluating_field(
     if has_dropout_in_training(module):
         raise FieldError("dropout is random in training mode: call module.eval() first")
 
+    dimensions = likely_dimensions(module) if dim is None else [dim]
+    if not dimensions:
+        raise FieldError("the module has no Linear that tells the dimension of y: pass dim")
     call = Call(module)
 
     def velocity(t: float, x: np.ndarray) -> np.ndarray:
@@ -136,15 +139,13 @@ def _evaluating_field(
         return evaluate_at_times(call, times, x)
 
     reasons = []
-    for d in likely_dimensions(module) if dim is None else [dim]:
+    for d in dimensions:
         try:
             require_field(velocity, d, "the module")
         except FieldError as error:
             reasons.append(error)
         else:
             return CallableField(velocity, d, label, 0, not call.timed, jumps, max_step, at_times)
-    if not reasons:
-        raise FieldError("the module has no Linear that tells the dimension of y: pass dim")
     raise reasons[0]
 
 
