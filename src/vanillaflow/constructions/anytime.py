@@ -31,8 +31,9 @@ class Settings:
     # mostly takes them very long (of the battery, nothing between 60 and 120 s).
     part: float = 0.6
     most_seconds: float = 120.0
-    # Normal effort refines flows with at most so many numbers w: that takes seconds.
-    few: int = 130
+    # Normal effort refines flows with at most so many numbers w. In the plane, 30 kinks take 1 to 4 s, and 46
+    # (brusselator at 1e-2) 8 s.
+    few: int = 60
 
 
 DEFAULTS = Settings()
