@@ -25,7 +25,8 @@ ALLOWED = 1.1 * LIMIT + 2
 # Tolerances as parts of the box's width: one that takes minutes, one that takes seconds.
 TOLERANCES = (3e-5, 3e-2)
 METHODS: dict[str, Callable[[vf.FlowMap, float, float], object]] = {
-    "refine": lambda target, tol, limit: vf.compile(target, tol, max_seconds=limit),
+    "anytime": lambda target, tol, limit: vf.compile(target, tol, max_seconds=limit),
+    "refine": lambda target, tol, limit: vf.compile(target, tol, "refine", max_seconds=limit),
     "ridge": lambda target, tol, limit: vf.compile(target, tol, "ridge", max_seconds=limit),
     "split": lambda target, tol, limit: vf.compile(target, tol, "split", max_seconds=limit),
     "paper": lambda target, tol, limit: vf.compile(target, tol, "paper", max_seconds=limit),

@@ -76,7 +76,7 @@ def run(names: list[str], method: str, seconds: float, part: float | None, loud:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("names", nargs="*")
-    parser.add_argument("--method", default="refine")
+    parser.add_argument("--method", default="anytime")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--part", type=float)
     parser.add_argument("--loud", action="store_true")

@@ -139,7 +139,7 @@ def _compiled(case: Case, tolerance: float, cache: Path | None) -> vf.PlanarFlow
     stored = None if cache is None else cache / f"{case.name}_{tolerance:g}.safetensors"
     if stored is not None and stored.exists():
         return vf.load(stored)
-    flow = vf.compile(case.target, tolerance)
+    flow = vf.compile(case.target, tolerance, "refine")
     if stored is not None:
         flow.save(stored)
     return flow

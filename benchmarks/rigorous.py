@@ -30,7 +30,7 @@ def compiled(name: str, tolerance: float, cache: Path | None) -> tuple[vf.Planar
     if name in RELATIVE:
         x = target.domain.sample(512)
         tolerance *= float(np.abs(target(x) - x).max())
-    flow = vf.compile(target, tolerance)
+    flow = vf.compile(target, tolerance, "refine")
     if stored is not None:
         stored.parent.mkdir(parents=True, exist_ok=True)
         flow.save(stored)

@@ -33,11 +33,11 @@ def target(name: str) -> vf.FlowMap:
 def compiled(name: str, folder: Path | None) -> vf.PlanarFlow:
     """The system compiled at TOLERANCE; from the folder if it is there, else saved to it."""
     if folder is None:
-        return vf.compile(target(name), _tolerance(name))
+        return vf.compile(target(name), _tolerance(name), "refine")
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{name}_{TOLERANCE:g}.safetensors"
     if not file.exists():
-        vf.compile(target(name), _tolerance(name)).save(file)
+        vf.compile(target(name), _tolerance(name), "refine").save(file)
     flow = vf.load(file)
     assert isinstance(flow, vf.PlanarFlow)
     return flow

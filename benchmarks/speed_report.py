@@ -61,7 +61,7 @@ INTRODUCTION = """\
 Time to send points to their images, in float32 where a method has it (SciPy has float64 only), each method
 at its loosest setting that meets the tolerance at some 4000 points; medians of calls in turns, in one
 process. A ratio is the time over that of vanillaflow's runtime with the flow that is fastest there, compiled
-by the method ridge (split for Allen-Cahn). "refine" is the default method, with the fewest kinks; ONNX
+by the method ridge (split for Allen-Cahn). "refine" has the fewest kinks; ONNX
 Runtime and torch have its network if there is one. "missed": no setting met the tolerance; the least error is
 that found.
 Solvers are in the form that was fastest: networks fused into small matrix products, approximations of tanh
