@@ -15,6 +15,7 @@
 # make bench-speed  compiled flows beside ODE solvers and a trained network; takes an hour
 # make bench-attack  damaged files, forgeries, pushes in time, kills, hostile objects, limits; takes an hour
 # make bench-reach  reachable sets beside immrax
+# make bench-battery  seconds to the first success on systems that nobody here chose
 # make bench-depth  depth against error for every system and method; takes hours, resumes where it was stopped
 #
 # Everything happens in .venv, which is made on first use. PYTHON chooses the interpreter (3.11 or newer).
@@ -23,7 +24,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: report demo neural-ode doors docs fuzz verify screenshots test lint bench bench-depth bench-scale bench-rigorous bench-soundness bench-reach bench-speed bench-attack clean
+.PHONY: report demo neural-ode doors docs fuzz verify screenshots test lint bench bench-depth bench-scale bench-rigorous bench-soundness bench-reach bench-speed bench-attack bench-battery clean
 
 report: $(VENV)/.demo
 	@mkdir -p out
@@ -82,6 +83,10 @@ bench-reach: $(VENV)/.reach
 
 bench-speed: $(VENV)/.bench
 	$(BIN)/python benchmarks/speed.py --cache out/speed
+
+bench-battery: $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --no-deps dysts==0.96
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/battery.py --write
 
 bench-depth: $(VENV)/.test
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/depth.py
