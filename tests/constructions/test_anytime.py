@@ -86,6 +86,13 @@ def test_what_is_refused_is_no_worse_than_the_affine_map(method):
     assert error <= 1.2 * affine_error(exact)
 
 
+def test_a_refusal_says_how_many_kinks_it_would_take():
+    anytime = Anytime(target("pendulum"), Limits(max_kinks=20, max_seconds=20.0))
+    with pytest.raises(vf.ToleranceNotReached, match="it takes about") as refusal:
+        anytime.within(1e-3)
+    assert refusal.value.needed > 100 and refusal.value.flow.kinks <= 20
+
+
 def test_an_affine_flow_takes_no_kinks():
     exact = vf.FlowMap(vf.from_equations({"x": "y", "y": "-x"}), 1.0, vf.Box([-1, -1], [1, 1]))
     assert vf.compile(exact, 1e-6).kinks == 0

@@ -59,17 +59,18 @@ class Anytime(Construction):
 
         A method that does not is not asked again.
         """
-        best: ToleranceNotReached | None = None
+        best, needed = None, None
         while True:
             name, way = self._ways[0]
             try:
                 made = way.within(tolerance)
                 return replace(made, how=f"{name}: {made.how}")
             except ToleranceNotReached as refusal:
-                if best is None or refusal.error < best.error:
-                    best = refusal
+                best = refusal if best is None or refusal.error < best.error else best
+                needed = refusal.needed or needed
                 if len(self._ways) == 1 or self.limits.late():
-                    raise best from None
+                    said = str(best) + (f"; it takes about {needed:.2g} kinks" if needed else "")
+                    raise ToleranceNotReached(said, best.flow, best.error, needed) from None
                 self.report(f"{refusal}; next comes {self._ways[1][0]}")
                 del self._ways[0]
 

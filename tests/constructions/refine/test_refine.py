@@ -170,6 +170,13 @@ def test_minimizing_never_raises_the_norm(p, budget):
     assert norms[-1] < start
 
 
+def test_a_start_that_runs_away_is_infinitely_bad():
+    theta = random_parameters(2, 6, np.random.default_rng(3))
+    theta = replace(theta, M=1e200 * theta.M)
+    x = np.random.default_rng(4).normal(size=(300, 2))
+    assert minimize(theta, Samples(x, x), 2.0, 3, np.random.default_rng(0)).norm == np.inf
+
+
 def test_minimizing_recovers_a_flow_from_nearby():
     rng = np.random.default_rng(5)
     truth = random_parameters(2, 4, rng)

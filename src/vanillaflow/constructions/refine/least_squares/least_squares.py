@@ -63,7 +63,9 @@ def minimize(
     descent = settings.descent if descent is None else descent
     residual = start(samples.x) - samples.y
     steps = _Steps(samples, p, rng, stop, descent)
-    fit = Fit(start, residual, p_norm(residual, p))
+    norm = p_norm(residual, p)
+    # Of a start that runs away nothing can be made, not even the square of its norm.
+    fit = Fit(start, residual, norm if norm < settings.largest ** (1 / p) else np.inf)
     return lower_norm(
         fit, steps.step, settings.damping, iterations, stop, settings.least_gain, settings.patience
     )[0]
