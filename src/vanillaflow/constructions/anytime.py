@@ -66,6 +66,9 @@ class Anytime(Construction):
                 made = way.within(tolerance)
                 return replace(made, how=f"{name}: {made.how}")
             except ToleranceNotReached as refusal:
+                if refusal.flow is not None and refusal.error <= tolerance:
+                    # Its time was over, but it is there.
+                    return Constructed(refusal.flow, f"{name}: the closest in its time")
                 best = refusal if best is None or refusal.error < best.error else best
                 needed = refusal.needed or needed
                 if len(self._ways) == 1 or self.limits.late():
